@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ntstatus.h: the NTSTATUS values that the DMA interface and its drivers use, as Windows has them.
+ */
+#ifndef MS_NTSTATUS_H
+#define MS_NTSTATUS_H
+
+#define STATUS_SUCCESS                  ((NTSTATUS)0x00000000)
+#define STATUS_WAIT_0                   ((NTSTATUS)0x00000000)
+#define STATUS_TIMEOUT                  ((NTSTATUS)0x00000102)
+#define STATUS_PENDING                  ((NTSTATUS)0x00000103)
+#define STATUS_UNSUCCESSFUL             ((NTSTATUS)0xC0000001)
+#define STATUS_NOT_IMPLEMENTED          ((NTSTATUS)0xC0000002)
+#define STATUS_ACCESS_VIOLATION         ((NTSTATUS)0xC0000005)
+#define STATUS_INVALID_PARAMETER        ((NTSTATUS)0xC000000D)
+#define STATUS_INVALID_DEVICE_REQUEST   ((NTSTATUS)0xC0000010)
+#define STATUS_MORE_PROCESSING_REQUIRED ((NTSTATUS)0xC0000016)
+#define STATUS_NO_MEMORY                ((NTSTATUS)0xC0000017)
+#define STATUS_BUFFER_TOO_SMALL         ((NTSTATUS)0xC0000023)
+#define STATUS_NONE_MAPPED              ((NTSTATUS)0xC0000073)
+#define STATUS_INSUFFICIENT_RESOURCES   ((NTSTATUS)0xC000009A)
+#define STATUS_DEVICE_DATA_ERROR        ((NTSTATUS)0xC000009C)
+#define STATUS_NOT_SUPPORTED            ((NTSTATUS)0xC00000BB)
+#define STATUS_INVALID_PARAMETER_2      ((NTSTATUS)0xC00000F0)
+#define STATUS_CANCELLED                ((NTSTATUS)0xC0000120)
+#define STATUS_INVALID_DEVICE_STATE     ((NTSTATUS)0xC0000184)
+#define STATUS_NO_MATCH                 ((NTSTATUS)0xC0000272)
+
+/* Reference pages list this plural, which no Windows header defines (AMB-01). */
+#define STATUS_INVALID_PARAMETERS STATUS_INVALID_PARAMETER
+
+#endif

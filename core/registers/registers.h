@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registers.h: map registers: the table every allocation strategy fills, and the pool that adds
+ * waiting, private stock and pages to it.
+ *
+ * A register file is `count` registers with consecutive logical addresses. A strategy only answers
+ * "which": it hands out runs of register numbers and takes them back. It never waits and never
+ * allocates. Waiting first come first served, and the pages behind the numbers, are the pool's.
+ */
+#ifndef MS_REGISTERS_H
+#define MS_REGISTERS_H
+
+#include "kernel/kernel.h"
+#include "memory/memory.h"
+#include "platform/platform.h"
+
+typedef uint32_t ms_reg; /* register number in its file */
+
+enum {
+    MS_REG_NONE = UINT32_MAX,    /* no run fits now */
+    MS_REG_COUNT_MAX = 1u << 18, /* registers in one file: 1 GiB of bounce pages */
+};
+
+/* What a claim asks for. 8 bytes, so that it travels in one processor register. */
+struct ms_reg_want {
+    uint32_t run;      /* neighbours wanted, 1 or more */
+    uint16_t align;    /* first % align == 0; a power of two, 1: any */
+    uint16_t boundary; /* the run crosses no multiple of this; a power of two, 0: none */
+};
+static_assert(sizeof(struct ms_reg_want) == 8, "a want must travel in one register");
+
+/* What progress a strategy promises (a thread stopped at any instruction ...). */
+enum ms_progress {
+    MS_PROGRESS_BLOCKING,  /* ... can stop all others (it may hold a lock) */
+    MS_PROGRESS_LOCK_FREE, /* ... never stops another one's take or give */
+};
+
+/* How many registers and threads a state is made for. */
+struct ms_reg_shape {
+    uint32_t registers; /* 1 .. MS_REG_COUNT_MAX */
+    uint32_t cpus;      /* virtual CPUs that may call: 1 .. MS_CPUS_MAX */
+};
+
+/*
+ * What every map-register strategy provides. All members are required: there are no NULLs and no
+ * casts. The caller owns the memory: `state` is zeroed, on a cache line boundary, state_size bytes.
+ *
+ * `cpu` is the caller's virtual CPU, below shape.cpus, and no other thread calls with the same
+ * number at the same time; or MS_CPU_NONE: then no private stock may be used. A run may be given
+ * back by another CPU than the one that took it.
+ */
+struct ms_reg_ops {
+    const char *name;    /* as typed on the command line */
+    const char *summary; /* one line for `mapstorm list` */
+    enum ms_progress progress;
+    bool strands;     /* may answer NONE while registers lie in another CPU's private stock */
+    uint32_t run_max; /* longest run it can give; UINT32_MAX: any */
+    uint32_t version; /* MS_REG_OPS_VERSION: a plug-in built for another table is refused */
+
+    size_t (*state_size)(struct ms_reg_shape shape);
+    void (*init)(void *state, struct ms_reg_shape shape); /* single-threaded; all registers free */
+
+    /* The first register of a run, or MS_REG_NONE. Never waits; lock-free where `progress` says so.
+     * An answer of NONE while nobody else runs means that no fitting run is free, private stock of
+     * this CPU included (and of all CPUs, unless `strands`). */
+    ms_reg (*take)(void *state, uint32_t cpu, struct ms_reg_want want);
+
+    /* Gives back a run exactly as taken. When it returns, either the run is visible to every taker
+     * whose scan begins later, by a sequentially consistent read-modify-write (hb:run-given), or it
+     * lies in the private stock of `cpu`. Giving what is not taken is a broken invariant: it stops
+     * the program before any state changed (builds with asserts). */
+    void (*give)(void *state, uint32_t cpu, ms_reg first, uint32_t run);
+
+    /* Moves the private stock of `cpu` back to the file (the owner calls; MS_CPU_NONE: nothing). */
+    void (*drain)(void *state, uint32_t cpu);
+    /* Moves back what can be reached of every CPU's private stock; any thread, at any time. */
+    void (*drain_all)(void *state);
+
+    /* Free registers, private stock included; approximate while others run, exact when quiet. */
+    uint32_t (*free_count)(const void *state);
+    /* Fills one bit per register, 1 = not free (registers in private stock count as free).
+     * Approximate while others run; `bitmap` has (registers + 63) / 64 words. */
+    void (*occupancy)(const void *state, uint64_t *bitmap);
+    /* Every invariant holds; only while nobody else is inside. */
+    bool (*audit)(const void *state);
+};
+
+enum { MS_REG_OPS_VERSION = 1 };
+
+/* All strategies, in the order of strategies.def; NULL behind the last. */
+extern const struct ms_reg_ops *const ms_strategies[];
+/* The one of that name, or NULL. */
+const struct ms_reg_ops *ms_strategy_find(const char *name);
+/* The one a machine uses unless told otherwise. */
+const struct ms_reg_ops *ms_strategy_default(void);
+
+#define MS_STRATEGY(identifier, text) extern const struct ms_reg_ops ms_reg_##identifier;
+#include "registers/strategies.def"
+#undef MS_STRATEGY
+
+/* --- the pool: a strategy's registers with pages behind them, and waiters in order
+ * ------------------ */
+
+/* A set of registers that belongs to one grant: a chain of runs, linked through the pool's run
+ * table. Not shared: whoever holds the set may read it. count 0: the empty set. */
+struct ms_reg_set {
+    ms_reg head;    /* first register of the first run; MS_REG_NONE when empty */
+    uint32_t count; /* registers in all runs */
+};
+
+/* One run of a set, at the index of its first register. Owner: whoever holds the run. */
+struct ms_reg_run {
+    ms_reg next;    /* first register of the next run, or MS_REG_NONE */
+    uint32_t count; /* registers in this run */
+};
+
+struct ms_pool {
+    const struct ms_reg_ops *ops; /* const after create */
+    void *state;                  /* const pointer; the strategy's */
+    struct ms_reg_run *run;       /* const pointer; entries: holder of the run */
+    struct ms_memory *memory;     /* const after create */
+    struct ms_kernel *kernel;     /* const after create */
+    uint64_t first_pfn;           /* const: register 0's frame; the others follow */
+    uint8_t *pages;               /* const: host address of register 0's page */
+    uint32_t registers;           /* const */
+    size_t state_bytes;           /* const */
+    struct ms_waitlist *waiters;  /* const pointer; lock-free list, see waiters.c */
+};
+
+struct ms_pool_config {
+    const struct ms_reg_ops *ops;
+    uint32_t registers;
+    uint64_t highest_pfn; /* the registers' pages lie at or below this frame */
+};
+
+/* Logical address of a register's page: identity with its physical address (GEN-06). */
+static inline ms_la ms_pool_la(const struct ms_pool *pool, ms_reg reg)
+{
+    ms_assert(reg < pool->registers);
+    return (ms_la){(pool->first_pfn + reg) << MS_PAGE_SHIFT};
+}
+
+/* The bytes of a register's page. */
+static inline uint8_t *ms_pool_page(const struct ms_pool *pool, ms_reg reg)
+{
+    ms_assert(reg < pool->registers);
+    return pool->pages + ((uint64_t)reg << MS_PAGE_SHIFT);
+}
+
+/* Walks the registers of a set, first to last. Owner: the caller. */
+struct ms_reg_cursor {
+    const struct ms_pool *pool;
+    ms_reg reg; /* the next register to hand out, when left_in_run > 0 */
+    uint32_t left_in_run;
+    ms_reg next_run; /* first register of the run behind, or MS_REG_NONE */
+    uint32_t left;   /* registers not yet handed out, all runs */
+};
+
+static inline void ms_reg_cursor_enter_run(struct ms_reg_cursor *cursor, ms_reg first)
+{
+    cursor->reg = first;
+    cursor->left_in_run = cursor->pool->run[first].count;
+    cursor->next_run = cursor->pool->run[first].next;
+}
+
+static inline void ms_reg_cursor_start(struct ms_reg_cursor *cursor, const struct ms_pool *pool,
+                                       struct ms_reg_set set)
+{
+    *cursor = (struct ms_reg_cursor){.pool = pool, .next_run = MS_REG_NONE, .left = set.count};
+    if (set.count > 0)
+        ms_reg_cursor_enter_run(cursor, set.head);
+}
+
+/* The next register, or MS_REG_NONE behind the last. */
+static inline ms_reg ms_reg_cursor_next(struct ms_reg_cursor *cursor)
+{
+    if (cursor->left == 0)
+        return MS_REG_NONE;
+    if (cursor->left_in_run == 0)
+        ms_reg_cursor_enter_run(cursor, cursor->next_run);
+    cursor->left--;
+    cursor->left_in_run--;
+    return cursor->reg++;
+}
+
+#endif
