@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+# package: what is installed, the tests of what is installed, the checks of the tree itself, and
+# the summary that ends configuring.
+include(CMakePackageConfigHelpers)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/mapstorm)
+file(RELATIVE_PATH MAPSTORM_PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/mapstorm-config.cmake.in
+  ${PROJECT_BINARY_DIR}/mapstorm-config.cmake INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/mapstorm-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/mapstorm.pc.in ${PROJECT_BINARY_DIR}/mapstorm.pc @ONLY)
+
+file(GLOB contract CONFIGURE_DEPENDS core/include/*.h)
+install(FILES ${contract} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mapstorm)
+install(TARGETS mapstorm_core EXPORT mapstorm-targets)
+install(EXPORT mapstorm-targets NAMESPACE mapstorm:: DESTINATION ${package_folder})
+install(FILES ${PROJECT_BINARY_DIR}/mapstorm-config.cmake
+  ${PROJECT_BINARY_DIR}/mapstorm-config-version.cmake DESTINATION ${package_folder})
+install(FILES ${PROJECT_BINARY_DIR}/mapstorm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(TARGET mapstorm)
+  install(TARGETS mapstorm)
+  # The measuring job, as a step of the workflow `bench`.
+  add_custom_target(measure COMMAND mapstorm run WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    USES_TERMINAL VERBATIM)
+endif()
+
+# A test whose tool is absent says so by name instead of passing in silence.
+function(ms_tool_test name labels tool)
+  find_program(MAPSTORM_TOOL_${tool} ${tool})
+  mark_as_advanced(MAPSTORM_TOOL_${tool})
+  if(MAPSTORM_TOOL_${tool})
+    add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  else()
+    add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: ${tool} is not installed")
+    set_property(GLOBAL APPEND PROPERTY MAPSTORM_SKIPPED "${name} (${tool})")
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600
+    SKIP_REGULAR_EXPRESSION "skipped: ")
+endfunction()
+
+if(MAPSTORM_BUILD_TESTS AND NOT MAPSTORM_SANITIZE)
+  set(environment SOURCE=${PROJECT_SOURCE_DIR} BUILD=${PROJECT_BINARY_DIR} CC=${CMAKE_C_COMPILER}
+    CXX=${CMAKE_CXX_COMPILER} VERSION=${PROJECT_VERSION})
+  list(TRANSFORM MAPSTORM_CORE REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE archives)
+  set(here ${CMAKE_CURRENT_LIST_DIR})
+  ms_tool_test(package.install package pkg-config ${here}/install_test.sh)
+  ms_tool_test(package.floors package nm ${here}/floors_test.sh ${archives})
+  ms_tool_test(package.script package sh ${here}/script_test.sh)
+  ms_tool_test(package.reproducible "package;slow" ninja ${here}/reproducible_test.sh)
+  set_tests_properties(package.install package.floors package.script package.reproducible
+    PROPERTIES ENVIRONMENT "${environment}")
+
+  set(lint ${PROJECT_SOURCE_DIR}/.ci/lint)
+  ms_tool_test(lint.tree lint git ${lint} tree)
+  ms_tool_test(lint.seams lint git ${lint} seams)
+  ms_tool_test(lint.edges lint git ${lint} edges)
+  ms_tool_test(lint.format lint clang-format ${lint} format)
+  ms_tool_test(lint.tidy "lint;slow" clang-tidy ${lint} tidy ${PROJECT_BINARY_DIR})
+  ms_tool_test(lint.cppcheck "lint;slow" cppcheck ${lint} cppcheck)
+  ms_tool_test(lint.shell lint shellcheck ${lint} shell)
+endif()
+
+# --- the summary -----------------------------------------------------------------------------------
+get_property(skipped GLOBAL PROPERTY MAPSTORM_SKIPPED)
+function(ms_summary name)
+  string(REPLACE ";" ", " value "${ARGN}")
+  if(value)
+    message(STATUS "  ${name}${value}")
+  endif()
+endfunction()
+set(programs)
+foreach(program mapstorm)
+  if(TARGET ${program})
+    list(APPEND programs ${program})
+  endif()
+endforeach()
+list(TRANSFORM MAPSTORM_CORE REPLACE "^ms_" "" OUTPUT_VARIABLE floors)
+message(STATUS "mapstorm ${PROJECT_VERSION}")
+ms_summary("build      " "${CMAKE_BUILD_TYPE}" "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}")
+ms_summary("floors     " ${floors})
+ms_summary("programs   " ${programs})
+ms_summary("sanitizers " ${MAPSTORM_SANITIZE})
+foreach(option BUILD_TESTS BUILD_BENCH BUILD_FUZZ WERROR COUNTERS NATIVE)
+  if(MAPSTORM_${option})
+    list(APPEND on ${option})
+  endif()
+endforeach()
+ms_summary("on         " ${on})
+ms_summary("skipped    " ${skipped})
