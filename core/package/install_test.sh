@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs into a scratch folder, moves it, and builds and runs a small user of it there: by
+# find_package and by pkg-config.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$BUILD" --prefix "$work/first" >"$work/log" || { cat "$work/log"; exit 1; }
+# What was installed must not remember where.
+prefix="$work/a second place"
+mv "$work/first" "$prefix"
+if grep -rlF -e "$SOURCE" -e "$work/first" "$prefix"; then
+    echo "install: these files name a folder of the machine that built them" >&2
+    exit 1
+fi
+
+mkdir "$work/user"
+cp "$SOURCE/core/package/user.c" "$work/user"
+cat >"$work/user/CMakeLists.txt" <<'TXT'
+cmake_minimum_required(VERSION 3.25)
+project(user C)
+find_package(mapstorm REQUIRED)
+add_executable(user user.c)
+target_link_libraries(user mapstorm::core)
+TXT
+echo "-- by find_package"
+if ! cmake -S "$work/user" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCMAKE_C_COMPILER="$CC" >"$work/log" 2>&1 || ! cmake --build "$work/build" >>"$work/log" 2>&1
+then
+    cat "$work/log"
+    exit 1
+fi
+"$work/build/user"
+echo "-- by pkg-config"
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name mapstorm.pc)")
+export PKG_CONFIG_PATH
+[ "$(pkg-config --modversion mapstorm)" = "$VERSION" ]
+eval "\"$CC\" \"$work/user/user.c\" $(pkg-config --cflags --libs mapstorm) -o \"$work/by-pkg-config\""
+"$work/by-pkg-config"
+
+if [ -x "$prefix/bin/mapstorm" ]; then
+    echo "-- the installed program"
+    "$prefix/bin/mapstorm" list >"$work/list"
+    [ -s "$work/list" ]
+fi
