@@ -12,7 +12,6 @@
 
 #include "platform/platform.h" /* ms_clock_ns */
 
-
 /* Seconds since the epoch, for names of folders and the history. */
 int64_t ms_clock_epoch(void);
 

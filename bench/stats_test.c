@@ -206,7 +206,7 @@ static enum ms_verdict synthetic(uint64_t *number, double truth)
 
     for (uint32_t i = 0; i < 36; i++) {
         uint32_t order[2];
-        double time[2];
+        double time[2] = {0};
 
         if (i % 12 == 0)
             level = 0.05 * draw_normal(number);

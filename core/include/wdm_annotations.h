@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wdm_annotations.h: the source annotations that driver code carries; all of them compile to nothing.
- * The older double-underscore set clashes with identifiers of Linux headers, so it is there only on
- * demand: define MS_OLD_ANNOTATIONS, after including the system headers you need.
+ * wdm_annotations.h: the source annotations that driver code carries; all of them compile to
+ * nothing. The older double-underscore set clashes with identifiers of Linux headers, so it is
+ * there only on demand: define MS_OLD_ANNOTATIONS, after including the system headers you need.
  */
 #ifndef MS_WDM_ANNOTATIONS_H
 #define MS_WDM_ANNOTATIONS_H

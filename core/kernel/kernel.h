@@ -18,8 +18,8 @@ struct ms_memory;  /* likewise; MDL routines find their memory through the curre
 
 enum {
     MS_CPUS_MAX = 64, /* threads inside one machine at a time that have a CPU of their own */
-    MS_CPU_NONE = UINT32_MAX, /* a thread beyond these: works, but owns no private stock */
 };
+#define MS_CPU_NONE UINT32_MAX /* a thread beyond these: works, but owns no private stock */
 
 struct ms_kernel;
 

@@ -16,8 +16,8 @@
 
 typedef uint32_t ms_reg; /* register number in its file */
 
+#define MS_REG_NONE UINT32_MAX /* no run fits now */
 enum {
-    MS_REG_NONE = UINT32_MAX,    /* no run fits now */
     MS_REG_COUNT_MAX = 1u << 18, /* registers in one file: 1 GiB of bounce pages */
 };
 
