@@ -54,6 +54,8 @@ struct ms_reg_ops {
     const char *summary; /* one line for `mapstorm list` */
     enum ms_progress progress;
     bool strands;     /* may answer NONE while registers lie in another CPU's private stock */
+    bool is_exact;    /* NONE while nobody else runs means that no fitting run is free, wherever
+                       * it lies; else: none of the shape it can give (see the strategy's head) */
     uint32_t run_max; /* longest run it can give; UINT32_MAX: any */
     uint32_t version; /* MS_REG_OPS_VERSION: a plug-in built for another table is refused */
 
@@ -61,8 +63,8 @@ struct ms_reg_ops {
     void (*init)(void *state, struct ms_reg_shape shape); /* single-threaded; all registers free */
 
     /* The first register of a run, or MS_REG_NONE. Never waits; lock-free where `progress` says so.
-     * An answer of NONE while nobody else runs means that no fitting run is free, private stock of
-     * this CPU included (and of all CPUs, unless `strands`). */
+     * An answer of NONE while nobody else runs means that no fitting run is free (`is_exact`),
+     * private stock of this CPU included (and of all CPUs, unless `strands`). */
     ms_reg (*take)(void *state, uint32_t cpu, struct ms_reg_want want);
 
     /* Gives back a run exactly as taken. When it returns, either the run is visible to every taker
