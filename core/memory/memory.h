@@ -42,28 +42,55 @@ struct ms_memory_config ms_memory_config_default(void);
 
 struct ms_memory;
 
-/* NULL when the host refuses or the config has overlapping or empty ranges. */
+/* The beginning of every struct ms_memory, so that finding a byte is an addition at its caller. */
+struct ms_memory_map {
+    uint8_t *base;    /* const; the host address of physical address 0 */
+    uint64_t pfn_end; /* const; one past the highest RAM frame */
+    uint32_t ram_count;
+    struct ms_ram_range ram[MS_RAM_RANGES_MAX]; /* const; ascending, neighbours joined */
+};
+
+/* NULL when the host refuses or the config has overlapping or empty ranges, none, or one that ends
+ * above 2^36 frames. Fault points. */
 struct ms_memory *ms_memory_create(const struct ms_memory_config *config);
+/* Nobody may be inside; views and frames need not have been given back. */
 void ms_memory_destroy(struct ms_memory *memory);
+
+static inline const struct ms_memory_map *ms_memory_map_of(const struct ms_memory *memory)
+{
+    return (const struct ms_memory_map *)(const void *)memory;
+}
 
 /* The page frame exists and is RAM. Wait-free, a handful of compares. */
 bool ms_memory_has_pfn(const struct ms_memory *memory, uint64_t pfn);
 /* One past the highest RAM frame. */
-uint64_t ms_memory_pfn_end(const struct ms_memory *memory);
+static inline uint64_t ms_memory_pfn_end(const struct ms_memory *memory)
+{
+    return ms_memory_map_of(memory)->pfn_end;
+}
+
 /* The byte at a physical address inside RAM, as the host sees it; valid to the end of its RAM
- * range. */
-uint8_t *ms_memory_byte(const struct ms_memory *memory, ms_pa address);
-/* As ms_memory_byte, or NULL when [address, address + bytes) is not all RAM: for devices. */
+ * range (ranges that touch count as one). */
+static inline uint8_t *ms_memory_byte(const struct ms_memory *memory, ms_pa address)
+{
+    ms_assert(ms_memory_has_pfn(memory, address.value >> MS_PAGE_SHIFT));
+    return ms_memory_map_of(memory)->base + address.value;
+}
+
+/* As ms_memory_byte, or NULL when [address, address + bytes) is not all RAM or empty: for devices.
+ */
 uint8_t *ms_memory_at(const struct ms_memory *memory, ms_pa address, uint64_t bytes);
 
 /* --- page frames
  * ----------------------------------------------------------------------------------- */
 
 /* Takes exactly these neighbouring frames, all or none; false when one is taken or not RAM.
- * Lock-free. */
+ * Lock-free; a fault point. */
 bool ms_frames_take_at(struct ms_memory *memory, uint64_t first_pfn, uint64_t count);
 /* Takes `count` neighbouring frames inside [lowest_pfn, highest_pfn] with first % align == 0 (a
- * power of two), lowest first, or MS_PFN_NONE. Lock-free; a fault point. */
+ * power of two), lowest first, or MS_PFN_NONE. Lock-free; a fault point. A take of more than 64
+ * frames or across a multiple of 64 that loses against another one may make a third overlook what
+ * it held for a moment. */
 uint64_t ms_frames_take(struct ms_memory *memory, uint64_t count, uint64_t align,
                         uint64_t lowest_pfn, uint64_t highest_pfn);
 /* Gives frames back; giving what is not taken is a broken invariant. Contents are lost. Lock-free.
@@ -74,10 +101,20 @@ uint64_t ms_frames_taken(const struct ms_memory *memory);
 /* --- views: contiguous virtual addresses over any frames
  * --------------------------------------------- */
 
+enum {
+    /* Runs of neighbouring frames shown by all views of a memory together. The host allows about
+     * 65000 mappings a process, and malloc and thread stacks need some of them. */
+    MS_VIEW_RUNS_MAX = 32768,
+};
+
 /* Virtual addresses that show `pages` frames in this order (the same frame may appear twice), or
- * NULL. A fault point. The view does not own the frames. */
+ * NULL: no frames, a frame that is not RAM, MS_VIEW_RUNS_MAX reached, the host refuses. A fault
+ * point. The view does not own the frames. The addresses before and behind it are guard pages. Any
+ * thread may call; each run of frames costs one system call, so this is for set-up. */
 void *ms_view_create(struct ms_memory *memory, const PFN_NUMBER *pfn, uint64_t pages);
 void ms_view_destroy(struct ms_memory *memory, void *address, uint64_t pages);
+/* The start of the view `address` lies in and its pages, or NULL. */
+void *ms_view_find(const struct ms_memory *memory, const void *address, uint64_t *pages);
 /* The frame behind a virtual address of a view or of the direct map, or MS_PFN_NONE. */
 uint64_t ms_virtual_pfn(const struct ms_memory *memory, const void *address);
 
@@ -131,19 +168,43 @@ struct ms_mdl_cursor {
     uint64_t base;
 };
 
-/* First frame index and offset for byte `k` of an MDL, correct for any ByteOffset (MDL-20). */
+/* An MDL's frame array. Byte k of it lies in frame (ByteOffset + k) / 4096 at (ByteOffset + k) %
+ * 4096, whatever ByteOffset is (MDL-20). */
 static inline const PFN_NUMBER *ms_mdl_frames(const MDL *mdl)
 {
     return (const PFN_NUMBER *)(const void *)(mdl + 1);
 }
 
+/* Frames an MDL's bytes span (MDL-04); never from its Size field, which wraps (MDL-07). */
+static inline uint64_t ms_mdl_pages(const MDL *mdl)
+{
+    return ((uint64_t)mdl->ByteOffset + mdl->ByteCount + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT;
+}
+
+bool ms_mdl_cursor_walk(struct ms_mdl_cursor *cursor, uint64_t offset);
+
 /* Moves the cursor forward to the MDL that holds chain offset `offset`, skipping empty MDLs; false
- * when the chain ends before (then the cursor is at the end and base = the chain's byte count). */
-bool ms_mdl_cursor_seek(struct ms_mdl_cursor *cursor, uint64_t offset);
-/* Bytes described by the chain from `head` on, counted no further than `enough`. */
+ * when the chain ends before (then mdl is NULL and base = the chain's byte count). `offset` is not
+ * below `base`. Wait-free; reads no MDL behind the one it stops at (MTX-24). */
+static inline bool ms_mdl_cursor_seek(struct ms_mdl_cursor *cursor, uint64_t offset)
+{
+    ms_assert(offset >= cursor->base);
+    /* Nearly every call: a single MDL, or where the last call stopped. */
+    if (MS_LIKELY(cursor->mdl != NULL && offset - cursor->base < cursor->mdl->ByteCount))
+        return true;
+    return ms_mdl_cursor_walk(cursor, offset);
+}
+
+/* Bytes described by the chain from `head` on, counted no further than `enough`: the result is
+ * below `enough` exactly when the chain is that short. */
 uint64_t ms_mdl_chain_bytes(const MDL *head, uint64_t enough);
+
 /* The MDL may be mapped for DMA: locked, nonpaged, partial of such, or device memory (MTX-22). */
-bool ms_mdl_is_resident(const MDL *mdl);
+static inline bool ms_mdl_is_resident(const MDL *mdl)
+{
+    return (mdl->MdlFlags &
+            (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE)) != 0;
+}
 
 /* Copies between a chain's bytes [offset, offset + bytes) and plain memory, through the frames only
  * (MDL-19). The range must lie inside the chain. */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mdl_cursor.c: finding a chain's bytes, and copying them through page frames.
+ *
+ * Offsets and totals are 64 bits wide: each MDL is below 4 GiB, a chain is not (MTX-06).
+ */
+#include "memory/memory.h"
+
+#include <string.h>
+
+/* A driver that links empty MDLs into a ring would keep a walk for ever. No chain has this many
+ * empty MDLs in a row, so behind them the chain counts as ended. */
+enum { EMPTY_MDLS_MAX = 1 << 16 };
+
+/* The MDL after `mdl` that describes bytes, or NULL (MTX-23). */
+static MDL *mdl_next_filled(const MDL *mdl)
+{
+    MDL *next = mdl->Next;
+
+    for (uint32_t empty = 0; next && next->ByteCount == 0; next = next->Next)
+        if (++empty == EMPTY_MDLS_MAX)
+            return NULL;
+    return next;
+}
+
+/* The out-of-line part of ms_mdl_cursor_seek. An offset on the end of an MDL belongs to the next
+ * one (MTX-04). */
+bool ms_mdl_cursor_walk(struct ms_mdl_cursor *cursor, uint64_t offset)
+{
+    MDL *mdl = cursor->mdl;
+    uint64_t base = cursor->base;
+
+    while (mdl && offset - base >= mdl->ByteCount) {
+        base += mdl->ByteCount;
+        mdl = mdl_next_filled(mdl);
+    }
+    *cursor = (struct ms_mdl_cursor){.mdl = mdl, .base = base};
+    return mdl != NULL;
+}
+
+uint64_t ms_mdl_chain_bytes(const MDL *head, uint64_t enough)
+{
+    uint64_t bytes = 0;
+
+    while (head && bytes < enough) {
+        bytes += head->ByteCount;
+        if (bytes < enough) /* else what follows may be in any state (MTX-24) */
+            head = mdl_next_filled(head);
+    }
+    return bytes;
+}
+
+/* --- copies ------------------------------------------------------------------------------------
+ */
+
+/* The host address of the chain byte at `offset`, and how many bytes follow it in its page and its
+ * MDL. */
+static uint8_t *chain_piece(const struct ms_memory *memory, struct ms_mdl_cursor *cursor,
+                            uint64_t offset, uint64_t *bytes)
+{
+    ms_require(ms_mdl_cursor_seek(cursor, offset)); /* the range lies inside the chain */
+
+    uint64_t in_mdl = offset - cursor->base;
+    uint64_t place = cursor->mdl->ByteOffset + in_mdl; /* MDL-20 */
+    uint64_t in_page = place % MS_PAGE_BYTES;
+    uint64_t pfn = ms_mdl_frames(cursor->mdl)[place / MS_PAGE_BYTES];
+
+    *bytes = ms_min_u64(MS_PAGE_BYTES - in_page, cursor->mdl->ByteCount - in_mdl);
+    return ms_memory_byte(memory, (ms_pa){pfn * MS_PAGE_BYTES + in_page});
+}
+
+void ms_mdl_copy_out(const struct ms_memory *memory, const MDL *head, uint64_t offset, void *target,
+                     uint64_t bytes)
+{
+    struct ms_mdl_cursor cursor = {.mdl = (MDL *)(uintptr_t)head};
+    uint8_t *out = target;
+
+    while (bytes > 0) {
+        uint64_t piece;
+        const uint8_t *from = chain_piece(memory, &cursor, offset, &piece);
+
+        piece = ms_min_u64(piece, bytes);
+        memcpy(out, from, piece);
+        out += piece, offset += piece, bytes -= piece;
+    }
+}
+
+void ms_mdl_copy_in(const struct ms_memory *memory, const MDL *head, uint64_t offset,
+                    const void *source, uint64_t bytes)
+{
+    struct ms_mdl_cursor cursor = {.mdl = (MDL *)(uintptr_t)head};
+    const uint8_t *from = source;
+
+    while (bytes > 0) {
+        uint64_t piece;
+        uint8_t *to = chain_piece(memory, &cursor, offset, &piece);
+
+        piece = ms_min_u64(piece, bytes);
+        memcpy(to, from, piece);
+        from += piece, offset += piece, bytes -= piece;
+    }
+}
