@@ -59,8 +59,8 @@ struct ms_sg_builder {
     const struct ms_pool *pool; /* NULL: the adapter can never bounce */
     const struct ms_sg_variant *variant;
     struct ms_sg_limits limits;
-    bool is_direct; /* every RAM page is in reach and nothing else forces a register: the fast path
-                     */
+    bool is_direct; /* every RAM page is in reach and nothing else forces a register */
+    bool is_plain;  /* the limits are those that the fast path can honour and test for */
 };
 
 void ms_sg_limits_init(struct ms_sg_limits *limits, uint32_t address_width_bits);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * measure.c: how big a mapping of a range would be. Exact where every page is direct; where pages
+ * bounce, each is counted as an element of its own, because which registers it will get is not
+ * known (GTI-08: never less). Splitting a run never makes fewer elements, so this is an upper
+ * bound.
+ */
+#include "sg/coalesce.h"
+#include "sg/general.h"
+
+/* The run of neighbours that the measuring is in; closed runs are counted. */
+struct gauge {
+    const struct ms_sg_limits *limits;
+    uint64_t element_bytes_max; /* a multiple of the unit */
+    uint64_t first;
+    uint64_t bytes; /* 0: no run */
+    uint64_t elements;
+};
+
+/* Elements that a contiguous run needs: cut at boundaries, then by length. */
+static uint64_t run_elements(const struct gauge *gauge, uint64_t first, uint64_t bytes)
+{
+    uint64_t elements = 0;
+
+    while (bytes > 0) {
+        uint64_t to_boundary = (first | (gauge->limits->boundary - 1)) - first + 1;
+        uint64_t step = ms_min_u64(bytes, to_boundary);
+
+        elements += (step + gauge->element_bytes_max - 1) / gauge->element_bytes_max;
+        first += step;
+        bytes -= step;
+    }
+    return elements;
+}
+
+static void gauge_close(struct gauge *gauge)
+{
+    gauge->elements += run_elements(gauge, gauge->first, gauge->bytes);
+    gauge->bytes = 0;
+}
+
+static void gauge_append(struct gauge *gauge, uint64_t first, uint64_t bytes, bool may_join)
+{
+    if (gauge->bytes > 0 && (!may_join || gauge->first + gauge->bytes != first))
+        gauge_close(gauge);
+    if (gauge->bytes == 0)
+        gauge->first = first;
+    gauge->bytes += bytes;
+}
+
+static void gauge_piece(struct gauge *gauge, struct ms_sg_measure *need,
+                        const struct ms_sg_piece *piece)
+{
+    for (uint32_t i = 0; i < piece->pages; i++) {
+        struct ms_sg_part part = ms_sg_piece_part(piece, i);
+
+        if (ms_sg_part_bounces(gauge->limits, part)) {
+            gauge_close(gauge);
+            /* Its page offset is kept (MRG-18), so boundaries inside the page are known. */
+            gauge->elements += run_elements(gauge, part.address, part.bytes);
+            need->registers++;
+        } else {
+            gauge_append(gauge, part.address, part.bytes, i > 0 || gauge->limits->merge_mdls);
+        }
+    }
+}
+
+static void gauge_block(struct gauge *gauge, struct ms_sg_measure *need,
+                        const struct ms_sg_piece *piece)
+{
+    gauge->elements++; /* MTX-34, GTI-09 */
+    if (!ms_sg_piece_is_block(gauge->limits, piece))
+        need->registers += piece->pages;
+}
+
+/* All pages direct, no limit inside a page: only breaks and boundaries count. */
+static void gauge_plain(struct gauge *gauge, const struct ms_sg_builder *builder,
+                        const struct ms_sg_piece *piece)
+{
+    gauge->elements += 1 + builder->variant->count(piece->pfn, piece->pages,
+                                                   builder->limits.boundary >> MS_PAGE_SHIFT);
+}
+
+NTSTATUS ms_sg_measure(const struct ms_sg_builder *builder, struct ms_mdl_cursor at,
+                       uint64_t offset, uint32_t length, struct ms_sg_measure *need)
+{
+    const struct ms_sg_limits *limits = &builder->limits;
+    struct ms_sg_measure result = {0};
+    struct gauge gauge = {
+        .limits = limits,
+        .element_bytes_max = limits->element_bytes_max - limits->element_bytes_max % limits->unit,
+    };
+    struct ms_sg_walk walk = ms_sg_walk_start(at, offset, length);
+    struct ms_sg_piece piece;
+
+    if (gauge.element_bytes_max == 0)
+        gauge.element_bytes_max = 1; /* such a device maps nothing; any answer is no less */
+    while (ms_sg_walk_next(&walk, &piece)) {
+        if (!ms_mdl_is_resident(piece.mdl)) /* GTI-14 */
+            return STATUS_INVALID_PARAMETER;
+        result.logical_pages += piece.pages; /* GTI-12 */
+        if (limits->contiguous)
+            gauge_block(&gauge, &result, &piece);
+        else if (builder->is_plain && builder->is_direct && !limits->merge_mdls)
+            gauge_plain(&gauge, builder, &piece);
+        else
+            gauge_piece(&gauge, &result, &piece);
+    }
+    if (walk.left > 0)
+        return STATUS_INVALID_PARAMETER; /* GTI-11 */
+
+    gauge_close(&gauge);
+    result.elements = (uint32_t)ms_min_u64(gauge.elements, UINT32_MAX);
+    *need = result;
+    return STATUS_SUCCESS;
+}
