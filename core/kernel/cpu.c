@@ -2,12 +2,13 @@
 /*
  * cpu.c: threads become virtual CPUs of a machine, and IRQL, which belongs to them.
  *
- * Idea        one 64-bit word has a bit per CPU; entering sets the lowest clear bit, leaving clears
- * it. Invariants  I1 cpu[i] is touched only by the thread whose CAS set bit i, until it clears it
- * Ordering    hb:cpu-handover  leave clears the bit with release; enter takes it with acquire, so
- * the next thread sees the last one's plain writes (its private stock among them) ABA harmless: the
- * word alone says who is in; nothing is inferred from its history Progress    enter and leave are
- * lock-free: a failed CAS means another thread entered or left
+ * Idea        one 64-bit word has a bit per CPU; entering sets the lowest clear bit, leaving
+ *             clears it.
+ * Invariants  I1 cpu[i] is touched only by the thread whose CAS set bit i, until it clears it
+ * Ordering    hb:cpu-handover leave clears the bit with release; enter takes it with acquire, so
+ *             the next thread sees the last one's plain writes (its private stock among them)
+ * ABA         harmless: the word alone says who is in; nothing is inferred from its history
+ * Progress    enter and leave are lock-free: a failed CAS means another thread entered or left
  */
 #include "kernel/kernel.h"
 
@@ -26,8 +27,7 @@ static uint32_t cpu_claim(struct ms_kernel *kernel)
 
     while (seen != UINT64_MAX) {
         uint32_t index = ms_bit_lowest(~seen);
-        /* hb:cpu-handover, acquire: the last owner's plain writes to cpu[index] come before ours.
-         */
+        /* hb:cpu-handover, acquire: the last owner's plain writes to cpu[index] precede ours. */
         if (ms_cas_acquire(&kernel->taken, &seen, seen | (UINT64_C(1) << index)))
             return index;
     }

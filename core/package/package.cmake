@@ -48,7 +48,9 @@ if(MAPSTORM_BUILD_TESTS AND NOT MAPSTORM_SANITIZE)
   ms_tool_test(package.floors package nm ${here}/floors_test.sh ${archives})
   ms_tool_test(package.script package sh ${here}/script_test.sh)
   ms_tool_test(package.reproducible "package;slow" ninja ${here}/reproducible_test.sh)
+  ms_tool_test(package.strategies "package;slow" ninja ${here}/strategies_test.sh)
   set_tests_properties(package.install package.floors package.script package.reproducible
+    package.strategies
     PROPERTIES ENVIRONMENT "${environment}")
 
   set(lint ${PROJECT_SOURCE_DIR}/.ci/lint)

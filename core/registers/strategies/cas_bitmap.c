@@ -4,20 +4,23 @@
  *
  * Idea        search a snapshot for the lowest run that fits, then claim its words in ascending
  *             order; if one of them lost its bits meanwhile, give back what was claimed, search
- * again Picture     word[0] 1111.. word[1] ..11 | word[2] 1111 1...     bit set = free Invariants
- * I1 a set bit belongs to nobody, a clear bit to exactly one run or one claimer I2 bits beyond the
- * file are 0 Ordering    hb:run-given  give ORs the bits in (seq_cst), a claim's CAS acquires them:
- * what was done with the run's pages stays before its next owner. seq_cst on both sides, and on the
- * loads of the search, because waiting needs more than release and acquire: a giver sets bits then
- * looks for waiters, a waiter enters then searches; one must see the other, which a release store
- * and a later load do not promise. ABA         harmless: a CAS compares the whole word, and the
- * word alone says which registers are free; nothing is inferred from what it was in between
- * Progress    lock-free. A claim in one word fails only because another call changed that word. For
- *             claims over several words suppose none ever completes, and let h be the highest word
- *             at which claims succeed for ever: who succeeds at h must then fail above h, where
- *             nobody holds anything in passing any more, so the obstacle is a completed claim,
- * which the next snapshot shows. Ascending order is essential to this argument. Limits      the
- * search grows with the file and its occupancy; nearby claims share cache lines
+ *             again
+ * Picture     word[0] 1111.. word[1] ..11 | word[2] 1111 1...     bit set = free
+ * Invariants  I1 a set bit belongs to nobody, a clear bit to exactly one run or one claimer
+ *             I2 bits beyond the file are 0
+ * Ordering    hb:run-given give ORs the bits in (seq_cst), a claim's CAS acquires them: what was
+ *             done with the run's pages stays before its next owner. seq_cst on both sides, and on
+ *             the loads of the search, because waiting needs more than release and acquire: a
+ *             giver sets bits then looks for waiters, a waiter enters then searches; one must see
+ *             the other, which a release store and a later load do not promise.
+ * ABA         harmless: a CAS compares the whole word, and the word alone says which registers are
+ *             free; nothing is inferred from what it was in between
+ * Progress    lock-free. A claim in one word fails only because another call changed that word.
+ *             For claims over several words suppose none ever completes, and let h be the highest
+ *             word at which claims succeed for ever: who succeeds at h must then fail above h,
+ *             where nobody holds anything in passing any more, so the obstacle is a completed
+ *             claim, which the next snapshot shows. Ascending order is essential to this argument.
+ * Limits      the search grows with the file and its occupancy; nearby claims share cache lines
  */
 #include "registers/strategies/ledger.h"
 #include "registers/strategies/run_search.h"

@@ -10,18 +10,20 @@
  *             depot[n] {tag:32, magazine:32} -> link[5] -> link[2] -> NONE      empties likewise
  * Invariants  I1 a magazine is on one stack, or belongs to one CPU, or is in one thread's hands
  *             I2 `stocked` of a CPU is the sum of its runs' lengths, at most registers / (8 x the
- *                CPUs that ever came); the depot holds at most an eighth of the file
+ *             CPUs that ever came); the depot holds at most an eighth of the file
  *             I3 a run in stock is a live run to cas-bitmap, taken and later given back unchanged
- * Ordering    hb:magazine-push  a push writes the magazine and link[i], then its CAS of the head
+ * Ordering    hb:magazine-push a push writes the magazine and link[i], then its CAS of the head
  *             releases; a pop acquires the head, then reads both
- *             hb:run-given  is cas-bitmap's for what passes through it; in a CPU's own stock,
- * program order; through the depot, hb:magazine-push (its CAS is seq_cst) ABA         a pop may
- * read a link that is stale; then the head's tag has moved and its CAS fails. The tag has 32 bits:
- * a popper would have to sleep through exactly 2^32 pushes and pops Progress    lock-free: stacks
- * and cas-bitmap are; the own stock is wait-free. A stopped thread keeps its own stock and the
- * magazine in its hands, which is bounded (I2) Limits      strands: a claim can fail while fitting
- * runs lie in another CPU's stock, and runs in stock do not merge; lengths above 32 and claims with
- * limits go straight to cas-bitmap
+ *             hb:run-given is cas-bitmap's for what passes through it; in a CPU's own stock,
+ *             program order; through the depot, hb:magazine-push (its CAS is seq_cst)
+ * ABA         a pop may read a link that is stale; then the head's tag has moved and its CAS
+ *             fails. The tag has 32 bits: a popper would have to sleep through exactly 2^32 pushes
+ *             and pops
+ * Progress    lock-free: stacks and cas-bitmap are; the own stock is wait-free. A stopped thread
+ *             keeps its own stock and the magazine in its hands, which is bounded (I2)
+ * Limits      strands: a claim can fail while fitting runs lie in another CPU's stock, and runs in
+ *             stock do not merge; lengths above 32 and claims with limits go straight to
+ *             cas-bitmap
  */
 #include "registers/strategies/ledger.h"
 #include "registers/strategies/run_search.h"

@@ -5,12 +5,14 @@
  *
  * Idea        lock, hop from free run to free run, clear the bits, unlock
  * Picture     lock | word[0] word[1] ...   bit set = free
- * Invariants  I1 bits change only under the lock; I2 bits beyond the file are 0
- * Ordering    hb:spin-unlock  unlock releases, lock acquires: words belong to the holder.
+ * Invariants  I1 bits change only under the lock;
+ *             I2 bits beyond the file are 0
+ * Ordering    hb:spin-unlock unlock releases, lock acquires: words belong to the holder.
  *             hb:run-given holds without a separate edge: locks of give and take are ordered. If
- * the take's comes later it sees the bits; if earlier, whatever the taker published before it is
- * visible to the giver after its own unlock. The words are relaxed atomics only so that statistics
- * may read them unlocked. ABA         none: nothing is decided on a value read without the lock
+ *             the take's comes later it sees the bits; if earlier, whatever the taker published
+ *             before it is visible to the giver after its own unlock. The words are relaxed
+ *             atomics only so that statistics may read them unlocked.
+ * ABA         none: nothing is decided on a value read without the lock
  * Progress    blocking: a holder that is stopped stops all others; waiters yield after some spins
  * Limits      the search grows with the file and its occupancy, all threads meet on one line
  */
