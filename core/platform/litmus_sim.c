@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * litmus_sim.c: the memory model shows exactly the outcomes it should: small programs whose allowed
+ * results everybody knows, run under many seeds. "Allowed" ones must be seen, "forbidden" never.
+ */
+#include "platform/sim.h"
+#include "platform/test.h"
+
+enum { RUNS = 20000 };
+
+struct litmus {
+    ms_atomic_u32 x, y, z;
+    uint32_t plain;
+    uint32_t r[4];
+};
+
+typedef void litmus_body(struct litmus *l);
+
+struct program {
+    ms_thread_body *body[4];
+    uint32_t count;
+};
+
+/* Runs the program under RUNS seeds and counts where `is_seen` holds. A race is a failure. */
+static uint32_t count_outcomes(const struct program *program,
+                               bool (*is_seen)(const struct litmus *))
+{
+    struct litmus l;
+    struct ms_sim_actor actors[4];
+    struct ms_sim_config config;
+    struct ms_sim_result result;
+    uint32_t seen = 0;
+
+    ms_sim_config_init(&config);
+    config.actors = actors;
+    config.actor_count = program->count;
+    for (uint32_t i = 0; i < program->count; i++)
+        actors[i] = (struct ms_sim_actor){"litmus", program->body[i], &l};
+    for (uint32_t run = 0; run < RUNS; run++) {
+        memset(&l, 0, sizeof l);
+        config.schedule.strategy = run % 2 ? MS_SIM_WALK : MS_SIM_POS;
+        config.schedule.seed = run;
+        config.schedule.stale_of_256 = 128;
+        ms_sim_run(&config, &result);
+        assert_int_equal(result.verdict, MS_SIM_CLEAN);
+        seen += is_seen(&l);
+    }
+    return seen;
+}
+
+#define BODY(name)                                                                                 \
+    static void name##_of(struct litmus *l);                                                       \
+    static void name(void *context)                                                                \
+    {                                                                                              \
+        name##_of(context);                                                                        \
+    }                                                                                              \
+    static void name##_of(struct litmus *l)
+
+/* clang-format off */
+BODY(mp_write_relaxed)  { ms_store_relaxed(&l->x, 1); ms_store_relaxed(&l->y, 1); }
+BODY(mp_write_release)  { ms_store_relaxed(&l->x, 1); ms_store_release(&l->y, 1); }
+BODY(mp_write_fence)    { ms_store_relaxed(&l->x, 1); ms_fence_release(); ms_store_relaxed(&l->y, 1); }
+BODY(mp_read_relaxed)   { l->r[0] = ms_load_relaxed(&l->y); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(mp_read_acquire)   { l->r[0] = ms_load_acquire(&l->y); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(mp_read_fence)     { l->r[0] = ms_load_relaxed(&l->y); ms_fence_acquire(); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(mp_pass_on)        { l->r[2] = ms_load_acquire(&l->y); if (l->r[2]) ms_store_release(&l->z, 1); }
+BODY(mp_read_passed)    { l->r[0] = ms_load_acquire(&l->z); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(sb_left)           { ms_store_release(&l->x, 1); l->r[0] = ms_load_acquire(&l->y); }
+BODY(sb_right)          { ms_store_release(&l->y, 1); l->r[1] = ms_load_acquire(&l->x); }
+BODY(sb_left_fence)     { ms_store_relaxed(&l->x, 1); ms_fence_seq_cst(); l->r[0] = ms_load_relaxed(&l->y); }
+BODY(sb_right_fence)    { ms_store_relaxed(&l->y, 1); ms_fence_seq_cst(); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(sb_left_seq)       { ms_store_seq_cst(&l->x, 1); l->r[0] = ms_load_seq_cst(&l->y); }
+BODY(sb_right_seq)      { ms_store_seq_cst(&l->y, 1); l->r[1] = ms_load_seq_cst(&l->x); }
+BODY(sb_left_light)     { ms_store_relaxed(&l->x, 1); ms_fence_compiler(); l->r[0] = ms_load_relaxed(&l->y); }
+BODY(sb_right_heavy)    { ms_store_relaxed(&l->y, 1); ms_fence_asymmetric_heavy(); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(co_write)          { ms_store_relaxed(&l->x, 1); ms_store_relaxed(&l->x, 2); }
+BODY(co_read)           { l->r[0] = ms_load_relaxed(&l->x); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(iriw_x)            { ms_store_release(&l->x, 1); }
+BODY(iriw_y)            { ms_store_release(&l->y, 1); }
+BODY(iriw_read_xy)      { l->r[0] = ms_load_acquire(&l->x); l->r[1] = ms_load_acquire(&l->y); }
+BODY(iriw_read_yx)      { l->r[2] = ms_load_acquire(&l->y); l->r[3] = ms_load_acquire(&l->x); }
+BODY(iriw_x_seq)        { ms_store_seq_cst(&l->x, 1); }
+BODY(iriw_y_seq)        { ms_store_seq_cst(&l->y, 1); }
+BODY(iriw_read_xy_seq)  { l->r[0] = ms_load_seq_cst(&l->x); l->r[1] = ms_load_seq_cst(&l->y); }
+BODY(iriw_read_yx_seq)  { l->r[2] = ms_load_seq_cst(&l->y); l->r[3] = ms_load_seq_cst(&l->x); }
+BODY(rs_modify)         { l->r[2] = ms_fetch_add_relaxed(&l->y, 1); }
+BODY(rs_read)           { l->r[0] = ms_load_acquire(&l->y); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(lb_left)           { l->r[0] = ms_load_relaxed(&l->x); ms_store_relaxed(&l->y, 1); }
+BODY(lb_right)          { l->r[1] = ms_load_relaxed(&l->y); ms_store_relaxed(&l->x, 1); }
+BODY(half_fence)        { ms_store_seq_cst(&l->y, 1); l->r[1] = ms_load_seq_cst(&l->x); }
+/* clang-format on */
+
+static bool is_new_then_old(const struct litmus *l)
+{
+    return l->r[0] == 1 && l->r[1] == 0;
+}
+
+static bool is_both_old(const struct litmus *l)
+{
+    return l->r[0] == 0 && l->r[1] == 0;
+}
+
+static bool is_newer_then_older(const struct litmus *l)
+{
+    return l->r[0] > l->r[1];
+}
+
+static bool is_readers_disagree(const struct litmus *l)
+{
+    return l->r[0] == 1 && l->r[1] == 0 && l->r[2] == 1 && l->r[3] == 0;
+}
+
+static bool is_two_then_old(const struct litmus *l)
+{
+    return l->r[0] == 2 && l->r[1] == 0;
+}
+
+static bool is_both_new(const struct litmus *l)
+{
+    return l->r[0] == 1 && l->r[1] == 1;
+}
+
+MS_TEST(outcomes_that_c11_allows_are_seen_and_those_it_forbids_are_not)
+{
+    static const struct {
+        const char *name;
+        struct program program;
+        bool (*is_seen)(const struct litmus *);
+        bool allowed;
+    } cases[] = {
+        {"message passing, relaxed",
+         {{mp_write_relaxed, mp_read_relaxed}, 2},
+         is_new_then_old,
+         true},
+        {"message passing, release and acquire",
+         {{mp_write_release, mp_read_acquire}, 2},
+         is_new_then_old,
+         false},
+        {"message passing, fences", {{mp_write_fence, mp_read_fence}, 2}, is_new_then_old, false},
+        {"message passing, release and fence",
+         {{mp_write_release, mp_read_fence}, 2},
+         is_new_then_old,
+         false},
+        {"message passing, acquire missing",
+         {{mp_write_release, mp_read_relaxed}, 2},
+         is_new_then_old,
+         true},
+        {"message passing, release missing",
+         {{mp_write_relaxed, mp_read_acquire}, 2},
+         is_new_then_old,
+         true},
+        {"message passing through a third",
+         {{mp_write_release, mp_pass_on, mp_read_passed}, 3},
+         is_new_then_old,
+         false},
+        {"store buffering, release and acquire", {{sb_left, sb_right}, 2}, is_both_old, true},
+        {"store buffering, fences", {{sb_left_fence, sb_right_fence}, 2}, is_both_old, false},
+        {"store buffering, one fence missing", {{sb_left_fence, sb_right}, 2}, is_both_old, true},
+        {"store buffering, seq_cst accesses", {{sb_left_seq, sb_right_seq}, 2}, is_both_old, false},
+        {"store buffering, a fence and seq_cst",
+         {{sb_left_fence, half_fence}, 2},
+         is_both_old,
+         false},
+        {"store buffering, asymmetric fence",
+         {{sb_left_light, sb_right_heavy}, 2},
+         is_both_old,
+         false},
+        {"store buffering, light sides only", {{sb_left_light, sb_right}, 2}, is_both_old, true},
+        {"read-read coherence", {{co_write, co_read}, 2}, is_newer_then_older, false},
+        {"independent reads, acquire",
+         {{iriw_x, iriw_y, iriw_read_xy, iriw_read_yx}, 4},
+         is_readers_disagree,
+         true},
+        {"independent reads, seq_cst",
+         {{iriw_x_seq, iriw_y_seq, iriw_read_xy_seq, iriw_read_yx_seq}, 4},
+         is_readers_disagree,
+         false},
+        {"release sequence through a relaxed read-modify-write",
+         {{mp_write_release, rs_modify, rs_read}, 3},
+         is_two_then_old,
+         false},
+        {"load buffering: allowed, but the model's known limit",
+         {{lb_left, lb_right}, 2},
+         is_both_new,
+         false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t seen = count_outcomes(&cases[i].program, cases[i].is_seen);
+        if ((seen > 0) != cases[i].allowed)
+            fail_msg("%s: seen %u times of %d", cases[i].name, seen, RUNS);
+    }
+}
+
+/* --- races on plain data -------------------------------------------------------------------------
+ */
+
+/* clang-format off */
+BODY(race_write)         { ms_data_write(&l->plain, 4); l->plain = 1; ms_store_release(&l->y, 1); }
+BODY(race_write_relaxed) { ms_data_write(&l->plain, 4); l->plain = 1; ms_store_relaxed(&l->y, 1); }
+BODY(race_read)          { if (ms_load_acquire(&l->y)) ms_data_read(&l->plain, 4); }
+BODY(race_read_relaxed)  { if (ms_load_relaxed(&l->y)) ms_data_read(&l->plain, 4); }
+BODY(race_over_reader)   { if (ms_load_acquire(&l->y)) { ms_data_read(&l->plain, 4); ms_store_relaxed(&l->z, 1); } }
+BODY(race_third)         { if (ms_load_acquire(&l->z)) ms_data_write(&l->plain, 4); }
+BODY(race_neighbour)     { ms_data_write((char *)&l->plain + 1, 1); }
+BODY(race_first_byte)    { ms_data_write((char *)&l->plain, 1); }
+/* clang-format on */
+
+static uint32_t count_races(ms_thread_body *a, ms_thread_body *b, ms_thread_body *c)
+{
+    struct litmus l;
+    struct ms_sim_actor actors[3] = {{"a", a, &l}, {"b", b, &l}, {"c", c, &l}};
+    struct ms_sim_config config;
+    struct ms_sim_result result;
+    uint32_t races = 0;
+
+    ms_sim_config_init(&config);
+    config.actors = actors;
+    config.actor_count = c ? 3 : 2;
+    for (uint32_t run = 0; run < 2000; run++) {
+        memset(&l, 0, sizeof l);
+        config.schedule.strategy = MS_SIM_WALK;
+        config.schedule.seed = run;
+        ms_sim_run(&config, &result);
+        races += result.verdict == MS_SIM_BUG && strncmp(result.bug, "race ", 5) == 0;
+    }
+    return races;
+}
+
+MS_TEST(plain_data_handed_over_without_an_edge_is_a_race_even_when_the_values_are_right)
+{
+    assert_int_equal(count_races(race_write, race_read, NULL), 0);
+    assert_true(count_races(race_write_relaxed, race_read, NULL) > 0);
+    assert_true(count_races(race_write, race_read_relaxed, NULL) > 0);
+    assert_int_equal(count_races(race_first_byte, race_neighbour, NULL), 0);
+    assert_true(count_races(race_first_byte, race_first_byte, NULL) > 0);
+}
+
+MS_TEST(a_write_must_come_after_all_reads_not_only_after_the_last_write)
+{
+    assert_true(count_races(race_write, race_over_reader, race_third) > 0);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * platform_memory.c: memory of the host: the same for real threads and for the simulator.
+ *
+ * Every taking is a fault point. In the simulator memory that changes hands forgets its past: what
+ * another thread did to the former owner's bytes must not look like a race with the next one's.
+ */
+#include "platform/platform.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef MS_SIM
+#include "platform/sim_state.h"
+
+static void forget(const void *memory, size_t bytes)
+{
+    if (!sim.current)
+        return;
+    sim_memory_forget(memory, bytes);
+    sim_race_forget(memory, bytes);
+}
+#else
+static void forget(const void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+}
+#endif
+
+void *ms_alloc(size_t bytes)
+{
+    void *memory = NULL;
+    size_t rounded = ms_round_up(bytes ? bytes : 1, MS_CACHE_LINE);
+
+    if (bytes > rounded || ms_fault_here())
+        return NULL;
+    if (posix_memalign(&memory, MS_CACHE_LINE, rounded) != 0)
+        return NULL;
+    return memset(memory, 0, rounded);
+}
+
+void ms_free(void *memory, size_t bytes)
+{
+    if (memory)
+        forget(memory, bytes);
+    free(memory);
+}
+
+void *ms_reserve(size_t bytes)
+{
+    if (ms_fault_here())
+        return NULL;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void ms_unreserve(void *memory, size_t bytes)
+{
+    if (memory)
+        ms_require(munmap(memory, bytes) == 0);
+}
+
+bool ms_host_memory_create(struct ms_host_memory *memory, uint64_t bytes)
+{
+    if (ms_fault_here())
+        return false;
+    memory->handle = memfd_create("mapstorm physical memory", MFD_CLOEXEC);
+    if (memory->handle < 0)
+        return false;
+    if (ftruncate(memory->handle, (off_t)bytes) != 0)
+        goto undo_handle;
+    memory->base =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->handle, 0);
+    if (memory->base == MAP_FAILED)
+        goto undo_handle;
+    memory->bytes = bytes;
+    return true;
+
+undo_handle:
+    close(memory->handle);
+    return false;
+}
+
+void ms_host_memory_destroy(struct ms_host_memory *memory)
+{
+    ms_require(munmap(memory->base, memory->bytes) == 0);
+    close(memory->handle);
+    memory->base = NULL;
+}
+
+bool ms_host_memory_view(struct ms_host_memory *memory, uint64_t offset, void *address,
+                         uint64_t bytes)
+{
+    ms_assert(offset + bytes <= memory->bytes);
+    if (ms_fault_here())
+        return false;
+    return mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+                memory->handle, (off_t)offset) == address;
+}
+
+bool ms_host_memory_unview(void *address, uint64_t bytes)
+{
+    return mmap(address, bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == address;
+}
+
+void ms_host_memory_discard(struct ms_host_memory *memory, uint64_t offset, uint64_t bytes)
+{
+    /* A failure only keeps the pages: the caller may not rely on zeros from a host without holes.
+     */
+    if (fallocate(memory->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                  (off_t)bytes) != 0)
+        memset(memory->base + offset, 0, bytes);
+}
+
+bool ms_host_protect(void *address, size_t bytes, bool usable)
+{
+    return mprotect(address, bytes, usable ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
+}

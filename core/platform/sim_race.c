@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim_race.c: a happens-before check of plain data that atomics hand over.
+ *
+ * Idea        per four bytes: who wrote last and when, and when each fiber last read. A read must
+ *             happen-after the last write, a write after the last write and all reads.
+ * Bytes       a mask of the four bytes an access covers, so neighbours of different owners in one
+ *             word do not meet. A write replaces what is known of the word.
+ * Long ranges are checked at their first and last SAMPLED words: pages are handed over whole
+ */
+#include "platform/sim_state.h"
+
+enum {
+    WORD = 4,
+    SAMPLED = 32, /* words at each end of a longer range */
+    SLOTS = 32768,
+    USED_MAX = SLOTS / 2,
+};
+
+struct sim_word {
+    sim_clock reads; /* component f: clock of fiber f's last read; 0: none */
+    uintptr_t address;
+    const struct ms_sim_site *writer;
+    const struct ms_sim_site *reader;
+    uint32_t generation;
+    uint16_t epoch;
+    uint8_t fiber; /* of the write */
+    uint8_t write_mask;
+    uint8_t read_mask;
+};
+
+static struct sim_word words[SLOTS];
+static uint32_t used;
+
+void sim_race_begin(void)
+{
+    used = 0;
+}
+
+/* NULL when the table is full: further words go unchecked. */
+static struct sim_word *word_find(uintptr_t address)
+{
+    uint32_t at = (uint32_t)((address * 0x9E3779B97F4A7C15u) >> 49) % SLOTS;
+
+    while (words[at].generation == sim.generation) {
+        if (words[at].address == address)
+            return &words[at];
+        at = (at + 1) % SLOTS;
+    }
+    if (used == USED_MAX)
+        return NULL;
+    used++;
+    words[at] = (struct sim_word){.address = address, .generation = sim.generation};
+    return &words[at];
+}
+
+static bool is_after_all_reads(const struct sim_word *w, const struct sim_fiber *f)
+{
+    for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
+        if (i != f->index && w->reads[i] > f->clock[i])
+            return false;
+    return true;
+}
+
+static const struct ms_sim_site *word_access(const struct ms_sim_site *site, struct sim_fiber *f,
+                                             struct sim_word *w, uint8_t mask, bool is_write)
+{
+    if ((w->write_mask & mask) != 0 && w->fiber != f->index && f->clock[w->fiber] < w->epoch)
+        return w->writer;
+    if (is_write && (w->read_mask & mask) != 0 && !is_after_all_reads(w, f))
+        return w->reader;
+    if (is_write) {
+        w->writer = site;
+        w->fiber = (uint8_t)f->index;
+        w->epoch = f->clock[f->index];
+        w->write_mask = mask;
+        if ((w->read_mask & ~mask) == 0) {
+            w->read_mask = 0;
+            w->reads = (sim_clock){0};
+        }
+    } else {
+        w->reader = site;
+        w->read_mask |= mask;
+        w->reads[f->index] = f->clock[f->index];
+    }
+    return NULL;
+}
+
+const struct ms_sim_site *sim_race_access(const struct ms_sim_site *site, struct sim_fiber *f,
+                                          const void *object, size_t bytes, bool is_write)
+{
+    uintptr_t begin = (uintptr_t)object;
+    uintptr_t end = begin + bytes;
+    uintptr_t first = begin / WORD;
+    uintptr_t last = bytes ? (end - 1) / WORD : first;
+
+    if (bytes == 0)
+        return NULL;
+    for (uintptr_t i = first; i <= last; i++) {
+        if (i - first == SAMPLED && last - i > SAMPLED)
+            i = last - SAMPLED;
+        uintptr_t from = i * WORD < begin ? begin - i * WORD : 0;
+        uintptr_t to = (i + 1) * WORD > end ? end - i * WORD : WORD;
+        uint8_t mask = (uint8_t)(((1u << to) - 1) & ~((1u << from) - 1));
+        struct sim_word *w = word_find(i * WORD);
+        const struct ms_sim_site *other = w ? word_access(site, f, w, mask, is_write) : NULL;
+        if (other)
+            return other;
+    }
+    return NULL;
+}
+
+void sim_race_forget(const void *memory, size_t bytes)
+{
+    if (used == 0)
+        return;
+    for (uintptr_t i = (uintptr_t)memory / WORD; i <= ((uintptr_t)memory + bytes) / WORD; i++) {
+        uint32_t at = (uint32_t)((i * WORD * 0x9E3779B97F4A7C15u) >> 49) % SLOTS;
+        for (; words[at].generation == sim.generation; at = (at + 1) % SLOTS)
+            if (words[at].address == i * WORD) {
+                words[at].write_mask = 0;
+                words[at].read_mask = 0;
+                words[at].reads = (sim_clock){0};
+            }
+    }
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim_state.h: what the parts of the simulator share. Private to sim_*.c and platform_sim.c.
+ *
+ * The simulator is the one place with state of its own at file level: the hooks behind an atomic
+ * have no argument that could carry it, and there is one execution at a time.
+ */
+#ifndef MS_SIM_STATE_H
+#define MS_SIM_STATE_H
+
+#include "platform/prng.h"
+#include "platform/sim.h"
+
+/* --- clocks: one 16-bit component per fiber, all eight in one vector -----------------------------
+ */
+
+typedef uint16_t sim_clock __attribute__((vector_size(16)));
+static_assert(sizeof(sim_clock) / sizeof(uint16_t) == MS_SIM_FIBERS_MAX, "a component per fiber");
+
+static inline sim_clock clock_join(sim_clock a, sim_clock b)
+{
+    sim_clock newer = (sim_clock)(a > b);
+
+    return (a & newer) | (b & ~newer);
+}
+
+/* --- fibers --------------------------------------------------------------------------------------
+ */
+
+/* A stack and what is needed to come back to it. */
+struct sim_context {
+    void *stack_pointer;
+    void *stack_bottom;
+    size_t stack_bytes;
+    void *fake_stack; /* address sanitizer's */
+#ifdef MS_SIM_UCONTEXT
+    void *portable; /* ucontext_t */
+#endif
+};
+
+/* Gives `context` a fresh start: the next switch to it calls sim_fiber_main. */
+void sim_context_prepare(struct sim_context *context, uint32_t index);
+/* Leaves `from`, which can be come back to. */
+void sim_context_switch(struct sim_context *from, struct sim_context *to);
+/* Leaves `from` for good. */
+_Noreturn void sim_context_leave(struct sim_context *from, struct sim_context *to);
+/* The body of fiber `index`; in sim_run.c. Never returns. */
+_Noreturn void sim_fiber_main(uint32_t index);
+
+enum sim_fiber_state {
+    FIBER_NEW,    /* has no stack contents yet */
+    FIBER_PARKED, /* between executions, in sim_fiber_main */
+    FIBER_ACTIVE, /* in its body */
+};
+
+struct sim_fiber {
+    struct sim_context context;
+    enum sim_fiber_state state; /* outlives executions */
+    uint32_t index;
+
+    /* This execution. */
+    struct ms_sim_pending pending;
+    ms_thread_body *body;
+    void *body_context;
+    const char *name;
+    bool used;     /* has a body in this execution */
+    bool done;     /* its body returned */
+    bool frozen;   /* not runnable until thawed, or never */
+    bool spinning; /* not runnable until somebody writes, unless all who could run spin */
+    bool timed_out;
+    const void *blocked_on; /* ms_wait's word or a thread to join; NULL: none */
+    uint64_t wake_at;       /* virtual time; UINT64_MAX: none */
+    uint32_t steps;
+    void *local_value;
+    void (*local_at_exit)(void *value);
+    uint32_t fault_countdown;
+    bool fault_fired;
+
+    sim_clock clock;           /* what happens-before its next step */
+    sim_clock visible;         /* stores it can no longer miss, by fences; includes clock */
+    sim_clock acquire_pending; /* release clocks of relaxed loads, for an acquire fence */
+    sim_clock release_fence;   /* its clock at its last release fence */
+};
+
+struct sim_state {
+    struct ms_sim_config config;
+    struct sim_fiber fiber[MS_SIM_FIBERS_MAX];
+    struct sim_context main;
+    struct sim_fiber *current; /* NULL: main */
+    struct sim_fiber *last;    /* who did the last step */
+    bool is_active;            /* between the begin and end of ms_sim_run */
+    bool is_prologue;          /* fibers come back to main at their first step */
+    bool is_checking;          /* the final check runs alone */
+    bool is_aborting;
+    bool may_switch_record; /* the next step was chosen against the default */
+    uint32_t steps;
+    uint32_t steps_max;
+    uint32_t frozen_since; /* step of the freeze */
+    bool froze;
+    uint64_t time; /* virtual nanoseconds */
+    uint64_t hash;
+    struct ms_sim_result result;
+
+    struct ms_sim_event events[MS_SIM_TRACE_MAX];
+    struct ms_sim_preemption made[1024]; /* choices against the default */
+    uint32_t made_count;
+    uint8_t reads[4096]; /* which value each load with a choice got */
+    uint32_t read_count;
+    bool record_overflow;
+
+    /* Schedule; sim_schedule.c. */
+    struct ms_prng prng;
+    uint32_t dense_at, preemption_at, read_at;
+    uint32_t rule_visits[64];
+    uint64_t priority[MS_SIM_FIBERS_MAX];
+    uint32_t change_at[8];
+    uint32_t change_count;
+    bool stalled;
+
+    /* Fences; sim_memory.c. */
+    sim_clock fence_clock;       /* what happens-before some seq_cst fence */
+    sim_clock sequential_stores; /* newest seq_cst store of each fiber */
+    uint32_t generation;         /* +1 per execution: older table entries are empty */
+};
+
+extern struct sim_state sim;
+
+/* --- sim_schedule.c ------------------------------------------------------------------------------
+ */
+
+void sim_schedule_begin(void);
+/* Who does the next step: a fiber index in `runnable`, or MS_SIM_NOBODY to give up. `current` came
+ * to the decision and may be unable to go on. */
+uint32_t sim_schedule_pick(struct sim_fiber *current, uint32_t runnable);
+/* A fiber has just come to a new step. */
+void sim_schedule_arrive(struct sim_fiber *fiber);
+/* Which of `count` admissible values a load gets; 0: the newest. */
+uint32_t sim_schedule_read(uint32_t count);
+
+/* --- sim_memory.c: atomics -----------------------------------------------------------------------
+ */
+
+/* What an access found, for the trace and the features. */
+struct sim_seen {
+    uint64_t value;
+    uint32_t location; /* 1 .. */
+    uint32_t stale;
+    const struct ms_sim_site *writer; /* NULL: the initial value */
+    uint8_t writer_fiber;
+    uint8_t distance; /* foreign writes here since this fiber's last access, in buckets */
+};
+
+void sim_memory_begin(void);
+uint64_t sim_raw_read(const void *address, enum ms_sim_width width);
+void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value);
+struct sim_seen sim_memory_load(const struct ms_sim_site *site, struct sim_fiber *f, const void *a,
+                                enum ms_sim_width width, enum ms_sim_order order);
+/* The newest value, as read by a read-modify-write; nothing is acquired yet. */
+struct sim_seen sim_memory_newest(const struct ms_sim_site *site, struct sim_fiber *f,
+                                  const void *a, enum ms_sim_width width, enum ms_sim_order order);
+/* `is_rmw`: it continues the release sequence of the value replaced. */
+uint32_t sim_memory_store(const struct ms_sim_site *site, struct sim_fiber *f, void *a,
+                          enum ms_sim_width width, uint64_t value, enum ms_sim_order order,
+                          bool is_rmw);
+void sim_memory_fence(struct sim_fiber *f, enum ms_sim_order order);
+/* Every fiber passes a full fence now. */
+void sim_memory_fence_all(struct sim_fiber *f);
+/* [memory, memory + bytes) is somebody else's from now on. */
+void sim_memory_forget(const void *memory, size_t bytes);
+
+/* --- sim_race.c: plain data ----------------------------------------------------------------------
+ */
+
+void sim_race_begin(void);
+/* NULL, or the site this access races with. */
+const struct ms_sim_site *sim_race_access(const struct ms_sim_site *site, struct sim_fiber *f,
+                                          const void *object, size_t bytes, bool is_write);
+void sim_race_forget(const void *memory, size_t bytes);
+
+/* --- sim_run.c -----------------------------------------------------------------------------------
+ */
+
+/* The calling fiber comes to a step: others may go first. Returns when the schedule chose it. */
+void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write);
+/* The step is done: trace and hash. */
+void sim_step_end(const struct ms_sim_event *event);
+/* The calling fiber cannot go on (blocked_on is set): others run until it can. */
+void sim_block(void);
+/* All who wait for `what`, at most `count`, can go on. Returns how many. */
+uint32_t sim_unblock(const void *what, uint32_t count);
+/* Adds an actor to the running execution; MS_SIM_NOBODY: there are too many. */
+uint32_t sim_fiber_add(ms_thread_body *body, void *context, const char *name);
+/* Somebody wrote: those who spin can look again. */
+void sim_wake_spinners(void);
+
+#endif
