@@ -77,7 +77,8 @@ static ms_reg trial_take(struct trial *t, uint32_t cpu, struct ms_reg_want want)
     ms_reg first = t->ops->take(t->state, cpu, want);
 
     if (first == MS_REG_NONE) {
-        bool is_allowed = want.run > t->ops->run_max || !t->ops->is_exact ||
+        bool is_single = want.run == 1 && want.align == 1;
+        bool is_allowed = want.run > t->ops->run_max || (!t->ops->is_exact && !is_single) ||
                           (t->ops->strands && (t->shape.cpus > 1 || cpu == MS_CPU_NONE)) ||
                           model_first_fit(t, want) == MS_REG_NONE;
         if (!is_allowed)

@@ -23,6 +23,7 @@
  * Limits      the search grows with the file and its occupancy; nearby claims share cache lines
  */
 #include "registers/strategies/ledger.h"
+#include "registers/strategies/no_stock.h"
 #include "registers/strategies/run_search.h"
 
 struct cas_bitmap {
@@ -143,16 +144,6 @@ static void cas_bitmap_give(void *state, uint32_t cpu, ms_reg first, uint32_t ru
     bits_give(s, first, first + run);
 }
 
-static void cas_bitmap_drain(void *state, uint32_t cpu)
-{
-    (void)state, (void)cpu; /* no private stock */
-}
-
-static void cas_bitmap_drain_all(void *state)
-{
-    (void)state; /* no private stock */
-}
-
 static uint32_t cas_bitmap_free_count(const void *state)
 {
     const struct cas_bitmap *s = state;
@@ -193,8 +184,8 @@ const struct ms_reg_ops ms_reg_cas_bitmap = {
     .init = cas_bitmap_init,
     .take = cas_bitmap_take,
     .give = cas_bitmap_give,
-    .drain = cas_bitmap_drain,
-    .drain_all = cas_bitmap_drain_all,
+    .drain = ms_no_stock_drain,
+    .drain_all = ms_no_stock_drain_all,
     .free_count = cas_bitmap_free_count,
     .occupancy = cas_bitmap_occupancy,
     .audit = cas_bitmap_audit,

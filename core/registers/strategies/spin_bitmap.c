@@ -5,47 +5,27 @@
  *
  * Idea        lock, hop from free run to free run, clear the bits, unlock
  * Picture     lock | word[0] word[1] ...   bit set = free
- * Invariants  I1 bits change only under the lock;
+ * Invariants  I1 bits change only under the lock
  *             I2 bits beyond the file are 0
- * Ordering    hb:spin-unlock unlock releases, lock acquires: words belong to the holder.
- *             hb:run-given holds without a separate edge: locks of give and take are ordered. If
- *             the take's comes later it sees the bits; if earlier, whatever the taker published
- *             before it is visible to the giver after its own unlock. The words are relaxed
- *             atomics only so that statistics may read them unlocked.
+ * Ordering    hb:lock  the words belong to the holder; see locks.h, also for hb:run-given. The
+ *             words are relaxed atomics only so that statistics may read them unlocked.
  * ABA         none: nothing is decided on a value read without the lock
  * Progress    blocking: a holder that is stopped stops all others; waiters yield after some spins
  * Limits      the search grows with the file and its occupancy, all threads meet on one line
  */
 #include "registers/strategies/ledger.h"
+#include "registers/strategies/locks.h"
+#include "registers/strategies/no_stock.h"
 #include "registers/strategies/run_search.h"
-
-enum { SPINS_BEFORE_YIELD = 100 };
 
 struct spin_bitmap {
     uint32_t registers; /* const after init */
     uint32_t words;     /* const after init */
     struct ms_ledger ledger;
-    ms_atomic_u32 lock __attribute__((aligned(MS_CACHE_LINE))); /* 1: held; hb:spin-unlock */
+    ms_atomic_u32 lock __attribute__((aligned(MS_CACHE_LINE))); /* 1: held; hb:lock */
     ms_atomic_u64 word[] __attribute__((aligned(MS_CACHE_LINE)));
 };
 static_assert(sizeof(struct spin_bitmap) == 2 * MS_CACHE_LINE, "the lock has its own line");
-
-static void lock_take(ms_atomic_u32 *lock)
-{
-    uint32_t spins = 0;
-
-    while (ms_exchange_acquire(lock, 1) != 0) /* hb:spin-unlock, acquire */
-        while (ms_load_relaxed(lock) != 0) {
-            ms_spin_hint();
-            if (++spins % SPINS_BEFORE_YIELD == 0)
-                ms_thread_yield();
-        }
-}
-
-static void lock_give(ms_atomic_u32 *lock)
-{
-    ms_store_release(lock, 0); /* hb:spin-unlock, release: orders the words before it */
-}
 
 static size_t words_bytes(uint32_t registers)
 {
@@ -88,12 +68,12 @@ static ms_reg spin_bitmap_take(void *state, uint32_t cpu, struct ms_reg_want wan
     if (want.run > s->registers || ms_want_is_hopeless(want))
         return MS_REG_NONE;
 
-    lock_take(&s->lock);
+    ms_spin_take(&s->lock);
     for (uint32_t i = 0; i < s->words && first == MS_REG_NONE; i++)
         first = ms_run_search_feed(&search, i, ms_load_relaxed(&s->word[i]));
     if (first != MS_REG_NONE)
         bits_flip(s, first, want.run);
-    lock_give(&s->lock);
+    ms_spin_give(&s->lock);
 
     if (first != MS_REG_NONE)
         ms_ledger_took(&s->ledger, first, want.run);
@@ -106,19 +86,9 @@ static void spin_bitmap_give(void *state, uint32_t cpu, ms_reg first, uint32_t r
 
     (void)cpu;
     ms_ledger_gave(&s->ledger, first, run);
-    lock_take(&s->lock);
+    ms_spin_take(&s->lock);
     bits_flip(s, first, run);
-    lock_give(&s->lock);
-}
-
-static void spin_bitmap_drain(void *state, uint32_t cpu)
-{
-    (void)state, (void)cpu; /* no private stock */
-}
-
-static void spin_bitmap_drain_all(void *state)
-{
-    (void)state; /* no private stock */
+    ms_spin_give(&s->lock);
 }
 
 static uint32_t spin_bitmap_free_count(const void *state)
@@ -162,8 +132,8 @@ const struct ms_reg_ops ms_reg_spin_bitmap = {
     .init = spin_bitmap_init,
     .take = spin_bitmap_take,
     .give = spin_bitmap_give,
-    .drain = spin_bitmap_drain,
-    .drain_all = spin_bitmap_drain_all,
+    .drain = ms_no_stock_drain,
+    .drain_all = ms_no_stock_drain_all,
     .free_count = spin_bitmap_free_count,
     .occupancy = spin_bitmap_occupancy,
     .audit = spin_bitmap_audit,
