@@ -116,6 +116,9 @@ struct ms_reg_run {
     uint32_t count; /* registers in this run */
 };
 
+/* Customers (adapters) that can wait at one pool, each with at most one request at a time. */
+enum { MS_POOL_SLOTS = 256 };
+
 struct ms_pool {
     const struct ms_reg_ops *ops; /* const after create */
     void *state;                  /* const pointer; the strategy's */
@@ -126,7 +129,10 @@ struct ms_pool {
     uint8_t *pages;               /* const: host address of register 0's page */
     uint32_t registers;           /* const */
     size_t state_bytes;           /* const */
-    struct ms_waitlist *waiters;  /* const pointer; lock-free list, see waiters.c */
+    /* Waiting customers; see pool.c. On lines of their own: read by every take, written rarely. */
+    ms_atomic_u32 waiting __attribute__((aligned(MS_CACHE_LINE))); /* never below the slots set */
+    ms_atomic_u64 ticket; /* last one handed out; 0 is nobody's */
+    ms_atomic_u64 slot[MS_POOL_SLOTS] __attribute__((aligned(MS_CACHE_LINE)));
 };
 
 struct ms_pool_config {
@@ -134,6 +140,61 @@ struct ms_pool_config {
     uint32_t registers;
     uint64_t highest_pfn; /* the registers' pages lie at or below this frame */
 };
+
+/* How a set is to be taken. */
+struct ms_pool_want {
+    uint32_t count;    /* registers, 0 .. pool->registers */
+    bool contiguous;   /* one run of neighbours; else any runs */
+    uint16_t boundary; /* registers; no run crosses a multiple of it; a power of two, 0: none */
+};
+
+/* NULL: no memory, or no such frames. Single-threaded. */
+struct ms_pool *ms_pool_create(struct ms_memory *memory, struct ms_kernel *kernel,
+                               const struct ms_pool_config *config);
+/* Every register must have come back. Single-threaded. */
+void ms_pool_destroy(struct ms_pool *pool);
+
+/* All of the set or nothing; never waits and overtakes nobody: fails while somebody waits (QUE-06).
+ * Lock-free where the strategy is; a fault point. */
+bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
+                  struct ms_reg_set *set);
+/* Gives a whole set back. The caller then serves the waiters, if ms_pool_has_waiters. Lock-free. */
+void ms_pool_give(struct ms_pool *pool, uint32_t cpu, struct ms_reg_set set);
+
+/* --- waiting --- */
+
+/* Somebody may be waiting; sequentially consistent, so that a give before and a wait's own try
+ * after cannot both miss each other (hb:pool-dekker in pool.c). */
+static inline bool ms_pool_has_waiters(const struct ms_pool *pool)
+{
+    return ms_load_seq_cst(&pool->waiting) != 0;
+}
+
+/* A number that is later than all handed out before. Wait-free. */
+uint64_t ms_pool_ticket(struct ms_pool *pool);
+/* The customer of `slot` waits with `ticket`; idempotent, any thread may say it. False when another
+ * ticket is in the slot. Then try to collect once more: a give may have come before. */
+bool ms_pool_wait(struct ms_pool *pool, uint32_t slot, uint64_t ticket);
+/* That wait is over; idempotent, touches no other ticket. */
+void ms_pool_unwait(struct ms_pool *pool, uint32_t slot, uint64_t ticket);
+/* The slot that waits longest, or MS_POOL_SLOTS when nobody does. */
+uint32_t ms_pool_first_waiter(const struct ms_pool *pool, uint64_t *ticket);
+
+/* What has been collected for a waiting request so far, in one word that many servers may push to:
+ * {head:20, count:20, serial:24}; the serial belongs to the request's present life. */
+typedef ms_atomic_u64 ms_hoard;
+
+/* Opens an empty hoard for life `serial`. Owner, before anybody can serve. */
+void ms_hoard_open(ms_hoard *hoard, uint32_t serial);
+/* Closes it for good and returns what was in it. */
+struct ms_reg_set ms_hoard_close(ms_hoard *hoard, uint32_t serial);
+/* The set inside, if the hoard is open for this life: complete when count == want.count. */
+bool ms_hoard_read(const ms_hoard *hoard, uint32_t serial, struct ms_reg_set *set);
+/* Takes registers and pushes them until the hoard holds want.count (true), nothing fits any more
+ * (false), or the hoard was closed or completed by others (their result). Any thread, any number at
+ * a time. Lock-free: each push makes the hoard grow; registers that lost a race go back. */
+bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
+                      struct ms_pool_want want);
 
 /* Logical address of a register's page: identity with its physical address (GEN-06). */
 static inline ms_la ms_pool_la(const struct ms_pool *pool, ms_reg reg)

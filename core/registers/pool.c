@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool: a strategy's registers with pages behind them, and customers who wait in order.
+ *
+ * Idea        a set is a chain of runs, linked in a table beside the registers, so that scattered
+ *             registers need no memory of their own. A customer that must wait draws a ticket and
+ *             shows it in its slot; whoever gives registers back looks for the lowest ticket and
+ *             collects for it. What is collected lies in the waiter's hoard, one word: servers push
+ *             runs onto it, so two servers add up instead of holding one half each for ever.
+ * Picture     slot[3] = ticket 17, slot[9] = ticket 12 <- served first
+ *             hoard {head: 40, count: 6, life 5} -> run[40] {4 registers, next 8} -> run[8] {2}
+ * Invariants  I1 a register is free in the strategy, or in exactly one set or hoard
+ *             I2 waiting >= number of slots that show a ticket: it is raised before a slot is set
+ * and lowered after one is cleared, so a stopped thread leaves it too high, never too low I3 a slot
+ * goes 0 -> ticket -> 0 and tickets never repeat, so clearing "that ticket" can not wipe a later
+ * one I4 a hoard only grows while open, and never beyond what its life wants Ordering hb:hoard-push
+ * a push writes run[], then releases the hoard; reading or closing acquires it, then walks run[].
+ * Relaxed would let a chain be walked before it is written. hb:pool-dekker  give: registers visible
+ * (seq_cst), then waiting is read (seq_cst); wait: waiting raised (seq_cst), fence, then registers
+ * are looked for. One of the two sees the other, so no wake-up is lost. With acquire/release both
+ * could read the old value. ABA         a hoard's serial is 24 bits of the request's life: a server
+ * must sleep through exactly 2^24 lives of one request slot to push to the wrong one. run[] entries
+ * are written only by the holder of that run, before the push that publishes them. Progress    all
+ * but create and destroy are lock-free where the strategy's take and give are. A server that stops
+ * after take and before push keeps at most that run, as if it had claimed it.
+ */
+#include "registers/registers.h"
+
+#include <string.h>
+
+enum { HOARD_BITS = 20, CHUNK_MAX = 64 };
+#define HOARD_CLOSED ((1u << HOARD_BITS) - 1)
+static_assert((uint32_t)MS_REG_COUNT_MAX < HOARD_CLOSED,
+              "a register number must fit a hoard's field");
+
+union hoard_word {
+    struct {
+        uint64_t head : HOARD_BITS;  /* first register of the first run; HOARD_CLOSED when none */
+        uint64_t count : HOARD_BITS; /* HOARD_CLOSED: nobody may push any more */
+        uint64_t serial : 24;
+    };
+    uint64_t raw;
+};
+static_assert(sizeof(union hoard_word) == sizeof(uint64_t), "a hoard must fit one CAS");
+
+static uint64_t hoard_life(uint32_t serial)
+{
+    return serial & 0xFFFFFF; /* what the field holds */
+}
+
+/* --- making and ending a pool ------------------------------------------------------------------
+ */
+
+struct ms_pool *ms_pool_create(struct ms_memory *memory, struct ms_kernel *kernel,
+                               const struct ms_pool_config *config)
+{
+    struct ms_reg_shape shape = {config->registers, MS_CPUS_MAX};
+    struct ms_pool *pool;
+
+    ms_assert(config->registers >= 1 && config->registers <= MS_REG_COUNT_MAX);
+    pool = ms_alloc(sizeof *pool);
+    if (!pool)
+        return NULL;
+    pool->ops = config->ops;
+    pool->memory = memory;
+    pool->kernel = kernel;
+    pool->registers = config->registers;
+    pool->state_bytes = config->ops->state_size(shape);
+    pool->state = ms_alloc(pool->state_bytes);
+    if (!pool->state)
+        goto undo_pool;
+    pool->run = ms_reserve((size_t)config->registers * sizeof *pool->run);
+    if (!pool->run)
+        goto undo_state;
+    pool->first_pfn = ms_frames_take(memory, config->registers, 1, 0, config->highest_pfn);
+    if (pool->first_pfn == MS_PFN_NONE)
+        goto undo_run;
+    pool->pages = ms_memory_byte(memory, (ms_pa){pool->first_pfn << MS_PAGE_SHIFT});
+    config->ops->init(pool->state, shape);
+    return pool;
+
+undo_run:
+    ms_unreserve(pool->run, (size_t)config->registers * sizeof *pool->run);
+undo_state:
+    ms_free(pool->state, pool->state_bytes);
+undo_pool:
+    ms_free(pool, sizeof *pool);
+    return NULL;
+}
+
+void ms_pool_destroy(struct ms_pool *pool)
+{
+    pool->ops->drain_all(pool->state);
+    ms_assert(pool->ops->free_count(pool->state) == pool->registers);
+    ms_frames_give(pool->memory, pool->first_pfn, pool->registers);
+    ms_unreserve(pool->run, (size_t)pool->registers * sizeof *pool->run);
+    ms_free(pool->state, pool->state_bytes);
+    ms_free(pool, sizeof *pool);
+}
+
+/* --- taking and giving sets ----------------------------------------------------------------------
+ */
+
+static ms_reg run_take(struct ms_pool *pool, uint32_t cpu, uint32_t run, uint16_t boundary)
+{
+    struct ms_reg_want want = {.run = run, .align = 1, .boundary = boundary};
+
+    return pool->ops->take(pool->state, cpu, want);
+}
+
+/* As run_take; when nothing fits, private stock that can be reached is called back first. */
+static ms_reg run_take_hard(struct ms_pool *pool, uint32_t cpu, uint32_t run, uint16_t boundary)
+{
+    ms_reg first;
+
+    if (run > pool->ops->run_max || ms_fault_here())
+        return MS_REG_NONE;
+    first = run_take(pool, cpu, run, boundary);
+    if (first != MS_REG_NONE)
+        return first;
+    pool->ops->drain(pool->state, cpu);
+    pool->ops->drain_all(pool->state);
+    return run_take(pool, cpu, run, boundary);
+}
+
+static void set_push(struct ms_pool *pool, struct ms_reg_set *set, ms_reg first, uint32_t run)
+{
+    pool->run[first] = (struct ms_reg_run){.next = set->head, .count = run};
+    set->head = first;
+    set->count += run;
+}
+
+static uint32_t chunk_for(const struct ms_pool *pool, struct ms_pool_want want, uint32_t missing)
+{
+    uint32_t chunk = missing < CHUNK_MAX ? missing : CHUNK_MAX;
+
+    if (want.contiguous)
+        return missing;
+    if (chunk > pool->ops->run_max)
+        chunk = pool->ops->run_max;
+    if (want.boundary && chunk > want.boundary)
+        chunk = want.boundary;
+    return chunk;
+}
+
+static void set_give(struct ms_pool *pool, uint32_t cpu, struct ms_reg_set set)
+{
+    ms_reg first = set.head;
+
+    while (set.count > 0) {
+        struct ms_reg_run run = pool->run[first]; /* before give: then it is another holder's */
+        ms_assert(run.count > 0 && run.count <= set.count);
+        pool->ops->give(pool->state, cpu, first, run.count);
+        set.count -= run.count;
+        first = run.next;
+    }
+}
+
+bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
+                  struct ms_reg_set *set)
+{
+    struct ms_reg_set taken = {.head = MS_REG_NONE, .count = 0};
+    uint32_t chunk = chunk_for(pool, want, want.count);
+
+    if (want.count > pool->registers || ms_pool_has_waiters(pool))
+        return false;
+    while (taken.count < want.count) {
+        uint32_t missing = want.count - taken.count;
+        if (chunk > missing)
+            chunk = missing;
+        ms_reg first = run_take_hard(pool, cpu, chunk, want.boundary);
+        if (first != MS_REG_NONE) {
+            set_push(pool, &taken, first, chunk);
+        } else if (want.contiguous || chunk == 1) {
+            ms_pool_give(pool, cpu, taken);
+            return false;
+        } else {
+            chunk = (chunk + 1) / 2; /* no long run left: shorter ones will do */
+        }
+    }
+    *set = taken;
+    return true;
+}
+
+void ms_pool_give(struct ms_pool *pool, uint32_t cpu, struct ms_reg_set set)
+{
+    set_give(pool, cpu, set);
+    /* hb:pool-dekker: the gives above are visible, or in our own stock, which goes back now. */
+    if (set.count > 0 && ms_pool_has_waiters(pool))
+        pool->ops->drain(pool->state, cpu);
+}
+
+/* --- waiting -------------------------------------------------------------------------------------
+ */
+
+uint64_t ms_pool_ticket(struct ms_pool *pool)
+{
+    return ms_fetch_add_relaxed(&pool->ticket, 1) + 1; /* order of numbers only; no data behind */
+}
+
+bool ms_pool_wait(struct ms_pool *pool, uint32_t slot, uint64_t ticket)
+{
+    uint64_t seen = ms_load_acquire(&pool->slot[slot]);
+
+    ms_assert(slot < MS_POOL_SLOTS && ticket != 0);
+    if (seen == ticket)
+        return true;
+    if (seen != 0)
+        return false;
+    ms_fetch_add_seq_cst(&pool->waiting, 1); /* hb:pool-dekker; before the slot: I2 */
+    if (!ms_cas_seq_cst(&pool->slot[slot], &seen, ticket)) {
+        ms_fetch_sub_seq_cst(&pool->waiting, 1);
+        return seen == ticket;
+    }
+    ms_fence_seq_cst(); /* hb:pool-dekker: our look at the registers comes after */
+    return true;
+}
+
+void ms_pool_unwait(struct ms_pool *pool, uint32_t slot, uint64_t ticket)
+{
+    uint64_t seen = ticket;
+
+    if (ms_cas_acq_rel(&pool->slot[slot], &seen, 0))
+        ms_fetch_sub_seq_cst(&pool->waiting, 1); /* after the slot: I2 */
+}
+
+uint32_t ms_pool_first_waiter(const struct ms_pool *pool, uint64_t *ticket)
+{
+    uint32_t first = MS_POOL_SLOTS;
+
+    *ticket = UINT64_MAX;
+    for (uint32_t i = 0; i < MS_POOL_SLOTS; i++) {
+        uint64_t seen = ms_load_acquire(&pool->slot[i]);
+        if (seen != 0 && seen < *ticket) {
+            *ticket = seen;
+            first = i;
+        }
+    }
+    return first;
+}
+
+void ms_hoard_open(ms_hoard *hoard, uint32_t serial)
+{
+    union hoard_word word = {.raw = 0};
+
+    word.head = HOARD_CLOSED;
+    word.serial = serial & 0xFFFFFF;
+    ms_store_release(hoard, word.raw); /* hb:hoard-push: an empty chain */
+}
+
+static bool hoard_is_open(union hoard_word word, uint32_t serial)
+{
+    return word.count != HOARD_CLOSED && word.serial == hoard_life(serial);
+}
+
+static struct ms_reg_set hoard_set(union hoard_word word)
+{
+    return (struct ms_reg_set){
+        .head = word.head == HOARD_CLOSED ? MS_REG_NONE : (ms_reg)word.head,
+        .count = (uint32_t)word.count,
+    };
+}
+
+struct ms_reg_set ms_hoard_close(ms_hoard *hoard, uint32_t serial)
+{
+    union hoard_word seen = {.raw = ms_load_acquire(hoard)}; /* hb:hoard-push */
+    union hoard_word closed = {.raw = 0};
+
+    closed.head = HOARD_CLOSED;
+    closed.count = HOARD_CLOSED;
+    closed.serial = serial & 0xFFFFFF;
+    do {
+        ms_assert(hoard_is_open(seen, serial)); /* one closer a life */
+    } while (!ms_cas_acq_rel(hoard, &seen.raw, closed.raw));
+    return hoard_set(seen);
+}
+
+bool ms_hoard_read(const ms_hoard *hoard, uint32_t serial, struct ms_reg_set *set)
+{
+    union hoard_word seen = {.raw = ms_load_acquire(hoard)}; /* hb:hoard-push */
+
+    if (!hoard_is_open(seen, serial))
+        return false;
+    *set = hoard_set(seen);
+    return true;
+}
+
+/* Pushes a run that we hold; false when somebody changed the hoard first. */
+static bool hoard_push(ms_hoard *hoard, union hoard_word seen, struct ms_pool *pool, ms_reg first,
+                       uint32_t run)
+{
+    union hoard_word next = seen;
+
+    pool->run[first] = (struct ms_reg_run){.next = hoard_set(seen).head, .count = run};
+    next.head = first & HOARD_CLOSED;
+    next.count = (seen.count + run) & HOARD_CLOSED;
+    return ms_cas_acq_rel(hoard, &seen.raw, next.raw); /* hb:hoard-push */
+}
+
+bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
+                      struct ms_pool_want want)
+{
+    uint32_t limit = UINT32_MAX;
+
+    for (;;) {
+        union hoard_word seen = {.raw = ms_load_acquire(hoard)};
+        if (!hoard_is_open(seen, serial))
+            return false;
+        ms_assert(seen.count <= want.count);
+        if (seen.count == want.count)
+            return true;
+        uint32_t run = chunk_for(pool, want, want.count - (uint32_t)seen.count);
+        if (run > limit)
+            run = limit;
+        ms_reg first = run_take_hard(pool, cpu, run, want.boundary);
+        if (first == MS_REG_NONE) {
+            if (want.contiguous || run == 1)
+                return false;
+            limit = (run + 1) / 2;
+        } else if (!hoard_push(hoard, seen, pool, first, run)) {
+            pool->ops->give(pool->state, cpu, first, run);
+            /* This give is a release like any other: look again, nobody else will. */
+        }
+    }
+}
