@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adapter: making and ending adapters (IoGetDmaAdapter, PutDmaAdapter) and the floor itself.
+ *
+ * Idea        a machine has a fixed table of adapters; one bit each says who is taken, so both
+ * opening and putting are lock-free and a put at DISPATCH_LEVEL frees no memory. Ordering
+ * hb:adapter-slot  put clears the bit with release; open takes it with acquire Progress    opening
+ * and putting are lock-free
+ */
+#include "adapter/grant.h"
+
+#include <string.h>
+
+/* --- what a description asks for
+ * -------------------------------------------------------------------- */
+
+enum { WIDTH_MIN = 24, WIDTH_MAX = 64 };
+#define MAP_REGISTERS_MAX 0xFFFFFu /* times a page still fits a ULONG (IGA-20) */
+
+/* Bits of address a device drives (DDX-21..24), or 0: the description is not valid. */
+static uint32_t width_of(const DEVICE_DESCRIPTION *description)
+{
+    if (description->Version >= DEVICE_DESCRIPTION_VERSION3) {
+        uint32_t width = description->DmaAddressWidth;
+        return width < WIDTH_MIN || width > WIDTH_MAX ? 0 : width;
+    }
+    if (description->Dma64BitAddresses)
+        return 64;
+    if (description->Dma32BitAddresses ||
+        (description->ScatterGather && description->InterfaceType == PCIBus))
+        return 32;
+    return WIDTH_MIN;
+}
+
+/* The largest number one request may ask for (IGA-05..07), without a pool's cap. */
+static uint32_t map_registers_for(uint32_t maximum_length)
+{
+    uint64_t pages = BYTES_TO_PAGES((uint64_t)maximum_length) + 1;
+
+    return (uint32_t)ms_min_u64(pages < 2 ? 2 : pages, MAP_REGISTERS_MAX);
+}
+
+static bool covers_all_ram(const struct ms_dma *dma, uint32_t width)
+{
+    uint32_t bits = width - MS_PAGE_SHIFT;
+
+    return bits >= 52 || ms_memory_pfn_end(dma->memory) <= UINT64_C(1) << bits;
+}
+
+/* --- slots
+ * -------------------------------------------------------------------------------------------- */
+
+static struct ms_adapter *slot_take(struct ms_dma *dma)
+{
+    if (ms_fault_here())
+        return NULL;
+    for (uint32_t i = 0; i < MS_ADAPTERS_MAX / 64; i++) {
+        uint64_t seen = ms_load_relaxed(&dma->adapters_taken[i]);
+        while (seen != UINT64_MAX) {
+            uint32_t bit = ms_bit_lowest(~seen);
+            /* hb:adapter-slot, acquire */
+            if (ms_cas_acquire(&dma->adapters_taken[i], &seen, seen | UINT64_C(1) << bit))
+                return &dma->adapter[i * 64 + bit];
+        }
+    }
+    return NULL;
+}
+
+static void slot_give(struct ms_adapter *adapter)
+{
+    uint32_t index = adapter->index;
+
+    adapter->magic = 0; /* GEN-08: a later call is caught */
+    /* hb:adapter-slot, release */
+    ms_fetch_and_release(&adapter->dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
+}
+
+static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
+                         const DEVICE_DESCRIPTION *description, uint32_t width)
+{
+    bool is_packet = !description->ScatterGather;
+    enum ms_reach reach = width < 32 ? MS_REACH_24 : MS_REACH_32;
+    enum ms_pool_kind kind = is_packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER; /* MRG-05 */
+    bool needs = is_packet || !covers_all_ram(dma, width) || dma->config.translate_all;
+    uint32_t version = description->Version < 1 ? 1 : description->Version;
+    struct ms_sg_limits limits;
+
+    adapter->dma = dma;
+    adapter->index = (uint32_t)(adapter - dma->adapter);
+    adapter->pool = needs ? dma->pool[reach][kind] : NULL; /* DDX-33 */
+    adapter->address_width = width;
+    adapter->table_version = version;
+    adapter->is_packet = is_packet;
+    adapter->map_registers = map_registers_for(description->MaximumLength);
+    if (adapter->pool && adapter->map_registers > adapter->pool->registers)
+        adapter->map_registers = adapter->pool->registers; /* IGA-06 */
+    ms_sg_limits_init(&limits, width);
+    limits.contiguous = is_packet;
+    limits.merge_mdls = dma->config.merge_mdls;
+    limits.translate_all = dma->config.translate_all;
+    ms_sg_builder_init(&adapter->builder, dma->memory, adapter->pool, dma->config.variant, &limits);
+    ms_waitlist_init(&adapter->queue);
+    ms_init(&adapter->failed, 0);
+    adapter->public = (DMA_ADAPTER){
+        .Version = 1, /* VER-03 */
+        .Size = sizeof(DMA_ADAPTER),
+        .DmaOperations = &dma->table[version],
+    };
+    adapter->magic = MS_ADAPTER_MAGIC;
+}
+
+PDMA_ADAPTER ms_adapter_open(struct ms_dma *dma, PDEVICE_OBJECT pdo,
+                             PDEVICE_DESCRIPTION description, PULONG map_registers)
+{
+    struct ms_adapter *adapter;
+    uint32_t width;
+
+    if (!pdo || !description || !map_registers)
+        return NULL; /* IGA-10, IGA-11 */
+    if (description->Version > DEVICE_DESCRIPTION_VERSION3)
+        return NULL; /* VER-02, IGA-12 */
+    if (!description->Master)
+        return NULL; /* IGA-16: this machine has no system DMA controller */
+    width = width_of(description);
+    if (width == 0)
+        return NULL; /* DDX-23, DDX-24 */
+    adapter = slot_take(dma);
+    if (!adapter)
+        return NULL; /* IGA-03 */
+    adapter_fill(dma, adapter, description, width);
+    *map_registers = adapter->map_registers; /* IGA-04 */
+    return &adapter->public;
+}
+
+/* Grants that this adapter still has, ended one by one; they should not exist (PUT-02). */
+static bool adapter_is_idle(struct ms_adapter *adapter)
+{
+    struct ms_dma *dma = adapter->dma;
+
+    for (uint32_t i = 0; i < dma->config.grants; i++) {
+        struct ms_grant *grant = &dma->grants[i];
+        if (ms_grant_look(grant).phase != GRANT_FREE && ms_load_relaxed(&grant->adapter) == adapter)
+            return false;
+    }
+    return true;
+}
+
+VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+
+    /* PUT-05: what is still out stays alive, so that a late device access hits our memory and not
+     * somebody else's; the slot is then never used again. */
+    if (adapter_is_idle(adapter))
+        slot_give(adapter);
+    else
+        adapter->magic = 0;
+}
+
+/* --- the floor
+ * ------------------------------------------------------------------------------------------ */
+
+static const uint64_t reach_highest_pfn[MS_REACHES] = {
+    [MS_REACH_24] = (UINT64_C(1) << (24 - MS_PAGE_SHIFT)) - 1,
+    [MS_REACH_32] = (UINT64_C(1) << (32 - MS_PAGE_SHIFT)) - 1,
+};
+
+static bool pools_create(struct ms_dma *dma)
+{
+    for (uint32_t reach = 0; reach < MS_REACHES; reach++)
+        for (uint32_t kind = 0; kind < MS_POOL_KINDS; kind++) {
+            struct ms_pool_config config = {
+                .ops = dma->config.strategy,
+                .registers = dma->config.registers[reach],
+                .highest_pfn = reach_highest_pfn[reach],
+            };
+            dma->pool[reach][kind] = ms_pool_create(dma->memory, dma->kernel, &config);
+            if (!dma->pool[reach][kind])
+                return false;
+        }
+    return true;
+}
+
+static void pools_destroy(struct ms_dma *dma)
+{
+    for (uint32_t i = 0; i < MS_REACHES * MS_POOL_KINDS; i++) {
+        struct ms_pool *pool = dma->pool[i / MS_POOL_KINDS][i % MS_POOL_KINDS];
+        if (pool)
+            ms_pool_destroy(pool);
+    }
+}
+
+struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
+                             const struct ms_dma_config *config)
+{
+    uint32_t grants = config->grants;
+    struct ms_dma *dma;
+
+    ms_assert(grants >= 1 && grants <= MS_GRANTS_MAX);
+    dma = ms_alloc(sizeof *dma);
+    if (!dma)
+        return NULL;
+    dma->kernel = kernel;
+    dma->memory = memory;
+    dma->config = *config;
+    ms_tables_fill(dma->table);
+    dma->grants = ms_alloc(grants * sizeof *dma->grants);
+    if (!dma->grants)
+        goto undo_dma;
+    dma->links = ms_alloc(grants * sizeof *dma->links);
+    if (!dma->links)
+        goto undo_grants;
+    dma->next_free = ms_alloc(grants * sizeof *dma->next_free);
+    if (!dma->next_free)
+        goto undo_links;
+    for (uint32_t i = 0; i < grants; i++) {
+        ms_waitlink_init(&dma->links[i]);
+        ms_init(&dma->next_free[i], i + 1 < grants ? i + 1 : UINT32_MAX);
+    }
+    if (!pools_create(dma))
+        goto undo_pools;
+    return dma;
+
+undo_pools:
+    pools_destroy(dma);
+    ms_free(dma->next_free, grants * sizeof *dma->next_free);
+undo_links:
+    ms_free(dma->links, grants * sizeof *dma->links);
+undo_grants:
+    ms_free(dma->grants, grants * sizeof *dma->grants);
+undo_dma:
+    ms_free(dma, sizeof *dma);
+    return NULL;
+}
+
+/* Registers of grants that nobody ended go back, so that the pools can be taken down whole. */
+static void grants_reclaim(struct ms_dma *dma)
+{
+    for (uint32_t i = 0; i < dma->config.grants; i++) {
+        struct ms_grant *grant = &dma->grants[i];
+        union ms_grant_word word = ms_grant_look(grant);
+        struct ms_adapter *adapter = ms_load_relaxed(&grant->adapter);
+        struct ms_reg_set set = {.head = MS_REG_NONE, .count = 0};
+
+        if (word.phase == GRANT_HELD && word.has)
+            set = ms_grant_registers(grant);
+        else if (word.phase == GRANT_WAITING || word.phase == GRANT_READY)
+            set = ms_hoard_close(&grant->hoard, (uint32_t)word.serial);
+        if (set.count > 0)
+            ms_pool_give(adapter->pool, MS_CPU_NONE, set);
+    }
+}
+
+void ms_dma_destroy(struct ms_dma *dma)
+{
+    uint32_t grants = dma->config.grants;
+
+    grants_reclaim(dma);
+    pools_destroy(dma);
+    ms_free(dma->next_free, grants * sizeof *dma->next_free);
+    ms_free(dma->links, grants * sizeof *dma->links);
+    ms_free(dma->grants, grants * sizeof *dma->grants);
+    ms_free(dma, sizeof *dma);
+}
+
+struct ms_pool *ms_dma_pool(struct ms_dma *dma, enum ms_reach reach, enum ms_pool_kind kind)
+{
+    return dma->pool[reach][kind];
+}
+
+uint32_t ms_dma_grants_used(const struct ms_dma *dma)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < dma->config.grants; i++)
+        used += ms_grant_look(&dma->grants[i]).phase != GRANT_FREE;
+    return used;
+}
+
+bool ms_dma_audit(struct ms_dma *dma)
+{
+    uint32_t free_grants = 0, held[MS_REACHES * MS_POOL_KINDS] = {0};
+
+    for (uint32_t i = (uint32_t)ms_load_relaxed(&dma->free_head); i != UINT32_MAX;
+         i = ms_load_relaxed(&dma->next_free[i])) {
+        if (++free_grants > dma->config.grants ||
+            ms_grant_look(&dma->grants[i]).phase != GRANT_FREE)
+            return false;
+    }
+    if (free_grants + ms_dma_grants_used(dma) != dma->config.grants)
+        return false;
+    for (uint32_t i = 0; i < dma->config.grants; i++) {
+        struct ms_adapter *adapter = ms_load_relaxed(&dma->grants[i].adapter);
+        union ms_grant_word word = ms_grant_look(&dma->grants[i]);
+        if (word.phase == GRANT_HELD && word.has)
+            for (uint32_t p = 0; p < MS_REACHES * MS_POOL_KINDS; p++)
+                if (adapter->pool == dma->pool[p / MS_POOL_KINDS][p % MS_POOL_KINDS])
+                    held[p] += ms_grant_registers(&dma->grants[i]).count;
+    }
+    for (uint32_t p = 0; p < MS_REACHES * MS_POOL_KINDS; p++) {
+        struct ms_pool *pool = dma->pool[p / MS_POOL_KINDS][p % MS_POOL_KINDS];
+        if (!pool->ops->audit(pool->state) ||
+            pool->ops->free_count(pool->state) + held[p] != pool->registers ||
+            ms_load_relaxed(&pool->waiting) != 0)
+            return false;
+    }
+    return true;
+}

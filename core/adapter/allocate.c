@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * allocate: the shells around channel.c and context.c: arguments are checked, words are translated.
+ */
+#include "adapter/grant.h"
+
+NTSTATUS HalInitializeDmaTransferContext(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+
+    return ms_context_initialize(adapter->dma, DmaTransferContext) ? STATUS_SUCCESS
+                                                                   : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS HalAllocateAdapterChannelEx(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                     PVOID DmaTransferContext, ULONG NumberOfMapRegisters,
+                                     ULONG Flags, PDRIVER_CONTROL ExecutionRoutine,
+                                     PVOID ExecutionContext, PVOID *MapRegisterBase)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    bool synchronous = (Flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
+    struct ms_request request = {
+        .adapter = adapter,
+        .device = DeviceObject,
+        .context = DmaTransferContext,
+        .registers = NumberOfMapRegisters,
+        .routine = ExecutionRoutine,
+        .routine_context = ExecutionContext,
+    };
+    NTSTATUS status;
+
+    if (!DeviceObject || (Flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) != 0)
+        return STATUS_INVALID_PARAMETER; /* ACX-19, ACX-06 */
+    if (!ExecutionRoutine && !MapRegisterBase)
+        return STATUS_INVALID_PARAMETER; /* ACX-12 */
+    if (!synchronous && (!ExecutionRoutine || MapRegisterBase))
+        return STATUS_INVALID_PARAMETER; /* ACX-07 */
+    status = ms_context_check(adapter->dma, DmaTransferContext);
+    if (!NT_SUCCESS(status))
+        return status; /* ACX-18, ACX-19, TCX-16, TCX-17 */
+    if (NumberOfMapRegisters > adapter->map_registers)
+        return STATUS_INSUFFICIENT_RESOURCES; /* ACX-05 */
+    return synchronous ? ms_channel_allocate_sync(&request, MapRegisterBase)
+                       : ms_channel_allocate_async(&request);
+}
+
+BOOLEAN HalCancelAdapterChannel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                PVOID DmaTransferContext)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    uint32_t index, serial;
+
+    (void)DeviceObject; /* CAC-11 */
+    for (;;) {
+        switch (ms_context_look(DmaTransferContext, &index, &serial)) {
+        case CONTEXT_BAD:
+            return FALSE; /* TCX-16 */
+        case CONTEXT_QUEUED:
+            if (!ms_channel_cancel(adapter, index, serial))
+                return FALSE; /* CAC-04 */
+            ms_context_unqueue(DmaTransferContext, index, serial, true);
+            return TRUE; /* CAC-03 */
+        case CONTEXT_IDLE:
+            if (ms_channel_owner_context(adapter) == DmaTransferContext)
+                return FALSE; /* CAC-09, CAC-14 */
+            if (ms_context_mark_cancelled(DmaTransferContext))
+                return TRUE; /* CAC-07, CAC-08 */
+            break;           /* it was queued meanwhile: look again */
+        }
+    }
+}
+
+VOID HalFreeAdapterChannel(PDMA_ADAPTER DmaAdapter)
+{
+    ms_channel_release_owner(ms_adapter_from(DmaAdapter), false, false); /* FRE-01 */
+}
+
+VOID HalFreeMapRegisters(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase, ULONG NumberOfMapRegisters)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
+
+    (void)NumberOfMapRegisters; /* FRE-12: the recorded set counts */
+    if (grant)                  /* MRG-08, FRE-12 */
+        ms_channel_release_registers(adapter, grant, (uint32_t)ms_grant_look(grant).serial);
+}
+
+VOID HalFreeAdapterObject(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    struct ms_cpu *cpu = ms_cpu_enter(adapter->dma->kernel);
+    uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
+
+    if (AllocationAction != DeallocateObject && AllocationAction != DeallocateObjectKeepRegisters)
+        return; /* FRE-05, FRE-15, FRE-17 */
+    if (ms_load_relaxed(&adapter->failed) & own) {
+        ms_fetch_and_relaxed(&adapter->failed, ~own); /* FRE-18: not ours to release */
+        return;
+    }
+    ms_channel_release_owner(adapter, AllocationAction == DeallocateObjectKeepRegisters, true);
+}

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channel: who owns an adapter, who waits for it and for registers, and how a grant begins and
+ * ends.
+ *
+ * Idea        being first in the adapter's list IS owning it, or being next to. So there is no
+ * moment in which an adapter is free and somebody waits: releasing is leaving the list, and whoever
+ *             leaves, appends or passes by looks at the first and carries it one step on. A request
+ *             that can be granted at once enters an empty list with its registers already in hand.
+ * Picture     queue -> [7 HELD owns] -> [3 WAITING] -> [9 WAITING]
+ *             after 7 left: 3 shows a ticket at its pool, collects, becomes READY, is entered, HELD
+ * Steps       FREE -> WAITING -> READY -> HELD -> FREE, WAITING -> CANCELLED -> FREE, FREE -> HELD
+ * (fast) HELD loses `owns`, `has`, `running`, `linked` one by one, in any order, each by one CAS;
+ * the step that clears the last recycles the grant. Invariants  I1 only the first of a list can be
+ * READY or own I2 a grant is recycled only after its node left the list and its hoard is closed I3
+ * READY -> HELD is made once; who makes it enters the routine (QUE-10) I4 a serial never repeats
+ * within 2^32 lives, so a step meant for one life fails on the next Ordering    hb:grant  preparing
+ * writes the plain fields, then the state is released; each step acquires it. What the routine's
+ * thread wrote before a release is seen by the next life's preparer through hb:grant-free. ABA
+ * every step is a CAS on the whole word with serial. A helper reads state, ticket and need between
+ * two looks at the list's head word (ms_waitlist_is_first), so they belong to the life it found
+ * there. Progress    lock-free: appending, cancelling, releasing and helping never wait; what a
+ * stopped thread left undone (a READY grant not entered, a released one still linked, a ticket not
+ *             cleared) is done by the next thread that calls on the same adapter or pool. A thread
+ * that stops inside a routine, or between entering and calling it, holds what it was granted: the
+ *             contract gives it the adapter until then.
+ * Not done    nothing is handed out past the first waiter of a pool (QUE-05): a large request makes
+ *             small ones of other adapters wait.
+ */
+#include "adapter/grant.h"
+
+/* --- pure steps
+ * ------------------------------------------------------------------------------------ */
+
+static bool word_is_over(union ms_grant_word word)
+{
+    return !word.linked && !word.owns && !word.has && !word.running && !word.appending &&
+           (word.phase == GRANT_HELD || word.phase == GRANT_CANCELLED);
+}
+
+static bool step_grant(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_WAITING)
+        return false;
+    word->phase = GRANT_READY;
+    word->owns = 1;
+    word->has = 1;
+    word->running = 1;
+    return true;
+}
+
+static bool step_enter(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_READY)
+        return false;
+    word->phase = GRANT_HELD;
+    return true;
+}
+
+static bool step_cancel(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_WAITING)
+        return false;
+    word->phase = GRANT_CANCELLED;
+    return true;
+}
+
+static bool step_disown(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_HELD || !word->owns)
+        return false;
+    word->owns = 0;
+    return true;
+}
+
+static bool step_drop(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_HELD || !word->has)
+        return false;
+    word->has = 0;
+    return true;
+}
+
+static bool step_returned(union ms_grant_word *word)
+{
+    ms_assert(word->running);
+    word->running = 0;
+    return true;
+}
+
+static bool step_appended(union ms_grant_word *word)
+{
+    ms_assert(word->appending);
+    word->appending = 0;
+    return true;
+}
+
+static bool step_unlinked(union ms_grant_word *word)
+{
+    ms_assert(word->linked);
+    word->linked = 0;
+    return true;
+}
+
+typedef bool grant_step(union ms_grant_word *word);
+
+static void grant_recycle(struct ms_dma *dma, struct ms_grant *grant, union ms_grant_word word)
+{
+    union ms_grant_word next = {.raw = 0};
+
+    next.phase = GRANT_FREE;
+    next.serial = (uint32_t)(word.serial + 1);
+    ms_store_release(&grant->state, next.raw); /* hb:grant; nobody steps on a word that is over */
+    ms_grant_untake(dma, grant);
+}
+
+/* Applies `step` to that life of the grant until it sticks or refuses; recycles what is over then.
+ * What the word became, or 0 when the step refused. */
+static union ms_grant_word grant_step_apply(struct ms_dma *dma, struct ms_grant *grant,
+                                            uint32_t serial, grant_step *step)
+{
+    union ms_grant_word seen = ms_grant_look(grant);
+
+    for (;;) {
+        union ms_grant_word next = seen;
+        if (seen.serial != serial || !step(&next))
+            return (union ms_grant_word){.raw = 0};
+        if (!ms_cas_acq_rel(&grant->state, &seen.raw, next.raw))
+            continue;
+        if (word_is_over(next))
+            grant_recycle(dma, grant, next);
+        return next;
+    }
+}
+
+static bool grant_move(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial,
+                       grant_step *step)
+{
+    return grant_step_apply(dma, grant, serial, step).raw != 0;
+}
+
+/* --- postponing: callbacks never nest deeper than one (QUE-08)
+ * --------------------------------------- */
+
+enum { DEFERRED_POOLS = MS_ADAPTERS_MAX / 64 };
+static_assert(sizeof(((struct ms_cpu *)0)->deferred) / sizeof(uint64_t) == DEFERRED_POOLS + 1,
+              "one bit per adapter and one word for the pools");
+
+static struct ms_cpu *cpu_of(struct ms_dma *dma)
+{
+    return ms_cpu_enter(dma->kernel);
+}
+
+static uint32_t pool_number(const struct ms_dma *dma, const struct ms_pool *pool)
+{
+    for (uint32_t i = 0; i < MS_REACHES * MS_POOL_KINDS; i++)
+        if (dma->pool[i / MS_POOL_KINDS][i % MS_POOL_KINDS] == pool)
+            return i;
+    ms_require(false);
+    return 0;
+}
+
+static void adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter);
+static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool);
+
+static void note_adapter(struct ms_cpu *cpu, const struct ms_adapter *adapter)
+{
+    cpu->deferred[adapter->index / 64] |= UINT64_C(1) << (adapter->index % 64);
+}
+
+static void note_pool(struct ms_cpu *cpu, const struct ms_dma *dma, const struct ms_pool *pool)
+{
+    cpu->deferred[DEFERRED_POOLS] |= UINT64_C(1) << pool_number(dma, pool);
+}
+
+/* Does all that was noted, unless we are inside a callback: then its caller's call does it. */
+static void run_deferred(struct ms_cpu *cpu, struct ms_dma *dma)
+{
+    if (cpu->depth > 0)
+        return;
+    cpu->depth++;
+    for (uint32_t word = 0; word <= DEFERRED_POOLS;) {
+        if (cpu->deferred[word] == 0) {
+            word++;
+            continue;
+        }
+        uint32_t bit = ms_bit_lowest(cpu->deferred[word]);
+        cpu->deferred[word] &= ~(UINT64_C(1) << bit);
+        if (word < DEFERRED_POOLS)
+            adapter_advance(cpu, &dma->adapter[word * 64 + bit]);
+        else
+            pool_serve(cpu, dma, dma->pool[bit / MS_POOL_KINDS][bit % MS_POOL_KINDS]);
+        word = 0; /* a callback may have noted any of them again */
+    }
+    cpu->depth--;
+}
+
+/* --- ending: ownership, registers, the routine's return
+ * ----------------------------------------------- */
+
+static void registers_give(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_reg_set set)
+{
+    struct ms_pool *pool = adapter->pool;
+
+    if (set.count == 0)
+        return;
+    ms_pool_give(pool, cpu->index, set);
+    if (ms_pool_has_waiters(pool))
+        note_pool(cpu, adapter->dma, pool);
+}
+
+/* The node leaves the list, and `linked` with it. By the one whose step ended the ownership. */
+static void grant_unlink(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                         uint32_t serial)
+{
+    struct ms_dma *dma = adapter->dma;
+
+    ms_waitlist_remove(&adapter->queue, dma->links, ms_grant_index(dma, grant));
+    grant_move(dma, grant, serial, step_unlinked);
+    note_adapter(cpu, adapter);
+}
+
+static bool grant_disown(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                         uint32_t serial)
+{
+    if (!grant_move(adapter->dma, grant, serial, step_disown))
+        return false;
+    grant_unlink(cpu, adapter, grant, serial);
+    return true;
+}
+
+static bool grant_drop(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                       uint32_t serial)
+{
+    struct ms_reg_set set = ms_grant_registers(grant); /* of this life, if the step sticks */
+
+    if (!grant_move(adapter->dma, grant, serial, step_drop))
+        return false;
+    registers_give(cpu, adapter, set);
+    return true;
+}
+
+bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *grant,
+                                  uint32_t serial)
+{
+    struct ms_cpu *cpu = cpu_of(adapter->dma);
+    bool done = grant_drop(cpu, adapter, grant, serial);
+
+    run_deferred(cpu, adapter->dma);
+    return done;
+}
+
+/* The first of the list, if it is granted; its word is looked at while it is first. */
+static struct ms_grant *owner_find(struct ms_adapter *adapter, union ms_grant_word *word)
+{
+    struct ms_dma *dma = adapter->dma;
+
+    for (;;) {
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        if (first.node == MS_WAITLIST_NONE)
+            return NULL;
+        struct ms_grant *grant = &dma->grants[first.node];
+        *word = ms_grant_look(grant);
+        if (ms_waitlist_is_first(&adapter->queue, first))
+            return word->owns ? grant : NULL;
+    }
+}
+
+void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, bool kept_only)
+{
+    struct ms_cpu *cpu = cpu_of(adapter->dma);
+    union ms_grant_word word;
+    struct ms_grant *grant = owner_find(adapter, &word);
+
+    if (!grant || word.phase != GRANT_HELD || (kept_only && word.running))
+        return; /* FRE-11 */
+    if (!keep_registers)
+        grant_drop(cpu, adapter, grant, (uint32_t)word.serial);
+    grant_disown(cpu, adapter, grant, (uint32_t)word.serial);
+    run_deferred(cpu, adapter->dma);
+}
+
+PVOID ms_channel_owner_context(struct ms_adapter *adapter)
+{
+    struct ms_dma *dma = adapter->dma;
+
+    for (;;) {
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        if (first.node == MS_WAITLIST_NONE)
+            return NULL;
+        struct ms_grant *grant = &dma->grants[first.node];
+        union ms_grant_word word = ms_grant_look(grant);
+        PVOID context = ms_load_relaxed(&grant->context); /* of this life: is_first below */
+        if (ms_waitlist_is_first(&adapter->queue, first))
+            return word.owns ? context : NULL;
+    }
+}
+
+/* Does what the routine's answer says, to this grant only (EXR-11, EXR-12). */
+static void action_apply(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                         uint32_t serial, IO_ALLOCATION_ACTION action)
+{
+    if (action != KeepObject && action != DeallocateObjectKeepRegisters)
+        grant_drop(cpu, adapter, grant, serial); /* DeallocateObject, and EXR-14 */
+    if (action != KeepObject)
+        grant_disown(cpu, adapter, grant, serial);
+    grant_move(adapter->dma, grant, serial, step_returned);
+}
+
+/* Calls the driver. The grant is HELD and running; its context is the driver's again (TCX-12). */
+static void routine_run(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                        uint32_t serial)
+{
+    PVOID base = ms_grant_base(adapter->dma, grant, serial);
+    KIRQL irql = cpu->irql;
+    IO_ALLOCATION_ACTION action;
+
+    cpu->depth++;
+    cpu->irql = DISPATCH_LEVEL; /* EXR-01, IRQ-23 */
+    action = grant->routine(grant->device, grant->irp, base, grant->routine_context);
+    cpu->irql = irql;
+    cpu->depth--;
+    action_apply(cpu, adapter, grant, serial, action);
+}
+
+/* --- waiting requests, carried on by whoever comes by
+ * -------------------------------------------------- */
+
+/* READY -> HELD; the one who makes it takes what was collected and enters the routine. */
+static void grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                        uint32_t serial)
+{
+    PVOID context;
+
+    if (!grant_move(adapter->dma, grant, serial, step_enter))
+        return;
+    ms_grant_registers_set(grant, ms_hoard_close(&grant->hoard, serial));
+    context = ms_load_relaxed(&grant->context);
+    if (context)
+        ms_context_unqueue(context, ms_grant_index(adapter->dma, grant), serial, false);
+    routine_run(cpu, adapter, grant, serial);
+}
+
+union ticket_word {
+    struct {
+        uint64_t ticket : 40;
+        uint64_t serial : 24;
+    };
+    uint64_t raw;
+};
+
+/* The ticket of this life, drawn once by whoever needs it first; 0: the life is over. */
+static uint64_t grant_ticket(struct ms_grant *grant, struct ms_pool *pool, uint32_t serial)
+{
+    union ticket_word seen = {.raw = ms_load_acquire(&grant->ticket)};
+
+    if (seen.serial != (serial & 0xFFFFFF))
+        return 0;
+    if (seen.ticket == 0) {
+        union ticket_word drawn = seen;
+        drawn.ticket = ms_pool_ticket(pool) & ((UINT64_C(1) << 40) - 1);
+        if (ms_cas_acq_rel(&grant->ticket, &seen.raw, drawn.raw))
+            return drawn.ticket;
+        if (seen.serial != (serial & 0xFFFFFF))
+            return 0;
+    }
+    return seen.ticket;
+}
+
+static struct ms_pool_want want_of(const struct ms_adapter *adapter, uint32_t registers)
+{
+    return (struct ms_pool_want){
+        .count = registers,
+        .contiguous = adapter->is_packet, /* MRG-05 */
+        .boundary = 0,
+    };
+}
+
+/* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). */
+static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool)
+{
+    for (;;) {
+        uint64_t ticket;
+        uint32_t slot = ms_pool_first_waiter(pool, &ticket);
+        if (slot == MS_POOL_SLOTS)
+            return;
+        struct ms_adapter *adapter = &dma->adapter[slot];
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
+        union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
+        union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->ticket) : 0};
+        uint32_t need = grant ? ms_load_relaxed(&grant->need) : 0;
+
+        if (!ms_waitlist_is_first(&adapter->queue, first))
+            continue;
+        if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket) {
+            ms_pool_unwait(pool, slot, ticket); /* that wait is over; nobody cleared it yet */
+            if (grant)
+                note_adapter(cpu, adapter);
+            continue;
+        }
+        if (!ms_hoard_collect(&grant->hoard, (uint32_t)word.serial, pool, cpu->index,
+                              want_of(adapter, need))) {
+            if (ms_grant_look(grant).raw != word.raw)
+                continue; /* cancelled or granted meanwhile */
+            return;
+        }
+        grant_move(dma, grant, (uint32_t)word.serial, step_grant);
+        ms_pool_unwait(pool, slot, ticket);
+        note_adapter(cpu, adapter);
+    }
+}
+
+/* The first of an adapter waits: for nothing, or for registers. */
+static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
+                            struct ms_waitlist_first first, struct ms_grant *grant,
+                            union ms_grant_word word)
+{
+    struct ms_dma *dma = adapter->dma;
+    uint32_t need = ms_load_relaxed(&grant->need);
+    uint64_t ticket;
+
+    if (!ms_waitlist_is_first(&adapter->queue, first))
+        return;
+    if (need == 0) {
+        grant_move(dma, grant, (uint32_t)word.serial, step_grant);
+        return;
+    }
+    ticket = grant_ticket(grant, adapter->pool, (uint32_t)word.serial);
+    if (ticket == 0)
+        return;
+    if (!ms_pool_wait(adapter->pool, adapter->index, ticket)) {
+        /* An ended wait still shows its ticket, or we are late: pool_serve tells and clears. */
+        pool_serve(cpu, dma, adapter->pool);
+        return;
+    }
+    pool_serve(cpu, dma, adapter->pool);
+}
+
+/* Carries the first of the adapter's list as far as it goes. */
+static void adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter)
+{
+    struct ms_dma *dma = adapter->dma;
+
+    for (;;) {
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        if (first.node == MS_WAITLIST_NONE)
+            return;
+        struct ms_grant *grant = &dma->grants[first.node];
+        union ms_grant_word word = ms_grant_look(grant);
+        if (!ms_waitlist_is_first(&adapter->queue, first))
+            continue;
+        if (word.phase == GRANT_WAITING) {
+            waiting_advance(cpu, adapter, first, grant, word);
+            if (ms_grant_look(grant).raw == word.raw &&
+                ms_waitlist_is_first(&adapter->queue, first))
+                return; /* still waiting: a give serves it */
+        } else if (word.phase == GRANT_READY) {
+            grant_enter(cpu, adapter, grant, (uint32_t)word.serial);
+        } else if (word.owns) {
+            return;
+        } else {
+            ms_waitlist_remove_first(&adapter->queue, dma->links, first); /* its thread is late */
+        }
+    }
+}
+
+/* --- beginning
+ * -------------------------------------------------------------------------------------------- */
+
+static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t *serial)
+{
+    struct ms_adapter *adapter = request->adapter;
+    struct ms_grant *grant = ms_grant_take(adapter->dma);
+
+    if (!grant)
+        return NULL;
+    *serial = (uint32_t)ms_grant_look(grant).serial;
+    ms_store_relaxed(&grant->adapter, adapter); /* published by the state: hb:grant */
+    ms_store_relaxed(&grant->context, request->context);
+    ms_store_relaxed(&grant->mapping, MAPPING_NONE);
+    grant->head = NULL;
+    ms_grant_registers_set(grant, (struct ms_reg_set){.head = MS_REG_NONE, .count = 0});
+    grant->count = request->registers;
+    grant->device = request->device;
+    grant->irp = request->device ? request->device->CurrentIrp : NULL; /* EXR-02 */
+    grant->routine = request->routine;
+    grant->routine_context = request->routine_context;
+    return grant;
+}
+
+/* Registers a request really takes: none on an adapter that can never need any (DDX-33). */
+static uint32_t registers_needed(const struct ms_request *request)
+{
+    return request->adapter->pool ? request->registers : 0;
+}
+
+static void held_publish(struct ms_grant *grant, uint32_t serial, bool running)
+{
+    union ms_grant_word word = {.raw = 0};
+
+    word.phase = GRANT_HELD;
+    word.linked = 1;
+    word.owns = 1;
+    word.has = 1;
+    word.running = running;
+    word.serial = serial;
+    ms_store_release(&grant->state, word.raw); /* hb:grant */
+}
+
+static void grant_unprepare(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial)
+{
+    union ms_grant_word word = {.raw = 0};
+
+    word.serial = serial;
+    grant_recycle(dma, grant, word);
+}
+
+/* Takes registers and the adapter in one go, if nobody is there; NULL: not now. */
+static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_request *request,
+                                      uint32_t *serial)
+{
+    struct ms_adapter *adapter = request->adapter;
+    struct ms_dma *dma = adapter->dma;
+    uint32_t need = registers_needed(request);
+    struct ms_reg_set set = {.head = MS_REG_NONE, .count = 0};
+    struct ms_grant *grant;
+
+    if (ms_waitlist_first_get(&adapter->queue, dma->links).node != MS_WAITLIST_NONE)
+        return NULL;
+    grant = grant_prepare(request, serial);
+    if (!grant)
+        return NULL;
+    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set))
+        goto undo_prepare;
+    ms_grant_registers_set(grant, set);
+    held_publish(grant, *serial, request->routine != NULL);
+    if (!ms_waitlist_append_if_empty(&adapter->queue, dma->links, ms_grant_index(dma, grant)))
+        goto undo_take;
+    return grant;
+
+undo_take:
+    registers_give(cpu, adapter, set);
+undo_prepare:
+    grant_unprepare(dma, grant, *serial);
+    return NULL;
+}
+
+NTSTATUS ms_channel_allocate_sync(const struct ms_request *request, PVOID *base)
+{
+    struct ms_adapter *adapter = request->adapter;
+    struct ms_cpu *cpu = cpu_of(adapter->dma);
+    uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
+    uint32_t serial;
+    struct ms_grant *grant = grant_at_once(cpu, request, &serial);
+
+    if (!grant) {
+        ms_fetch_or_relaxed(&adapter->failed, own); /* FRE-18: this CPU alone reads its bit */
+        run_deferred(cpu, adapter->dma);
+        return STATUS_INSUFFICIENT_RESOURCES; /* ACX-08 */
+    }
+    if (ms_load_relaxed(&adapter->failed) & own)
+        ms_fetch_and_relaxed(&adapter->failed, ~own);
+    if (base)
+        *base = ms_grant_base(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
+    if (request->routine)
+        routine_run(cpu, adapter, grant, serial);
+    run_deferred(cpu, adapter->dma);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS request_enqueue(struct ms_cpu *cpu, const struct ms_request *request)
+{
+    struct ms_adapter *adapter = request->adapter;
+    struct ms_dma *dma = adapter->dma;
+    union ms_grant_word word = {.raw = 0};
+    union ticket_word ticket = {.raw = 0};
+    uint32_t serial;
+    struct ms_grant *grant = grant_prepare(request, &serial);
+    NTSTATUS status;
+
+    if (!grant)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    ms_store_relaxed(&grant->need, registers_needed(request));
+    ticket.serial = serial & 0xFFFFFF;
+    ms_store_relaxed(&grant->ticket, ticket.raw);
+    ms_hoard_open(&grant->hoard, serial);
+    word.phase = GRANT_WAITING;
+    word.linked = 1;
+    word.appending = 1;
+    word.serial = serial;
+    ms_store_release(&grant->state, word.raw); /* hb:grant */
+    if (request->context) {
+        status = ms_context_queue(dma, request->context, ms_grant_index(dma, grant), serial);
+        if (!NT_SUCCESS(status))
+            goto undo_prepare;
+    }
+    /* From here on a cancel can end it. While `appending` is set it leaves the node to us, because
+     * it can not remove what is not in the list yet. */
+    ms_waitlist_append(&adapter->queue, dma->links, ms_grant_index(dma, grant));
+    word = grant_step_apply(dma, grant, serial, step_appended);
+    if (word.phase == GRANT_CANCELLED)
+        grant_unlink(cpu, adapter, grant, serial);
+    return STATUS_SUCCESS;
+
+undo_prepare:
+    (void)ms_hoard_close(&grant->hoard, serial);
+    grant_unprepare(dma, grant, serial);
+    return status;
+}
+
+NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
+{
+    struct ms_adapter *adapter = request->adapter;
+    struct ms_cpu *cpu = cpu_of(adapter->dma);
+    struct ms_grant *grant;
+    NTSTATUS status;
+    uint32_t serial;
+
+    if (cpu->depth == 0) {
+        grant = grant_at_once(cpu, request, &serial); /* ACX-16 */
+        if (grant) {
+            routine_run(cpu, adapter, grant, serial);
+            run_deferred(cpu, adapter->dma);
+            return STATUS_SUCCESS;
+        }
+    }
+    status = request_enqueue(cpu, request);
+    note_adapter(cpu, adapter);
+    run_deferred(cpu, adapter->dma);
+    return status;
+}
+
+bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t serial)
+{
+    struct ms_dma *dma = adapter->dma;
+    struct ms_cpu *cpu = cpu_of(dma);
+    struct ms_grant *grant = &dma->grants[index];
+    union ticket_word drawn;
+    union ms_grant_word word = grant_step_apply(dma, grant, serial, step_cancel);
+
+    if (word.phase != GRANT_CANCELLED)
+        return false;
+    registers_give(cpu, adapter, ms_hoard_close(&grant->hoard, serial));
+    drawn.raw = ms_load_acquire(&grant->ticket);
+    if (drawn.ticket != 0) {
+        ms_pool_unwait(adapter->pool, adapter->index, drawn.ticket);
+        note_pool(cpu, dma, adapter->pool); /* who stood behind it may go now (CAC-12) */
+    }
+    if (!word.appending)
+        grant_unlink(cpu, adapter, grant, serial);
+    note_adapter(cpu, adapter);
+    run_deferred(cpu, dma);
+    return true;
+}

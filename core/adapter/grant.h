@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grant.h: adapters, requests and what they were granted; private to the floor.
+ */
+#ifndef MS_GRANT_H
+#define MS_GRANT_H
+
+#include "adapter/adapter.h"
+#include "adapter/waitlist.h"
+
+/* --- a request's life ----------------------------------------------------------------------------
+ */
+
+enum ms_grant_phase {
+    GRANT_FREE,      /* nobody's, or being prepared by the one who took it */
+    GRANT_WAITING,   /* in its adapter's list */
+    GRANT_READY,     /* everything was got; the routine is not entered yet */
+    GRANT_HELD,      /* entered, or granted without a routine */
+    GRANT_CANCELLED, /* CancelAdapterChannel came first (CAC-05) */
+};
+
+/* All that decides over a request, in one word. */
+union ms_grant_word {
+    struct {
+        uint64_t phase : 4;     /* enum ms_grant_phase */
+        uint64_t linked : 1;    /* its node may be in the adapter's list */
+        uint64_t owns : 1;      /* it owns its adapter (QUE-02) */
+        uint64_t has : 1;       /* its map register base is valid */
+        uint64_t running : 1;   /* its routine has not returned */
+        uint64_t appending : 1; /* its requester has not finished the append */
+        uint64_t unused : 23;
+        uint64_t serial : 32; /* +1 per life */
+    };
+    uint64_t raw;
+};
+static_assert(sizeof(union ms_grant_word) == sizeof(uint64_t), "a grant's state must fit one CAS");
+
+enum ms_mapping { MAPPING_NONE, MAPPING_BUSY, MAPPING_MAPPED };
+
+/*
+ * One request. Line 0 is all that a direct map and flush touch; line 1 joins when pages bounce;
+ * line 2 is for waiting and granting.
+ */
+struct ms_grant {
+    /* line 0 */
+    ms_atomic_u64 state;   /* union ms_grant_word */
+    ms_atomic_ptr adapter; /* struct ms_adapter; written by the preparer */
+    ms_atomic_u32 mapping; /* enum ms_mapping; hb:mapping */
+    uint32_t mapped_bytes; /* hb:mapping */
+    PMDL head;             /* hb:mapping: the chain that was mapped */
+    uint64_t offset;       /* hb:mapping: chain offset of the mapping */
+    struct ms_mdl_cursor
+        reached;               /* hb:mapping: where the mapping ended, for the next one (MTX-31) */
+    uint32_t mapped_registers; /* hb:mapping: 0: the flush copies nothing */
+    bool write_to_device;      /* hb:mapping */
+    /* line 1 */
+    ms_atomic_u64 registers
+        __attribute__((aligned(MS_CACHE_LINE))); /* a packed struct ms_reg_set */
+    uint32_t count;             /* registers asked for: what FreeMapRegisters must name (FRE-03) */
+    struct ms_mdl_cursor start; /* hb:mapping: where the mapping's walk began */
+    /* line 2 */
+    ms_atomic_u64 ticket __attribute__((aligned(MS_CACHE_LINE))); /* {ticket:40, serial:24} */
+    ms_hoard hoard;          /* registers collected while waiting */
+    ms_atomic_u32 need;      /* registers to collect */
+    ms_atomic_ptr context;   /* the driver's transfer context: its address is its name */
+    PDEVICE_OBJECT device;   /* preparer, then the one who enters the routine */
+    PIRP irp;                /* likewise */
+    PDRIVER_CONTROL routine; /* likewise; NULL: none */
+    PVOID routine_context;   /* likewise */
+} __attribute__((aligned(MS_CACHE_LINE)));
+static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
+              "a direct map and flush touch one line of a grant");
+static_assert(sizeof(struct ms_grant) == 3 * MS_CACHE_LINE, "a grant is three lines");
+
+/* --- an adapter
+ * ------------------------------------------------------------------------------------ */
+
+#define MS_ADAPTER_MAGIC 0x72657470616D736DULL
+
+struct ms_adapter {
+    DMA_ADAPTER public;   /* first: what drivers see (GEN-04); writable (GEN-03) */
+    uint64_t magic;       /* MS_ADAPTER_MAGIC while open */
+    struct ms_dma *dma;   /* const while open, as all below to the queue */
+    struct ms_pool *pool; /* NULL: never needs registers (DDX-33) */
+    uint32_t index;
+    uint32_t map_registers; /* nMR: the most one request may ask for */
+    uint32_t address_width; /* bits */
+    uint32_t table_version; /* 1..3 */
+    bool is_packet;         /* one element per MDL, contiguous registers (MTX-34) */
+    struct ms_sg_builder builder;
+    struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */
+    ms_atomic_u64 failed; /* bit = CPU whose last synchronous request here failed (FRE-18) */
+} __attribute__((aligned(MS_CACHE_LINE)));
+
+struct ms_dma {
+    struct ms_kernel *kernel;    /* const */
+    struct ms_memory *memory;    /* const */
+    struct ms_dma_config config; /* const */
+    DMA_OPERATIONS table[4]; /* [1..3]: what a driver of that version gets; const after create */
+    struct ms_pool *pool[MS_REACHES][MS_POOL_KINDS]; /* const after create */
+    struct ms_grant *grants;                         /* const pointer */
+    ms_atomic_u64 *links;     /* const pointer; one per grant, shared by all queues */
+    ms_atomic_u32 *next_free; /* const pointer; one per grant */
+    ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
+    ms_atomic_u64 adapters_taken[MS_ADAPTERS_MAX / 64];
+    struct ms_adapter adapter[MS_ADAPTERS_MAX];
+};
+
+/* The private adapter behind the public one; its magic is checked by everyone who is handed one. */
+static inline struct ms_adapter *ms_adapter_from(PDMA_ADAPTER public)
+{
+    struct ms_adapter *adapter = (struct ms_adapter *)(void *)public;
+
+    ms_require(adapter && adapter->magic == MS_ADAPTER_MAGIC); /* GEN-07, GEN-08 */
+    return adapter;
+}
+
+/* --- grants
+ * ------------------------------------------------------------------------------------------ */
+
+/* Scratch a list in the Build family carries behind its elements (CSG-06, CSG-09). */
+enum { MS_LIST_OVERHEAD = 64 };
+
+/* Takes a free grant in phase GRANT_FREE, or NULL. A fault point. Lock-free. */
+struct ms_grant *ms_grant_take(struct ms_dma *dma);
+/* Gives a grant back that nobody has seen. */
+void ms_grant_untake(struct ms_dma *dma, struct ms_grant *grant);
+
+static inline struct ms_reg_set ms_grant_registers(const struct ms_grant *grant)
+{
+    uint64_t packed = ms_load_relaxed(&grant->registers); /* published by the state: hb:grant */
+
+    return (struct ms_reg_set){.head = (uint32_t)packed, .count = (uint32_t)(packed >> 32)};
+}
+
+static inline void ms_grant_registers_set(struct ms_grant *grant, struct ms_reg_set set)
+{
+    ms_store_relaxed(&grant->registers, (uint64_t)set.count << 32 | set.head);
+}
+
+static inline uint32_t ms_grant_index(const struct ms_dma *dma, const struct ms_grant *grant)
+{
+    return (uint32_t)(grant - dma->grants);
+}
+
+static inline union ms_grant_word ms_grant_look(const struct ms_grant *grant)
+{
+    return (union ms_grant_word){.raw = ms_load_acquire(&grant->state)}; /* hb:grant */
+}
+
+/* The map register base that names this life of the grant: never NULL (MRG-09). */
+static inline PVOID ms_grant_base(const struct ms_dma *dma, const struct ms_grant *grant,
+                                  uint32_t serial)
+{
+    uint64_t name = UINT64_C(0x4D) << 56 | (uint64_t)serial << 24 | ms_grant_index(dma, grant);
+
+    return (PVOID)(uintptr_t)name;
+}
+
+/* The grant a map register base of this adapter names, or NULL (MTX-20). Wait-free. */
+static inline struct ms_grant *ms_grant_find(struct ms_adapter *adapter, PVOID base)
+{
+    uint64_t name = (uint64_t)(uintptr_t)base;
+    uint64_t index = name & 0xFFFFFF;
+    struct ms_grant *grant = &adapter->dma->grants[index];
+
+    if (name >> 56 != 0x4D || index >= adapter->dma->config.grants)
+        return NULL;
+    union ms_grant_word word = ms_grant_look(grant);
+    if (word.serial != ((name >> 24) & 0xFFFFFFFF) || !word.has ||
+        ms_load_relaxed(&grant->adapter) != adapter)
+        return NULL;
+    return grant;
+}
+
+/* --- what a request is made of
+ * ------------------------------------------------------------------------- */
+
+struct ms_request {
+    struct ms_adapter *adapter;
+    PDEVICE_OBJECT device;
+    PVOID context; /* driver's transfer context; NULL for version-1 requests */
+    uint32_t registers;
+    PDRIVER_CONTROL routine; /* NULL: none */
+    PVOID routine_context;
+};
+
+/* Grants at once or fails with STATUS_INSUFFICIENT_RESOURCES; nothing waits (ACX-08, QUE-06). With
+ * a routine it has run when this returns; without, `*base` names the grant. */
+NTSTATUS ms_channel_allocate_sync(const struct ms_request *request, PVOID *base);
+/* Grants now or later, in order (ACX-07, QUE-03); the routine runs in whichever thread grants. */
+NTSTATUS ms_channel_allocate_async(const struct ms_request *request);
+/* Ends the adapter's ownership by whoever has it; registers too unless `keep_registers`. With
+ * `kept_only`, not while its routine runs. Nothing when nobody owns it (FRE-11). */
+void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, bool kept_only);
+/* Ends the registers of a grant; false when they are gone already. */
+bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *grant,
+                                  uint32_t serial);
+/* Ends a waiting request; true when this call ended it (CAC-05). */
+bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t serial);
+/* The transfer context of the present owner, or NULL. */
+PVOID ms_channel_owner_context(struct ms_adapter *adapter);
+
+/* --- transfer contexts
+ * ---------------------------------------------------------------------------------- */
+
+/* Makes the driver's 128 bytes a context; false when NULL or queued (TCX-17). */
+bool ms_context_initialize(struct ms_dma *dma, PVOID context);
+/* STATUS_SUCCESS when a request may use it; STATUS_CANCELLED (CAC-07); STATUS_INVALID_PARAMETER. */
+NTSTATUS ms_context_check(struct ms_dma *dma, PVOID context);
+/* As ms_context_check, and marks it queued for that life of that grant in the same step. */
+NTSTATUS ms_context_queue(struct ms_dma *dma, PVOID context, uint32_t index, uint32_t serial);
+/* Back to idle, if it is still queued for that life. The memory may be the driver's again after. */
+void ms_context_unqueue(PVOID context, uint32_t index, uint32_t serial, bool cancelled);
+/* What CancelAdapterChannel finds (CAC-09): queued (index, serial filled), or idle and now marked.
+ */
+enum ms_context_cancel { CONTEXT_BAD, CONTEXT_QUEUED, CONTEXT_IDLE };
+enum ms_context_cancel ms_context_look(PVOID context, uint32_t *index, uint32_t *serial);
+/* Marks an idle context cancelled, sticky until initialised again (CAC-08); false: it is not idle.
+ */
+bool ms_context_mark_cancelled(PVOID context);
+
+/* --- the routines behind the table: one per member, named after it
+ * ---------------------------------- */
+
+void ms_tables_fill(DMA_OPERATIONS table[4]);
+
+VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter);
+NTSTATUS HalGetDmaAdapterInfo(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo);
+NTSTATUS HalGetDmaTransferInfo(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offset, ULONG Length,
+                               BOOLEAN WriteOnly, PDMA_TRANSFER_INFO TransferInfo);
+NTSTATUS HalInitializeDmaTransferContext(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext);
+NTSTATUS HalAllocateAdapterChannelEx(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                     PVOID DmaTransferContext, ULONG NumberOfMapRegisters,
+                                     ULONG Flags, PDRIVER_CONTROL ExecutionRoutine,
+                                     PVOID ExecutionContext, PVOID *MapRegisterBase);
+BOOLEAN HalCancelAdapterChannel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                PVOID DmaTransferContext);
+NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                          ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
+                          BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer,
+                          ULONG ScatterGatherBufferLength,
+                          PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext);
+NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                                  ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice);
+VOID HalFreeAdapterChannel(PDMA_ADAPTER DmaAdapter);
+VOID HalFreeMapRegisters(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
+                         ULONG NumberOfMapRegisters);
+VOID HalFreeAdapterObject(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction);
+
+#endif

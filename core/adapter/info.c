@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * info: what an adapter tells about itself and about a transfer to come.
+ */
+#include "adapter/grant.h"
+
+NTSTATUS HalGetDmaAdapterInfo(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+
+    if (!AdapterInfo)
+        return STATUS_INVALID_PARAMETER; /* GAI-07 */
+    if (AdapterInfo->Version > DMA_ADAPTER_INFO_VERSION1)
+        return STATUS_NOT_SUPPORTED; /* GAI-01, GAI-07 */
+    AdapterInfo->V1 = (DMA_ADAPTER_INFO_V1){
+        .ReadDmaCounterAvailable = FALSE,
+        .ScatterGatherLimit = adapter->is_packet ? 1 : MAXULONG,
+        .DmaAddressWidth = adapter->address_width,
+        .Flags = 0, /* GAI-04 */
+        .MinimumTransferUnit = adapter->builder.limits.unit,
+    };
+    return STATUS_SUCCESS; /* GAI-02, GAI-05 */
+}
+
+/* Bytes a list of that many elements may need anywhere in the interface (GTI-07, CSG-09). */
+static uint64_t list_bytes(uint64_t elements)
+{
+    return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT) +
+           MS_LIST_OVERHEAD;
+}
+
+NTSTATUS HalGetDmaTransferInfo(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offset, ULONG Length,
+                               BOOLEAN WriteOnly, PDMA_TRANSFER_INFO TransferInfo)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    struct ms_mdl_cursor at = {.mdl = Mdl, .base = 0};
+    struct ms_sg_measure need;
+    NTSTATUS status;
+
+    (void)WriteOnly; /* GTI-10 */
+    if (!Mdl || !TransferInfo)
+        return STATUS_INVALID_PARAMETER; /* GTI-11 */
+    if (TransferInfo->Version > DMA_TRANSFER_INFO_VERSION2)
+        return STATUS_NOT_SUPPORTED; /* GTI-03 */
+    if (Length == 0)
+        return STATUS_INVALID_PARAMETER; /* GTI-11 */
+    status = ms_sg_measure(&adapter->builder, at, Offset, Length, &need);
+    if (!NT_SUCCESS(status))
+        return status;
+    TransferInfo->V1 = (DMA_TRANSFER_INFO_V1){
+        .MapRegisterCount = need.registers, /* GTI-06, GTI-13 */
+        .ScatterGatherElementCount = need.elements,
+        .ScatterGatherListSize = (ULONG)ms_min_u64(list_bytes(need.elements), MAXULONG),
+    };
+    if (TransferInfo->Version == DMA_TRANSFER_INFO_VERSION2)
+        TransferInfo->V2.LogicalPageCount = need.logical_pages; /* GTI-12 */
+    return STATUS_SUCCESS;
+}

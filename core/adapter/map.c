@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map: MapTransferEx and FlushAdapterBuffersEx for bus masters.
+ *
+ * Idea        a mapping belongs to a grant (MTX-51) and is one word beside what was mapped. Mapping
+ * moves it NONE -> BUSY -> MAPPED, flushing MAPPED -> NONE. One compare-and-swap a pair: two calls
+ *             on one map register base at once are the driver's fault (GEN-09), so only the one
+ * that detects it is locked; the flush needs to publish, not to compete. Ordering    hb:mapping map
+ * releases MAPPED after it wrote the grant's mapping fields; flush acquires it. flush releases NONE
+ * after it copied back; the next map acquires it. Relaxed would let a flush on another thread read
+ * the last mapping's length. Progress    wait-free: no loop but the walk over the chain
+ */
+#include "adapter/grant.h"
+
+#include <string.h>
+
+/* Slots a buffer of `bytes` has behind the list's header (MTX-14). */
+static uint32_t list_capacity(uint32_t bytes)
+{
+    return bytes < sizeof(SCATTER_GATHER_LIST)
+               ? 0
+               : (uint32_t)((bytes - sizeof(SCATTER_GATHER_LIST)) / sizeof(SCATTER_GATHER_ELEMENT));
+}
+
+/* Where to begin the walk for `offset`: where the last mapping of this chain ended, if that helps,
+ * so that a long chain is not walked from its head each time (MTX-31). */
+static struct ms_mdl_cursor walk_begin(const struct ms_grant *grant, PMDL head, uint64_t offset)
+{
+    if (grant->head == head && grant->reached.mdl && grant->reached.base <= offset)
+        return grant->reached;
+    return (struct ms_mdl_cursor){.mdl = head, .base = 0};
+}
+
+/* Length 0: nothing is mapped, but the range still has to begin inside the chain (MTX-07). */
+static NTSTATUS map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
+{
+    struct ms_mdl_cursor at = {.mdl = head, .base = 0};
+    ULONG none = 0;
+
+    if (!ms_mdl_cursor_seek(&at, offset))
+        return STATUS_INVALID_PARAMETER; /* AMB-05 */
+    memcpy((char *)list + offsetof(SCATTER_GATHER_LIST, NumberOfElements), &none, sizeof none);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
+                          uint64_t offset, uint32_t *length, bool write_to_device,
+                          PSCATTER_GATHER_LIST list, uint32_t capacity)
+{
+    struct ms_sg_request request = {
+        .at = walk_begin(grant, head, offset),
+        .offset = offset,
+        .length = *length,
+        .write_to_device = write_to_device,
+        .registers = ms_grant_registers(grant),
+    };
+    struct ms_mdl_cursor start = request.at;
+    struct ms_sg_mapped mapped;
+    NTSTATUS status = ms_sg_map(&adapter->builder, &request, list, capacity, &mapped);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    grant->head = head;
+    grant->offset = offset;
+    grant->mapped_bytes = mapped.bytes;
+    grant->mapped_registers = mapped.registers;
+    grant->write_to_device = write_to_device;
+    grant->reached = request.at;
+    if (mapped.registers > 0)
+        grant->start = start;
+    *length = mapped.bytes; /* MTX-27 */
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                          ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
+                          BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer,
+                          ULONG ScatterGatherBufferLength,
+                          PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    uint32_t capacity = list_capacity(ScatterGatherBufferLength);
+    uint32_t none = MAPPING_NONE;
+    struct ms_grant *grant;
+    NTSTATUS status;
+
+    (void)DeviceOffset;         /* MTX-09 */
+    (void)DmaCompletionRoutine; /* MTX-17 */
+    (void)CompletionContext;
+    if (!Mdl || !Length)
+        return STATUS_INVALID_PARAMETER; /* MTX-19 */
+    grant = ms_grant_find(adapter, MapRegisterBase);
+    if (!grant)
+        return STATUS_INVALID_PARAMETER; /* MTX-20 */
+    if (!ScatterGatherBuffer || capacity == 0)
+        return STATUS_INVALID_PARAMETER; /* MTX-10, MTX-12 */
+    /* hb:mapping, acquire */
+    if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY))
+        return STATUS_INVALID_PARAMETER; /* MTX-52 */
+    if (*Length == 0) {
+        status = map_nothing(Mdl, Offset, ScatterGatherBuffer);
+        ms_store_release(&grant->mapping, MAPPING_NONE);
+        return status;
+    }
+    status = grant_map(adapter, grant, Mdl, Offset, Length, WriteToDevice != 0, ScatterGatherBuffer,
+                       capacity);
+    /* hb:mapping, release */
+    ms_store_release(&grant->mapping, NT_SUCCESS(status) ? MAPPING_MAPPED : MAPPING_NONE);
+    return status;
+}
+
+NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                                  ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
+
+    if (!grant)
+        return STATUS_INVALID_PARAMETER; /* FLX-11 */
+    /* hb:mapping, acquire */
+    if (ms_load_acquire(&grant->mapping) != MAPPING_MAPPED)
+        return STATUS_SUCCESS; /* FLX-07, FLX-10 */
+    if (Mdl != grant->head || Offset != grant->offset ||
+        (WriteToDevice != 0) != grant->write_to_device || Length > grant->mapped_bytes)
+        return STATUS_INVALID_PARAMETER; /* FLX-11 */
+    if (grant->mapped_registers > 0 && !grant->write_to_device && Length > 0) {
+        struct ms_sg_request request = {
+            .at = grant->start,
+            .offset = grant->offset,
+            .length = grant->mapped_bytes,
+            .write_to_device = false,
+            .registers = ms_grant_registers(grant),
+        };
+        struct ms_sg_mapped mapped = {
+            .bytes = grant->mapped_bytes,
+            .registers = grant->mapped_registers,
+        };
+        ms_sg_copy_back(&adapter->builder, &request, &mapped, Length); /* MRG-15, FLX-16 */
+    }
+    /* hb:mapping, release */
+    ms_store_release(&grant->mapping, MAPPING_NONE);
+    return STATUS_SUCCESS;
+}

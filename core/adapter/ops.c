@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops: the tables of DMA_OPERATIONS, one per interface version (VER-04..VER-11).
+ */
+#include "adapter/grant.h"
+
+static void table_v1(DMA_OPERATIONS *table)
+{
+    table->PutDmaAdapter = HalPutDmaAdapter;
+    table->FreeAdapterChannel = HalFreeAdapterChannel;
+    table->FreeMapRegisters = HalFreeMapRegisters;
+}
+
+static void table_v3(DMA_OPERATIONS *table)
+{
+    table->GetDmaAdapterInfo = HalGetDmaAdapterInfo;
+    table->GetDmaTransferInfo = HalGetDmaTransferInfo;
+    table->InitializeDmaTransferContext = HalInitializeDmaTransferContext;
+    table->AllocateAdapterChannelEx = HalAllocateAdapterChannelEx;
+    table->CancelAdapterChannel = HalCancelAdapterChannel;
+    table->MapTransferEx = HalMapTransferEx;
+    table->FlushAdapterBuffersEx = HalFlushAdapterBuffersEx;
+    table->FreeAdapterObject = HalFreeAdapterObject;
+}
+
+void ms_tables_fill(DMA_OPERATIONS table[4])
+{
+    for (int version = 1; version <= 3; version++)
+        table_v1(&table[version]);
+    table_v3(&table[3]);
+    table[1].Size = offsetof(DMA_OPERATIONS, CalculateScatterGatherList); /* VER-08 */
+    table[2].Size = offsetof(DMA_OPERATIONS, GetDmaAdapterInfo);
+    table[3].Size = sizeof(DMA_OPERATIONS); /* VER-10 */
+}

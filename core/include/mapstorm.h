@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mapstorm.h: a Windows machine for DMA code, in user space.
+ *
+ * Make a machine, enter it with each thread that plays driver, and call what wdm.h declares:
+ *
+ *     struct ms_machine *machine = ms_machine_create(NULL, NULL);
+ *     ms_machine_enter(machine);
+ *     PDMA_ADAPTER adapter = IoGetDmaAdapter(ms_machine_pdo(machine), &description, &registers);
+ *     adapter->DmaOperations->InitializeDmaTransferContext(adapter, context);
+ *     ...
+ *     adapter->DmaOperations->PutDmaAdapter(adapter);
+ *     ms_machine_leave();
+ *     ms_machine_destroy(machine);
+ *
+ * The emulated hardware sees the same bytes through ms_device_read_list and ms_device_write_list.
+ */
+#ifndef MAPSTORM_H
+#define MAPSTORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wdm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ms_machine;
+
+/* What a machine is made of. Start from ms_machine_config_default and change what you need. */
+struct ms_machine_config {
+    const char *strategy;   /* map-register allocation strategy by name; NULL: the default */
+    const char *sg_variant; /* list builder: "scalar", "avx2", "avx512"; NULL: the best here */
+    uint32_t registers_32;  /* map registers below 4 GiB, in each of the two pools (MRG-04) */
+    uint32_t registers_24;  /* map registers below 16 MiB, likewise */
+    uint32_t grants;        /* channel requests at a time, over all adapters */
+    bool merge_mdls;        /* one element may span two MDLs (SGE-03; default no) */
+    bool translate_all;     /* every page goes through a map register (MRG-14; default no) */
+};
+
+struct ms_machine_config ms_machine_config_default(void);
+
+/* A machine, or NULL with the reason in *error (a constant string; `error` may be NULL): an unknown
+ * name, a number out of range, no memory. `config` NULL: the default. IRQL: none. */
+struct ms_machine *ms_machine_create(const struct ms_machine_config *config, const char **error);
+/* Ends it with all it holds. No thread may be inside but the caller. */
+void ms_machine_destroy(struct ms_machine *machine);
+
+/* The calling thread becomes a virtual CPU of the machine; every call of wdm.h acts on the machine
+ * the thread is in. Entering another machine leaves the first. Lock-free. */
+void ms_machine_enter(struct ms_machine *machine);
+void ms_machine_leave(void);
+
+/* A physical device object to hand to IoGetDmaAdapter. */
+PDEVICE_OBJECT ms_machine_pdo(struct ms_machine *machine);
+
+/* Every invariant holds: no register lost or doubled, no grant astray. Only while nobody is inside.
+ */
+bool ms_machine_audit(struct ms_machine *machine);
+
+/* --- memory for drivers to be
+ * -------------------------------------------------------------------------- */
+
+struct ms_buffer; /* pages, a contiguous view of them, and an MDL over them */
+
+/* `bytes` beginning `byte_offset` into the first page, over exactly these page frames; NULL: a
+ * frame is taken already or no RAM, or no memory. IRQL PASSIVE_LEVEL. */
+struct ms_buffer *ms_buffer_create(struct ms_machine *machine, const PFN_NUMBER *pfn,
+                                   uint32_t byte_offset, uint32_t bytes);
+void ms_buffer_destroy(struct ms_buffer *buffer);
+PMDL ms_buffer_mdl(struct ms_buffer *buffer);
+/* The same bytes in buffer order, through a view. */
+uint8_t *ms_buffer_bytes(struct ms_buffer *buffer);
+
+/* --- the device's side
+ * ------------------------------------------------------------------------------------ */
+
+/* The device reads memory through the list into `device` (WriteToDevice TRUE), or writes `device`
+ * into memory (FALSE): at most `bytes`, with addresses of `address_width` bits. The bytes moved;
+ * fewer than listed when an element leaves RAM. Any thread, any IRQL. */
+uint64_t ms_device_read_list(struct ms_machine *machine, uint32_t address_width,
+                             const SCATTER_GATHER_LIST *list, void *device, uint64_t bytes);
+uint64_t ms_device_write_list(struct ms_machine *machine, uint32_t address_width,
+                              const SCATTER_GATHER_LIST *list, const void *device, uint64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

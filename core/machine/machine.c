@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machine: puts the parts together. The only floor that names all others.
+ */
+#include "machine/machine.h"
+
+#include <string.h>
+
+enum { REGISTERS_24_MAX = 2048, REGISTERS_32_MAX = MS_REG_COUNT_MAX };
+
+struct ms_machine_config ms_machine_config_default(void)
+{
+    return (struct ms_machine_config){
+        .strategy = NULL,
+        .sg_variant = NULL,
+        .registers_32 = 4096,
+        .registers_24 = 256,
+        .grants = 4096,
+    };
+}
+
+/* Turns the user's words into parts, or says what is wrong with them. */
+static const char *config_resolve(const struct ms_machine_config *config, struct ms_dma_config *dma)
+{
+    struct ms_cpu_features features = ms_cpu_features_get();
+
+    dma->strategy = config->strategy ? ms_strategy_find(config->strategy) : ms_strategy_default();
+    dma->variant =
+        config->sg_variant ? ms_sg_variant_find(config->sg_variant) : ms_sg_variant_best(features);
+    dma->registers[MS_REACH_24] = config->registers_24;
+    dma->registers[MS_REACH_32] = config->registers_32;
+    dma->grants = config->grants;
+    dma->merge_mdls = config->merge_mdls;
+    dma->translate_all = config->translate_all;
+    if (!dma->strategy)
+        return "no map-register strategy has that name; `mapstorm list` shows them";
+    if (!dma->variant)
+        return "no list builder of that name is in this build or fits this processor";
+    if (config->registers_24 < 1 || config->registers_24 > REGISTERS_24_MAX)
+        return "registers_24 must be 1 to 2048: two pools of them lie below 16 MiB";
+    if (config->registers_32 < 1 || config->registers_32 > REGISTERS_32_MAX)
+        return "registers_32 must be 1 to 262144";
+    if (config->grants < 1 || config->grants > MS_GRANTS_MAX)
+        return "grants must be 1 to 1048576";
+    return NULL;
+}
+
+struct ms_machine *ms_machine_create(const struct ms_machine_config *config, const char **error)
+{
+    struct ms_machine_config chosen = config ? *config : ms_machine_config_default();
+    struct ms_memory_config memory = ms_memory_config_default();
+    struct ms_dma_config dma;
+    struct ms_machine *machine;
+    const char *wrong = config_resolve(&chosen, &dma);
+
+    if (wrong)
+        goto fail;
+    wrong = "not enough memory for the machine";
+    machine = ms_alloc(sizeof *machine);
+    if (!machine)
+        goto fail;
+    machine->config = chosen;
+    machine->memory = ms_memory_create(&memory);
+    if (!machine->memory)
+        goto undo_machine;
+    ms_kernel_init(&machine->kernel, machine, machine->memory);
+    machine->dma = ms_dma_create(&machine->kernel, machine->memory, &dma);
+    if (!machine->dma)
+        goto undo_memory;
+    machine->pdo.Type = 3; /* what the I/O manager writes into a device object */
+    machine->pdo.Size = sizeof machine->pdo;
+    return machine;
+
+undo_memory:
+    ms_memory_destroy(machine->memory);
+undo_machine:
+    ms_free(machine, sizeof *machine);
+fail:
+    if (error)
+        *error = wrong;
+    return NULL;
+}
+
+void ms_machine_destroy(struct ms_machine *machine)
+{
+    ms_require(ms_kernel_is_quiet(&machine->kernel));
+    if (ms_cpu_current() && ms_cpu_current()->kernel == &machine->kernel)
+        ms_cpu_leave();
+    ms_dma_destroy(machine->dma);
+    ms_memory_destroy(machine->memory);
+    ms_free(machine, sizeof *machine);
+}
+
+void ms_machine_enter(struct ms_machine *machine)
+{
+    ms_cpu_enter(&machine->kernel);
+}
+
+void ms_machine_leave(void)
+{
+    ms_cpu_leave();
+}
+
+PDEVICE_OBJECT ms_machine_pdo(struct ms_machine *machine)
+{
+    return &machine->pdo;
+}
+
+bool ms_machine_audit(struct ms_machine *machine)
+{
+    return ms_dma_audit(machine->dma);
+}
+
+PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
+                             PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters)
+{
+    struct ms_cpu *cpu = ms_cpu_current();
+
+    if (!cpu)
+        return NULL; /* the thread is in no machine: ms_machine_enter comes first */
+    return ms_adapter_open(cpu->kernel->machine->dma, PhysicalDeviceObject, DeviceDescription,
+                           NumberOfMapRegisters);
+}
+
+/* --- buffers
+ * -------------------------------------------------------------------------------------- */
+
+struct ms_buffer {
+    struct ms_machine *machine;
+    PMDL mdl;
+    uint8_t *view;
+    uint32_t pages;
+    uint32_t byte_offset;
+    PFN_NUMBER pfn[];
+};
+
+static bool frames_take_all(struct ms_memory *memory, const PFN_NUMBER *pfn, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++)
+        if (!ms_frames_take_at(memory, pfn[i], 1)) {
+            while (i-- > 0)
+                ms_frames_give(memory, pfn[i], 1);
+            return false;
+        }
+    return true;
+}
+
+static size_t buffer_size(uint32_t pages)
+{
+    return sizeof(struct ms_buffer) + pages * sizeof(PFN_NUMBER);
+}
+
+struct ms_buffer *ms_buffer_create(struct ms_machine *machine, const PFN_NUMBER *pfn,
+                                   uint32_t byte_offset, uint32_t bytes)
+{
+    uint32_t pages = (uint32_t)(((uint64_t)byte_offset + bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
+    struct ms_buffer *buffer;
+
+    if (byte_offset >= PAGE_SIZE || bytes == 0)
+        return NULL;
+    buffer = ms_alloc(buffer_size(pages));
+    if (!buffer)
+        return NULL;
+    buffer->machine = machine;
+    buffer->pages = pages;
+    buffer->byte_offset = byte_offset;
+    memcpy(buffer->pfn, pfn, pages * sizeof *pfn);
+    if (!frames_take_all(machine->memory, pfn, pages))
+        goto undo_alloc;
+    buffer->view = ms_view_create(machine->memory, pfn, pages);
+    if (!buffer->view)
+        goto undo_frames;
+    buffer->mdl = ms_mdl_create(pfn, byte_offset, bytes);
+    if (!buffer->mdl)
+        goto undo_view;
+    return buffer;
+
+undo_view:
+    ms_view_destroy(machine->memory, buffer->view, pages);
+undo_frames:
+    for (uint32_t i = 0; i < pages; i++)
+        ms_frames_give(machine->memory, pfn[i], 1);
+undo_alloc:
+    ms_free(buffer, buffer_size(pages));
+    return NULL;
+}
+
+void ms_buffer_destroy(struct ms_buffer *buffer)
+{
+    struct ms_memory *memory = buffer->machine->memory;
+
+    IoFreeMdl(buffer->mdl);
+    ms_view_destroy(memory, buffer->view, buffer->pages);
+    for (uint32_t i = 0; i < buffer->pages; i++)
+        ms_frames_give(memory, buffer->pfn[i], 1);
+    ms_free(buffer, buffer_size(buffer->pages));
+}
+
+PMDL ms_buffer_mdl(struct ms_buffer *buffer)
+{
+    return buffer->mdl;
+}
+
+uint8_t *ms_buffer_bytes(struct ms_buffer *buffer)
+{
+    return buffer->view + buffer->byte_offset;
+}
+
+/* --- the device's side
+ * ------------------------------------------------------------------------------ */
+
+uint64_t ms_device_read_list(struct ms_machine *machine, uint32_t address_width,
+                             const SCATTER_GATHER_LIST *list, void *device, uint64_t bytes)
+{
+    struct ms_bus_master master;
+
+    ms_bus_master_init(&master, machine->memory, address_width);
+    return ms_bus_master_fetch(&master, list, device, bytes).bytes;
+}
+
+uint64_t ms_device_write_list(struct ms_machine *machine, uint32_t address_width,
+                              const SCATTER_GATHER_LIST *list, const void *device, uint64_t bytes)
+{
+    struct ms_bus_master master;
+
+    ms_bus_master_init(&master, machine->memory, address_width);
+    return ms_bus_master_store(&master, list, device, bytes).bytes;
+}
