@@ -27,6 +27,9 @@ bool ms_file_write(const struct ms_result *r, const char *folder, const char *na
  * earlier report is whole and untouched. */
 bool ms_report_write(const struct ms_result *r, const char *folder, struct ms_problem *problem);
 
+/* The same without result.json, for a report made again beside its own result. */
+bool ms_report_rewrite(const struct ms_result *r, const char *folder, struct ms_problem *problem);
+
 /* Only answers whether a report could be written there: call it before measuring, so that nobody
  * waits three minutes for "not writable". Makes the folder. */
 bool ms_report_probe(const char *folder, struct ms_problem *problem);

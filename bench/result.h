@@ -252,8 +252,9 @@ struct ms_cell {
     size_t sample_count;
 };
 
-/* One case, one strategy against another. Stored for every ordered pair a reader may ask for: at
- * least each strategy against the baseline; all pairs make the page's baseline a choice. */
+/* One case, one strategy against another. At least each strategy against the baseline is stored;
+ * all unordered pairs make the baseline a choice on the page. (a, b) is enough: (b, a) is its
+ * mirror. */
 struct ms_pair {
     uint32_t cell, base;      /* indices in cells: same case, two strategies */
     struct ms_estimate ratio; /* base time / cell time: 2.0 is twice as fast */
@@ -319,8 +320,8 @@ struct ms_result {
 struct ms_result *ms_result_new(void);
 void ms_result_free(struct ms_result *r);
 
-/* A string that lives as long as the result. ms_result_text(r, "%s", NULL-able) is not allowed;
- * ms_result_copy() of NULL is NULL. */
+/* A string that lives as long as the result, made valid UTF-8 without control characters (each bad
+ * byte becomes '?'). ms_result_copy() of NULL is NULL. */
 const char *ms_result_text(struct ms_result *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *ms_result_copy(struct ms_result *r, const char *text);
@@ -356,8 +357,10 @@ const struct ms_shape *ms_result_shape(const struct ms_result *r, const char *sc
                                        const char *name);
 const struct ms_control *ms_result_control(const struct ms_result *r, uint32_t threads);
 const struct ms_limit *ms_result_limit(const struct ms_result *r, const struct ms_cell *c);
-/* The stored comparison of a cell with the strategy `base` in the same case, or NULL. */
-const struct ms_pair *ms_result_pair(const struct ms_result *r, uint32_t cell, const char *base);
+/* The stored comparison of a cell with the strategy `base` in the same case, turned round where it
+ * was stored the other way. False when there is none. */
+bool ms_result_pair(const struct ms_result *r, uint32_t cell, const char *base,
+                    struct ms_pair *pair);
 bool ms_strategy_is_control(const struct ms_strategy *s);
 
 const char *ms_verdict_name(enum ms_verdict v); /* "faster" ... "cannot tell"; NONE: "not ranked" */
@@ -379,8 +382,12 @@ struct ms_result *ms_result_parse(const char *name, const char *text, size_t len
  * runner may call it too before it writes. */
 bool ms_result_check(const struct ms_result *r, const char *name, struct ms_problem *problem);
 
-/* result.json into a stream: one entry a line, the same bytes for the same result. Without samples
- * it is what the page embeds. False when the stream failed. */
-bool ms_result_print(const struct ms_result *r, FILE *out, bool with_samples);
+/* How much of a result is printed: everything; or what a page embeds: no samples, fewer digits, and
+ * nothing that says zero, false or none. Both read back. */
+enum ms_detail { MS_DETAIL_FULL, MS_DETAIL_LEAN };
+
+/* result.json into a stream: one entry a line, the same bytes for the same result. False when the
+ * stream failed. */
+bool ms_result_print(const struct ms_result *r, FILE *out, enum ms_detail detail);
 
 #endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_tables.c: the page's tables as plain HTML, so that they answer without a script. The script
+ * finds its way by data-* attributes: data-cell is the index in the embedded list of cells.
+ */
+#include "page.h"
+#include "answer.h"
+#include "words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t cell_at(const struct ms_result *r, const char *scenario, const char *adapter,
+                      const char *strategy, const char *shape, uint32_t threads)
+{
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+        if (ms_text_same(c->scenario, scenario) && ms_text_same(c->adapter, adapter) &&
+            ms_text_same(c->strategy, strategy) && ms_text_same(c->shape, shape) &&
+            c->threads == threads)
+            return i;
+    }
+    return MS_NONE;
+}
+
+/* ---- who wins where -----------------------------------------------------------------------------
+ */
+
+/* How strong a colour gets: 1 barely, 2 clearly, 3 by half or more. */
+static int strength(double ratio)
+{
+    double times = ratio < 1 ? 1 / ratio : ratio;
+
+    return times < 1.15 ? 1 : times < 1.5 ? 2 : 3;
+}
+
+static void verdict_cell(FILE *out, size_t cell, const struct ms_pair *p)
+{
+    struct ms_word ratio = ms_word_ratio(p->ratio.value, "&times;");
+    struct ms_word interval = ms_word_ratio_interval(p->ratio);
+
+    switch (p->verdict) {
+    case MS_VERDICT_FASTER:
+        fprintf(out, "<td class=\"v faster l%d\" data-cell=%zu><i>&#9650;</i>%s<small>%s</small>",
+                strength(p->ratio.value), cell, ratio.s, interval.s);
+        break;
+    case MS_VERDICT_SLOWER:
+        fprintf(out, "<td class=\"v slower l%d\" data-cell=%zu><i>&#9660;</i>%s<small>%s</small>",
+                strength(p->ratio.value), cell, ratio.s, interval.s);
+        break;
+    case MS_VERDICT_SAME:
+        fprintf(out, "<td class=\"v same\" data-cell=%zu><i>=</i>same<small>%s</small>", cell,
+                interval.s);
+        break;
+    case MS_VERDICT_UNKNOWN:
+        fprintf(out, "<td class=\"v unknown\" data-cell=%zu><i>?</i>%s<small>%s</small>", cell,
+                ratio.s, interval.s);
+        break;
+    case MS_VERDICT_NONE:
+        fprintf(out, "<td class=\"v none\" data-cell=%zu>(%s)<small>not ranked</small>", cell,
+                ratio.s);
+        break;
+    }
+    fputs("</td>", out);
+}
+
+static void matrix_cell(const struct ms_result *r, FILE *out, size_t cell, const char *base)
+{
+    struct ms_pair pair;
+
+    if (cell == MS_NONE) {
+        fputs("<td class=\"v none\">&ndash;</td>", out);
+        return;
+    }
+    const struct ms_cell *c = &r->cells[cell];
+    if (c->outcome != MS_OUTCOME_MEASURED)
+        fprintf(out, "<td class=\"v %s\" data-cell=%zu>%s%s</td>",
+                c->outcome == MS_OUTCOME_REFUSED || c->outcome == MS_OUTCOME_NOT_RUN ? "none"
+                                                                                     : "failed",
+                cell,
+                c->outcome == MS_OUTCOME_CRASHED || c->outcome == MS_OUTCOME_FAILED ? "<i>!</i>"
+                                                                                    : "",
+                ms_outcome_name(c->outcome));
+    else if (ms_result_pair(r, (uint32_t)cell, base, &pair) && pair.ratio.count)
+        verdict_cell(out, cell, &pair);
+    else
+        fprintf(out, "<td class=\"v base\" data-cell=%zu>%s<small>%s</small></td>", cell,
+                ms_word_ns(c->time.value).s, ms_text_same(c->strategy, base) ? "baseline" : "");
+}
+
+static void matrix_row(const struct ms_result *r, FILE *out, const struct ms_strategy *s,
+                       uint32_t threads, const char *base)
+{
+    fputs("<tr data-strategy=\"", out);
+    ms_print_html(out, s->name);
+    fputs("\"><th scope=row>", out);
+    ms_page_name(r, s->name, out);
+    fprintf(out, "<small>%s%s%s</small></th>", ms_progress_name(s->progress),
+            s->role == MS_ROLE_PLUGIN ? ", plug-in" : "",
+            ms_strategy_failed(s) ? ", <b class=failed>failed conformance</b>" : "");
+    for (size_t i = 0; i < r->shape_count; i++)
+        if (ms_text_same(r->shapes[i].scenario, MS_SCENARIO_POOL))
+            matrix_cell(r, out,
+                        cell_at(r, MS_SCENARIO_POOL, NULL, s->name, r->shapes[i].name, threads),
+                        base);
+    fputs("</tr>\n", out);
+}
+
+static void shape_heads(const struct ms_result *r, const char *scenario, FILE *out)
+{
+    for (size_t i = 0; i < r->shape_count; i++) {
+        if (!ms_text_same(r->shapes[i].scenario, scenario))
+            continue;
+        fputs("<th scope=col>", out);
+        ms_print_html(out, r->shapes[i].name);
+        if (r->shapes[i].title) {
+            fputs("<small>", out);
+            ms_print_html(out, r->shapes[i].title);
+            fputs("</small>", out);
+        }
+        fputs("</th>", out);
+    }
+}
+
+static void matrix_print(const struct ms_result *r, uint32_t threads, bool oversubscribed,
+                         FILE *out)
+{
+    const struct ms_strategy *base = ms_result_baseline(r);
+
+    fprintf(out, "<div class=scroll><table class=\"matrix%s\" data-threads=%u><caption>%s%s; ",
+            oversubscribed ? " over" : "", threads, ms_word_threads(threads).s,
+            oversubscribed ? ", more than cores: measured, not ranked" : "");
+    fputs("times faster than <span class=basename>", out);
+    ms_print_html(out, base ? base->name : "no baseline");
+    fputs("</span>, higher is better</caption>\n<thead><tr><th scope=col>strategy</th>", out);
+    shape_heads(r, MS_SCENARIO_POOL, out);
+    fputs("</tr></thead>\n<tbody>\n", out);
+    for (size_t i = 0; i < r->strategy_count; i++)
+        if (!ms_strategy_is_control(&r->strategies[i]))
+            matrix_row(r, out, &r->strategies[i], threads, base ? base->name : "");
+    fputs("</tbody></table></div>\n", out);
+}
+
+void ms_page_matrices(const struct ms_result *r, FILE *out)
+{
+    size_t printed = 0;
+
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+        bool is_new = ms_text_same(c->scenario, MS_SCENARIO_POOL);
+        for (size_t before = 0; is_new && before < i; before++)
+            is_new = !ms_text_same(r->cells[before].scenario, MS_SCENARIO_POOL) ||
+                     r->cells[before].threads != c->threads;
+        if (is_new) {
+            matrix_print(r, c->threads, c->oversubscribed, out);
+            printed++;
+        }
+    }
+    if (printed == 0)
+        fputs("<p>This run measured no take + give of map registers.</p>\n", out);
+}
+
+/* ---- MapTransferEx ------------------------------------------------------------------------------
+ */
+
+static void map_cell(const struct ms_result *r, FILE *out, size_t cell)
+{
+    if (cell == MS_NONE) {
+        fputs("<td class=none>&ndash;</td>", out);
+        return;
+    }
+    const struct ms_cell *c = &r->cells[cell];
+    if (c->outcome != MS_OUTCOME_MEASURED) {
+        fputs("<td class=none title=\"", out);
+        ms_print_html(out, c->why);
+        fprintf(out, "\">%s</td>", ms_outcome_name(c->outcome));
+        return;
+    }
+    fprintf(out, "<td class=m data-cell=%zu><b>%s</b>", cell, ms_word_ns(c->time.value).s);
+    if (c->of_limit.count) {
+        double share = c->of_limit.value > 1 ? 1 : c->of_limit.value;
+        fprintf(out,
+                "<span class=bar aria-hidden=true><span style=\"width:%.1f%%\"></span></span>"
+                "<small>%s of ",
+                share * 100, ms_word_percent(c->of_limit.value).s);
+        ms_print_html(out, c->limit);
+        fputs("</small>", out);
+    }
+    fputs("</td>", out);
+}
+
+/* The strategy whose map cells are shown: the baseline, or whoever has some. */
+static const char *map_strategy(const struct ms_result *r)
+{
+    const struct ms_strategy *base = ms_result_baseline(r);
+    const char *any = NULL;
+
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+        if (!ms_text_same(c->scenario, MS_SCENARIO_MAP))
+            continue;
+        if (base && ms_text_same(c->strategy, base->name))
+            return base->name;
+        any = any ? any : c->strategy;
+    }
+    return any;
+}
+
+static void map_row(const struct ms_result *r, FILE *out, const struct ms_shape *shape,
+                    const char *strategy)
+{
+    fputs("<tr><th scope=row>", out);
+    ms_print_html(out, shape->name);
+    fputs(shape->recorded ? " <span class=tag>captured</span><small>" : "<small>", out);
+    ms_print_html(out, shape->title);
+    if (shape->bytes)
+        fprintf(out, ", %s", ms_word_bytes(shape->bytes).s);
+    fputs("</small></th>", out);
+    for (size_t i = 0; i < r->adapter_count; i++)
+        map_cell(r, out,
+                 cell_at(r, MS_SCENARIO_MAP, r->adapters[i].name, strategy, shape->name, 1));
+    fputs("</tr>\n", out);
+}
+
+void ms_page_map(const struct ms_result *r, FILE *out)
+{
+    const char *strategy = map_strategy(r);
+
+    if (!strategy || r->adapter_count == 0) {
+        fputs("<p>This run measured no MapTransferEx.</p>\n", out);
+        return;
+    }
+    fputs("<div class=scroll><table class=map><caption>MapTransferEx + FlushAdapterBuffersEx, "
+          "1 thread, map registers by ",
+          out);
+    ms_print_html(out, strategy);
+    fputs(": time per call (lower is better) and the share of the limit's speed (higher is "
+          "better)</caption>\n<thead><tr><th scope=col>shape</th>",
+          out);
+    for (size_t i = 0; i < r->adapter_count; i++) {
+        fputs("<th scope=col>", out);
+        ms_print_html(out, r->adapters[i].name);
+        fputs("<small>", out);
+        ms_print_html(out, r->adapters[i].title);
+        fputs("</small></th>", out);
+    }
+    fputs("</tr></thead>\n<tbody>\n", out);
+    for (size_t i = 0; i < r->shape_count; i++)
+        if (ms_text_same(r->shapes[i].scenario, MS_SCENARIO_MAP))
+            map_row(r, out, &r->shapes[i], strategy);
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* ---- exact counts -------------------------------------------------------------------------------
+ */
+
+static double count_of(const struct ms_cell *c, const char *name, bool *is_there)
+{
+    for (size_t i = 0; i < c->count_count; i++) {
+        if (ms_text_same(c->counts[i].name, name)) {
+            *is_there = true;
+            return c->counts[i].per_op;
+        }
+    }
+    *is_there = false;
+    return 0;
+}
+
+static void difference_print(FILE *out, double own, double base)
+{
+    if (own == base)
+        fputs("as many as the baseline", out);
+    else if (base == 0)
+        fputs("the baseline needs none", out);
+    else if (own == 0)
+        fputs("none; the baseline needs some", out);
+    else
+        fprintf(out, "%s %s than the baseline",
+                ms_word_ratio(own > base ? own / base : base / own, "&times;").s,
+                own > base ? "more" : "fewer");
+}
+
+static void count_row(const struct ms_result *r, FILE *out, size_t cell, const struct ms_count *k)
+{
+    const struct ms_strategy *base = ms_result_baseline(r);
+    const struct ms_cell *c = &r->cells[cell];
+    size_t other =
+        base ? cell_at(r, c->scenario, c->adapter, base->name, c->shape, c->threads) : MS_NONE;
+    bool is_there = false;
+    double theirs = other == MS_NONE ? 0 : count_of(&r->cells[other], k->name, &is_there);
+
+    fputs("<tr><td>", out);
+    if (c->adapter)
+        ms_print_html(out, c->adapter);
+    else
+        ms_page_name(r, c->strategy, out);
+    fputs("</td><td>", out);
+    ms_print_html(out, c->shape);
+    fprintf(out, "</td><td>%u</td><td>", c->threads);
+    ms_print_html(out, k->name);
+    fprintf(out, "%s</td><td class=n>%s</td><td class=dim>",
+            k->model ? " <span class=tag>model, not measured</span>" : "",
+            ms_word_count(k->per_op).s);
+    if (is_there && other != cell)
+        difference_print(out, k->per_op, theirs);
+    fputs("</td></tr>\n", out);
+}
+
+void ms_page_counts(const struct ms_result *r, FILE *out)
+{
+    size_t printed = 0;
+
+    for (size_t i = 0; i < r->cell_count; i++) {
+        for (size_t k = 0; k < r->cells[i].count_count; k++) {
+            if (printed++ == 0)
+                fputs("<div class=scroll><table class=\"plain sortable\"><caption>per operation; "
+                      "lower is better</caption><thead><tr><th scope=col>strategy or adapter</th>"
+                      "<th scope=col>shape</th><th scope=col>threads</th><th scope=col>what</th>"
+                      "<th scope=col>count</th><th scope=col>difference</th></tr></thead><tbody>\n",
+                      out);
+            count_row(r, out, i, &r->cells[i].counts[k]);
+        }
+    }
+    fputs(printed ? "</tbody></table></div>\n" : "<p>This run counted nothing.</p>\n", out);
+}
+
+/* ---- conformance and fuzzing --------------------------------------------------------------------
+ */
+
+static const char *check_mark(enum ms_check check)
+{
+    return check == MS_CHECK_PASSED   ? "<span class=pass>&#10003; passed</span>"
+           : check == MS_CHECK_FAILED ? "<b class=failed>&#10007; failed</b>"
+                                      : "<span class=dim>not run</span>";
+}
+
+void ms_page_checks(const struct ms_result *r, FILE *out)
+{
+    fputs("<div class=scroll><table class=plain><thead><tr><th scope=col>strategy</th>"
+          "<th scope=col>what it is</th><th scope=col>progress</th><th scope=col>conformance</th>"
+          "<th scope=col>fuzzing</th><th scope=col>executions</th></tr></thead><tbody>\n",
+          out);
+    for (size_t i = 0; i < r->strategy_count; i++) {
+        const struct ms_strategy *s = &r->strategies[i];
+        if (ms_strategy_is_control(s))
+            continue;
+        fputs("<tr><th scope=row>", out);
+        ms_page_name(r, s->name, out);
+        fputs("</th><td>", out);
+        ms_print_html(out, s->title);
+        fprintf(out, "</td><td>%s</td><td>%s</td><td>%s</td><td class=n>",
+                ms_progress_name(s->progress), check_mark(s->conformance), check_mark(s->fuzz));
+        if (s->fuzz_executions)
+            fprintf(out, "%s in %.0f s", ms_word_count((double)s->fuzz_executions).s,
+                    s->fuzz_seconds);
+        fputs("</td></tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* ---- all numbers --------------------------------------------------------------------------------
+ */
+
+static void marks_print(const struct ms_cell *c, FILE *out)
+{
+    if (c->oversubscribed)
+        fputs("<span class=tag>more threads than cores</span>", out);
+    if (c->unbound)
+        fputs("<span class=tag>unbound</span>", out);
+    if (c->mostly_harness)
+        fputs("<span class=tag>mostly harness</span>", out);
+    if (c->poor_overlap)
+        fputs("<span class=tag>poor overlap</span>", out);
+    if (c->disturbed)
+        fprintf(out, "<span class=tag>%u disturbed</span>", c->disturbed);
+    if (c->outcome != MS_OUTCOME_MEASURED)
+        ms_print_html(out, c->why);
+}
+
+static void number_row(const struct ms_result *r, size_t i, const char *base, FILE *out)
+{
+    const struct ms_cell *c = &r->cells[i];
+    struct ms_pair pair = {0};
+    bool has_pair = ms_result_pair(r, (uint32_t)i, base, &pair) && pair.ratio.count;
+
+    fprintf(out, "<tr data-cell=%zu><td>", i);
+    ms_page_name(r, c->strategy, out);
+    fputs("</td><td>", out);
+    ms_print_html(out, c->adapter ? c->adapter : "take + give");
+    fputs("</td><td>", out);
+    ms_print_html(out, c->shape);
+    fprintf(out, "</td><td>%u</td>", c->threads);
+    if (c->outcome == MS_OUTCOME_MEASURED)
+        fprintf(out,
+                "<td data-v=%.6g>%s</td><td class=dim>%.4g&ndash;%.4g</td><td data-v=%.6g>%s</td>",
+                c->time.value, ms_word_ns(c->time.value).s, c->time.low, c->time.high,
+                1e9 / c->time.value, ms_word_rate(c->time.value).s);
+    else
+        fprintf(out, "<td>%s</td><td></td><td></td>", ms_outcome_name(c->outcome));
+    if (has_pair)
+        fprintf(out, "<td data-v=%.6g>%s</td><td>%s</td>", pair.ratio.value,
+                ms_word_ratio(pair.ratio.value, "&times;").s, ms_verdict_name(pair.verdict));
+    else
+        fputs(ms_text_same(c->strategy, base) ? "<td></td><td class=dim>baseline</td>"
+                                              : "<td></td><td></td>",
+              out);
+    if (c->of_limit.count) {
+        fprintf(out, "<td data-v=%.6g>%s <span class=dim>", c->of_limit.value,
+                ms_word_percent(c->of_limit.value).s);
+        ms_print_html(out, c->limit);
+        fputs("</span></td><td>", out);
+    } else {
+        fputs("<td></td><td>", out);
+    }
+    marks_print(c, out);
+    fputs("</td></tr>\n", out);
+}
+
+void ms_page_numbers(const struct ms_result *r, FILE *out)
+{
+    const struct ms_strategy *base = ms_result_baseline(r);
+
+    fputs("<table class=\"plain sortable\" id=numbers><caption>times and intervals: lower is "
+          "better; rates, ratios to the baseline and shares of the limit: higher is "
+          "better</caption><thead><tr>",
+          out);
+    static const char *const heads[] = {"strategy", "operation",   "shape",  "threads",
+                                        "time",     "interval ns", "rate",   "ratio",
+                                        "verdict",  "of limit",    "remarks"};
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+        fprintf(out, "<th scope=col>%s</th>", heads[i]);
+    fputs("</tr></thead><tbody>\n", out);
+    for (size_t i = 0; i < r->cell_count; i++)
+        number_row(r, i, base ? base->name : "", out);
+    fputs("</tbody></table>\n", out);
+}

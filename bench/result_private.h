@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* result_private.h: between result.c, result_json.c, result_check.c and the emitters. */
+#ifndef MS_RESULT_PRIVATE_H
+#define MS_RESULT_PRIVATE_H
+
+#include "result.h"
+
+/* One more zeroed entry at the end of a list of entries of `size` bytes; the list may move. */
+void *ms_list_grow(void *list, size_t *count, size_t size);
+
+/* Fills the problem and answers false, so that a check can end with it. */
+bool ms_problem_set(struct ms_problem *problem, enum ms_exit code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
