@@ -149,10 +149,12 @@ static bool is_won(const struct ms_ranking *k)
 /* ---- headline -----------------------------------------------------------------------------------
  */
 
-static void lead_print(FILE *out, const struct ms_ranking *k)
+/* `before`: the ranking said just before, so that a runner-up is named once. */
+static void lead_print(FILE *out, const struct ms_ranking *k, const struct ms_ranking *before)
 {
-    fprintf(out, "%s %s ahead of %s", ms_word_ratio(k->lead.value, "x").s,
-            ms_word_ratio_interval(k->lead).s, k->runner_up);
+    fprintf(out, "%s %s", ms_word_ratio(k->lead.value, "x").s, ms_word_ratio_interval(k->lead).s);
+    if (!before || !ms_text_same(before->runner_up, k->runner_up))
+        fprintf(out, " ahead of %s", k->runner_up);
 }
 
 static void place_print(FILE *out, const struct ms_ranking *k)
@@ -168,7 +170,7 @@ static void winner_print(FILE *out, const struct ms_ranking *const *k, size_t co
     fprintf(out, "%s is the fastest: ", k[0]->leader);
     for (size_t i = 0; i < count; i++) {
         fputs(joint(i, count), out);
-        lead_print(out, k[i]);
+        lead_print(out, k[i], i ? k[i - 1] : NULL);
         fputc(' ', out);
         place_print(out, k[i]);
     }
@@ -210,7 +212,7 @@ static void winners_print(FILE *out, const struct ms_result *r, const struct ms_
         fputc(' ', out);
         if (is_won(k[i])) {
             fprintf(out, "%s is the fastest, ", k[i]->leader);
-            lead_print(out, k[i]);
+            lead_print(out, k[i], NULL);
         } else {
             fputs("there is no winner: ", out);
             no_winner_print(out, r, k[i]);
@@ -404,7 +406,7 @@ static void baseline_qualify(struct ms_answer *a, const struct ms_result *r,
 {
     const struct ms_strategy *base = ms_result_baseline(r);
     struct sentence s;
-    size_t said = 0;
+    const char *named = NULL;
 
     if (!base)
         return;
@@ -415,12 +417,16 @@ static void baseline_qualify(struct ms_answer *a, const struct ms_result *r,
         if (!is_won(k[i]) || !st || st->ratio.count == 0 ||
             ms_text_same(k[i]->leader, base->name) || ms_text_same(k[i]->runner_up, base->name))
             continue;
-        fprintf(out, "%s%s %s %s ", said++ ? ", " : "", k[i]->leader,
-                ms_word_ratio(st->ratio.value, "x").s, ms_word_ratio_interval(st->ratio).s);
+        fputs(named ? ", " : "", out);
+        if (!ms_text_same(named, k[i]->leader))
+            fprintf(out, "%s ", k[i]->leader);
+        named = k[i]->leader;
+        fprintf(out, "%s %s ", ms_word_ratio(st->ratio.value, "x").s,
+                ms_word_ratio_interval(st->ratio).s);
         place_print(out, k[i]);
     }
     fputc('.', out);
-    if (said)
+    if (named)
         qualify(a, &s);
     else
         free(sentence_end(&s));
@@ -522,16 +528,16 @@ static char *map_make(const struct ms_result *r)
     size_t said = 0;
     FILE *out = sentence_begin(&s);
 
-    fputs("One MapTransferEx with its flush ", out);
+    fputs("One MapTransferEx with its flush: ", out);
     for (size_t i = 0; i < r->adapter_count && said < 2; i++) {
         const struct ms_adapter *ad = &r->adapters[i];
         struct span span = span_of(r, ad->name);
         if (span.count == 0)
             continue;
         const struct ms_limit *limit = ms_result_limit(r, span.low);
-        fprintf(out, "%son %s takes %s for %s and runs at %s to %s of %s", said++ ? "; " : "",
-                ad->name, ms_word_ns(span.quick->time.value).s, span.quick->shape,
-                ms_word_percent(span.low->of_limit.value).s,
+        fprintf(out, "%son %s from %s (%s), at %s to %s of the limit's speed (%s)",
+                said++ ? "; " : "", ad->name, ms_word_ns(span.quick->time.value).s,
+                span.quick->shape, ms_word_percent(span.low->of_limit.value).s,
                 ms_word_percent(span.high->of_limit.value).s,
                 limit && limit->title ? limit->title : span.low->limit);
     }

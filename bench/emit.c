@@ -147,7 +147,8 @@ static bool threads_span(const struct ms_result *r, uint32_t *least, uint32_t *m
     *most = 0;
     for (size_t i = 0; i < r->cell_count; i++) {
         const struct ms_cell *c = &r->cells[i];
-        if (!ms_text_same(c->scenario, MS_SCENARIO_POOL) || c->oversubscribed)
+        if (!ms_text_same(c->scenario, MS_SCENARIO_POOL) || c->oversubscribed ||
+            c->outcome != MS_OUTCOME_MEASURED)
             continue;
         *least = c->threads < *least ? c->threads : *least;
         *most = c->threads > *most ? c->threads : *most;

@@ -68,7 +68,13 @@ static const char *name_at(const struct ms_result *r, const char *text, const ch
     return found;
 }
 
-/* A sentence with the strategy names in their colours. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A sentence with the strategy names in their colours, intervals unbroken and a true multiplication
+ * sign. */
 static void sentence_print(const struct ms_result *r, const char *text, FILE *out)
 {
     for (const char *c = text; *c;) {
@@ -78,6 +84,14 @@ static void sentence_print(const struct ms_result *r, const char *text, FILE *ou
             ms_print_html(out, name);
             fputs("</b>", out);
             c += strlen(name);
+        } else if (*c == '[' && strspn(c + 1, "0123456789.+- ") == strcspn(c + 1, "]") &&
+                   strchr(c, ']')) {
+            int length = (int)strcspn(c, "]") + 1;
+            fprintf(out, "<span class=ci>%.*s</span>", length, c);
+            c += length;
+        } else if (c > text && *c == 'x' && is_digit(c[-1]) && (c[1] == ' ' || !c[1])) {
+            fputs("&times;", out);
+            c++;
         } else {
             char one[2] = {*c++, '\0'};
             ms_print_html(out, one);

@@ -254,74 +254,107 @@ void ms_page_map(const struct ms_result *r, FILE *out)
 /* ---- exact counts -------------------------------------------------------------------------------
  */
 
-static double count_of(const struct ms_cell *c, const char *name, bool *is_there)
+enum { COUNT_NAMES = 12 };
+
+/* The distinct names of one scenario's counts, in order of appearance. */
+static size_t count_names(const struct ms_result *r, const char *scenario,
+                          const struct ms_count *names[COUNT_NAMES])
 {
-    for (size_t i = 0; i < c->count_count; i++) {
-        if (ms_text_same(c->counts[i].name, name)) {
-            *is_there = true;
-            return c->counts[i].per_op;
+    size_t found = 0;
+
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+        for (size_t k = 0; ms_text_same(c->scenario, scenario) && k < c->count_count; k++) {
+            size_t n = 0;
+            while (n < found && !ms_text_same(names[n]->name, c->counts[k].name))
+                n++;
+            if (n == found && found < COUNT_NAMES)
+                names[found++] = &c->counts[k];
         }
     }
-    *is_there = false;
-    return 0;
+    return found;
 }
 
-static void difference_print(FILE *out, double own, double base)
+static const struct ms_count *count_of(const struct ms_cell *c, const char *name)
 {
-    if (own == base)
-        fputs("as many as the baseline", out);
-    else if (base == 0)
-        fputs("the baseline needs none", out);
-    else if (own == 0)
-        fputs("none; the baseline needs some", out);
-    else
-        fprintf(out, "%s %s than the baseline",
-                ms_word_ratio(own > base ? own / base : base / own, "&times;").s,
-                own > base ? "more" : "fewer");
+    for (size_t i = 0; i < c->count_count; i++)
+        if (ms_text_same(c->counts[i].name, name))
+            return &c->counts[i];
+    return NULL;
 }
 
-static void count_row(const struct ms_result *r, FILE *out, size_t cell, const struct ms_count *k)
+/* A count and, in words, how it stands to the baseline's. */
+static void count_cell(FILE *out, const struct ms_count *own, const struct ms_count *base)
+{
+    if (!own) {
+        fputs("<td></td>", out);
+        return;
+    }
+    fprintf(out, "<td data-v=%.6g>%s", own->per_op, ms_word_count(own->per_op).s);
+    if (base && own->per_op == base->per_op)
+        fputs(" <small>the same</small>", out);
+    else if (base && own->per_op > 0 && base->per_op > 0)
+        fprintf(out, " <small>%s %s</small>",
+                ms_word_ratio(own->per_op > base->per_op ? own->per_op / base->per_op
+                                                         : base->per_op / own->per_op,
+                              "&times;")
+                    .s,
+                own->per_op > base->per_op ? "more" : "fewer");
+    fputs("</td>", out);
+}
+
+static void count_row(const struct ms_result *r, FILE *out, const struct ms_cell *c,
+                      const struct ms_count *const *names, size_t count)
 {
     const struct ms_strategy *base = ms_result_baseline(r);
-    const struct ms_cell *c = &r->cells[cell];
-    size_t other =
+    size_t at =
         base ? cell_at(r, c->scenario, c->adapter, base->name, c->shape, c->threads) : MS_NONE;
-    bool is_there = false;
-    double theirs = other == MS_NONE ? 0 : count_of(&r->cells[other], k->name, &is_there);
+    const struct ms_cell *other = at == MS_NONE || &r->cells[at] == c ? NULL : &r->cells[at];
 
     fputs("<tr><td>", out);
-    if (c->adapter)
-        ms_print_html(out, c->adapter);
-    else
-        ms_page_name(r, c->strategy, out);
+    ms_print_html(out, c->adapter ? c->adapter : c->strategy);
     fputs("</td><td>", out);
     ms_print_html(out, c->shape);
-    fprintf(out, "</td><td>%u</td><td>", c->threads);
-    ms_print_html(out, k->name);
-    fprintf(out, "%s</td><td class=n>%s</td><td class=dim>",
-            k->model ? " <span class=tag>model, not measured</span>" : "",
-            ms_word_count(k->per_op).s);
-    if (is_there && other != cell)
-        difference_print(out, k->per_op, theirs);
-    fputs("</td></tr>\n", out);
+    fprintf(out, "</td><td>%u</td>", c->threads);
+    for (size_t i = 0; i < count; i++)
+        count_cell(out, count_of(c, names[i]->name),
+                   other ? count_of(other, names[i]->name) : NULL);
+    fputs("</tr>\n", out);
+}
+
+static bool counts_print(const struct ms_result *r, const char *scenario, const char *title,
+                         FILE *out)
+{
+    const struct ms_count *names[COUNT_NAMES];
+    size_t count = count_names(r, scenario, names);
+
+    if (count == 0)
+        return false;
+    fprintf(out,
+            "<div class=scroll><table class=\"plain sortable\"><caption>%s, per operation; lower "
+            "is better</caption><thead><tr><th scope=col>%s</th><th scope=col>shape</th>"
+            "<th scope=col>threads</th>",
+            title, strcmp(scenario, MS_SCENARIO_MAP) == 0 ? "adapter" : "strategy");
+    for (size_t i = 0; i < count; i++) {
+        fputs("<th scope=col>", out);
+        ms_print_html(out, names[i]->name);
+        fputs(names[i]->model ? " (model, not measured)</th>" : "</th>", out);
+    }
+    fputs("</tr></thead><tbody>\n", out);
+    for (size_t i = 0; i < r->cell_count; i++)
+        if (ms_text_same(r->cells[i].scenario, scenario) && r->cells[i].count_count)
+            count_row(r, out, &r->cells[i], names, count);
+    fputs("</tbody></table></div>\n", out);
+    return true;
 }
 
 void ms_page_counts(const struct ms_result *r, FILE *out)
 {
-    size_t printed = 0;
+    bool pool = counts_print(r, MS_SCENARIO_POOL, "take + give", out);
+    bool map = counts_print(r, MS_SCENARIO_MAP, "MapTransferEx + flush", out);
 
-    for (size_t i = 0; i < r->cell_count; i++) {
-        for (size_t k = 0; k < r->cells[i].count_count; k++) {
-            if (printed++ == 0)
-                fputs("<div class=scroll><table class=\"plain sortable\"><caption>per operation; "
-                      "lower is better</caption><thead><tr><th scope=col>strategy or adapter</th>"
-                      "<th scope=col>shape</th><th scope=col>threads</th><th scope=col>what</th>"
-                      "<th scope=col>count</th><th scope=col>difference</th></tr></thead><tbody>\n",
-                      out);
-            count_row(r, out, i, &r->cells[i].counts[k]);
-        }
-    }
-    fputs(printed ? "</tbody></table></div>\n" : "<p>This run counted nothing.</p>\n", out);
+    if (!pool && !map)
+        fputs("<p>This run counted nothing.</p>\n", out);
 }
 
 /* ---- conformance and fuzzing --------------------------------------------------------------------
@@ -383,8 +416,8 @@ static void number_row(const struct ms_result *r, size_t i, const char *base, FI
     struct ms_pair pair = {0};
     bool has_pair = ms_result_pair(r, (uint32_t)i, base, &pair) && pair.ratio.count;
 
-    fprintf(out, "<tr data-cell=%zu><td>", i);
-    ms_page_name(r, c->strategy, out);
+    fputs("<tr><td>", out);
+    ms_print_html(out, c->strategy);
     fputs("</td><td>", out);
     ms_print_html(out, c->adapter ? c->adapter : "take + give");
     fputs("</td><td>", out);

@@ -385,6 +385,7 @@ bool ms_result_check(const struct ms_result *r, const char *name, struct ms_prob
 /* How much of a result is printed: everything; or what a page embeds: no samples, fewer digits, and
  * nothing that says zero, false or none. Both read back. */
 enum ms_detail { MS_DETAIL_FULL, MS_DETAIL_LEAN };
+enum { MS_LEAN_PAIRS_MAX = 1500 }; /* more, and only pairs with the baseline are embedded */
 
 /* result.json into a stream: one entry a line, the same bytes for the same result. False when the
  * stream failed. */

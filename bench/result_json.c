@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_LENGTH = 160, DIGITS_FULL = 12, DIGITS_LEAN = 5 };
+enum { DIGITS_FULL = 12, DIGITS_LEAN = 5 };
 
 enum kind {
     KIND_TEXT,
@@ -206,10 +206,13 @@ FORM(result_form, ms_result, LIST(ms_result, facts, fact_count, fact_form),
 
 static json_t *entry_make(const struct form *form, const void *entry, enum ms_detail detail);
 
-static json_t *estimate_make(const struct ms_estimate *e)
+/* An object, or [value, low, high, count] where every byte counts. */
+static json_t *estimate_make(const struct ms_estimate *e, enum ms_detail detail)
 {
     if (e->count == 0)
         return NULL;
+    if (detail == MS_DETAIL_LEAN)
+        return json_pack("[f,f,f,i]", e->value, e->low, e->high, (int)e->count);
     return json_pack("{s:f,s:f,s:f,s:i}", "value", e->value, "low", e->low, "high", e->high,
                      "count", (int)e->count);
 }
@@ -256,7 +259,7 @@ static json_t *field_make(const struct field *field, const char *entry, enum ms_
             return NULL;
         return json_string(word_name(field->words, *(const unsigned *)at));
     case KIND_ESTIMATE:
-        return estimate_make(at);
+        return estimate_make(at, detail);
     case KIND_LIST:
         return list_make(field, at, *(const size_t *)(entry + field->count_offset), detail);
     }
@@ -285,6 +288,17 @@ static void entry_print(const struct form *form, const void *entry, FILE *out,
     json_decref(object);
 }
 
+/* A page has room for so many pairs; beyond, it keeps those with the baseline. */
+static bool pair_fits(const struct ms_result *r, size_t i)
+{
+    const struct ms_strategy *base = ms_result_baseline(r);
+    const struct ms_pair *p = &r->pairs[i];
+
+    return r->pair_count <= MS_LEAN_PAIRS_MAX || !base ||
+           ms_text_same(r->cells[p->cell].strategy, base->name) ||
+           ms_text_same(r->cells[p->base].strategy, base->name);
+}
+
 bool ms_result_print(const struct ms_result *r, FILE *out, enum ms_detail detail)
 {
     fprintf(out, "{\"schema\":\"%s\",\n\"run\":", MS_RESULT_SCHEMA);
@@ -294,8 +308,12 @@ bool ms_result_print(const struct ms_result *r, FILE *out, enum ms_detail detail
         const char *list = *(const char *const *)((const char *)r + field->offset);
         size_t count = *(const size_t *)((const char *)r + field->count_offset);
         fprintf(out, ",\n\"%s\":[", field->name);
+        bool is_first = true;
         for (size_t i = 0; i < count; i++) {
-            fputs(i == 0 ? "\n" : ",\n", out);
+            if (detail == MS_DETAIL_LEAN && field->form == &pair_form && !pair_fits(r, i))
+                continue;
+            fputs(is_first ? "\n" : ",\n", out);
+            is_first = false;
             entry_print(field->form, list + i * field->form->size, out, detail);
         }
         fputs("]", out);
@@ -325,6 +343,46 @@ bool ms_problem_set(struct ms_problem *problem, enum ms_exit code, const char *f
     return false;
 }
 
+/* A place in the file, as a chain on the stack: it becomes text only when something is wrong. */
+struct place {
+    const struct place *up; /* NULL for the file itself */
+    const char *name;       /* of a field, or NULL for an entry of a list */
+    size_t index;
+};
+
+static void place_print(const struct place *at, FILE *out)
+{
+    if (!at->up)
+        return;
+    place_print(at->up, out);
+    if (at->name)
+        fprintf(out, "%s%s", at->up->up ? "." : "", at->name);
+    else
+        fprintf(out, "[%zu]", at->index);
+}
+
+/* Says where and what; answers false. */
+static bool wrong(struct reader *d, const struct place *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool wrong(struct reader *d, const struct place *at, const char *format, ...)
+{
+    FILE *out = fmemopen(d->problem->text, sizeof(d->problem->text), "w");
+    va_list list;
+
+    d->problem->exit = MS_EXIT_USAGE;
+    if (!out)
+        return false;
+    fprintf(out, "%s: ", d->file);
+    place_print(at, out);
+    fputs(at->up ? ": " : "", out);
+    va_start(list, format);
+    vfprintf(out, format, list);
+    va_end(list);
+    fclose(out);
+    return false;
+}
+
 static const char *json_kind(const json_t *value)
 {
     static const char *const names[] = {"an object", "a list", "a string", "a whole number",
@@ -332,108 +390,114 @@ static const char *json_kind(const json_t *value)
     return names[json_typeof(value)];
 }
 
-static bool wrong_kind(struct reader *d, const char *path, const char *want, const json_t *got)
+static bool wrong_kind(struct reader *d, const struct place *at, const char *want,
+                       const json_t *got)
 {
-    return ms_problem_set(d->problem, MS_EXIT_USAGE, "%s: %s: expected %s, found %s", d->file, path,
-                          want, json_kind(got));
+    return wrong(d, at, "expected %s, found %s", want, json_kind(got));
 }
 
 static bool entry_read(struct reader *d, const struct form *form, const json_t *object, void *entry,
-                       const char *path);
+                       const struct place *at);
 
 static bool whole_read(struct reader *d, const json_t *value, uint64_t max, uint64_t *number,
-                       const char *path)
+                       const struct place *at)
 {
     if (!json_is_integer(value))
-        return wrong_kind(d, path, "a whole number", value);
+        return wrong_kind(d, at, "a whole number", value);
     if (json_integer_value(value) < 0 && max != UINT64_MAX)
-        return ms_problem_set(d->problem, MS_EXIT_USAGE, "%s: %s: is negative", d->file, path);
+        return wrong(d, at, "is negative");
     *number = (uint64_t)json_integer_value(value);
     if (*number > max)
-        return ms_problem_set(d->problem, MS_EXIT_USAGE, "%s: %s: %llu is too large", d->file, path,
-                              (unsigned long long)*number);
+        return wrong(d, at, "%llu is too large", (unsigned long long)*number);
     return true;
 }
 
 static bool word_read(struct reader *d, const struct field *field, const json_t *value,
-                      unsigned *word, const char *path)
+                      unsigned *word, const struct place *at)
 {
     if (!json_is_string(value))
-        return wrong_kind(d, path, "a string", value);
+        return wrong_kind(d, at, "a string", value);
     for (size_t i = 0; i < field->words->count; i++) {
         if (strcmp(field->words->names[i], json_string_value(value)) == 0) {
             *word = (unsigned)i;
             return true;
         }
     }
-    return ms_problem_set(d->problem, MS_EXIT_USAGE, "%s: %s: \"%.40s\" is not one of its words",
-                          d->file, path, json_string_value(value));
+    return wrong(d, at, "\"%.40s\" is not one of its words", json_string_value(value));
 }
 
 static bool estimate_read(struct reader *d, const json_t *value, struct ms_estimate *e,
-                          const char *path)
+                          const struct place *at)
 {
     static const struct field fields[] = {F64(ms_estimate, value), F64(ms_estimate, low),
                                           F64(ms_estimate, high), U32(ms_estimate, count)};
     static const struct form form = {sizeof(struct ms_estimate), fields, COUNT(fields)};
 
-    return entry_read(d, &form, value, e, path);
+    if (json_is_array(value)) {
+        json_int_t count = 0;
+        if (json_unpack((json_t *)(uintptr_t)value, "[FFFI!]", &e->value, &e->low, &e->high,
+                        &count) != 0 ||
+            count < 0 || count > UINT32_MAX)
+            return wrong(d, at, "expected [value, low, high, count]");
+        e->count = (uint32_t)count;
+        return true;
+    }
+    return entry_read(d, &form, value, e, at);
 }
 
 static bool list_read(struct reader *d, const struct field *field, const json_t *value, char *entry,
-                      const char *path)
+                      const struct place *at)
 {
     void **list = (void **)(void *)(entry + field->offset);
     size_t *count = (size_t *)(void *)(entry + field->count_offset);
 
     if (!json_is_array(value))
-        return wrong_kind(d, path, "a list", value);
+        return wrong_kind(d, at, "a list", value);
     for (size_t i = 0; i < json_array_size(value); i++) {
-        char inner[PATH_LENGTH];
-        snprintf(inner, sizeof(inner), "%s[%zu]", path, i);
+        const struct place inner = {at, NULL, i};
         *list = ms_list_grow(*list, count, field->form->size);
         if (!entry_read(d, field->form, json_array_get(value, i),
-                        (char *)*list + i * field->form->size, inner))
+                        (char *)*list + i * field->form->size, &inner))
             return false;
     }
     return true;
 }
 
 static bool field_read(struct reader *d, const struct field *field, const json_t *value,
-                       char *entry, const char *path)
+                       char *entry, const struct place *at)
 {
-    void *at = entry + field->offset;
+    void *memory = entry + field->offset;
     uint64_t number;
 
     switch (field->kind) {
     case KIND_TEXT:
         if (!json_is_string(value))
-            return wrong_kind(d, path, "a string", value);
-        *(const char **)at = ms_result_copy(d->result, json_string_value(value));
+            return wrong_kind(d, at, "a string", value);
+        *(const char **)memory = ms_result_copy(d->result, json_string_value(value));
         return true;
     case KIND_F64:
         if (!json_is_number(value))
-            return wrong_kind(d, path, "a number", value);
-        *(double *)at = json_number_value(value);
+            return wrong_kind(d, at, "a number", value);
+        *(double *)memory = json_number_value(value);
         return true;
     case KIND_U64:
-        return whole_read(d, value, UINT64_MAX, at, path);
+        return whole_read(d, value, UINT64_MAX, memory, at);
     case KIND_U32:
-        if (!whole_read(d, value, UINT32_MAX, &number, path))
+        if (!whole_read(d, value, UINT32_MAX, &number, at))
             return false;
-        *(uint32_t *)at = (uint32_t)number;
+        *(uint32_t *)memory = (uint32_t)number;
         return true;
     case KIND_FLAG:
         if (!json_is_boolean(value))
-            return wrong_kind(d, path, "true or false", value);
-        *(bool *)at = json_is_true(value);
+            return wrong_kind(d, at, "true or false", value);
+        *(bool *)memory = json_is_true(value);
         return true;
     case KIND_WORD:
-        return word_read(d, field, value, at, path);
+        return word_read(d, field, value, memory, at);
     case KIND_ESTIMATE:
-        return estimate_read(d, value, at, path);
+        return estimate_read(d, value, memory, at);
     case KIND_LIST:
-        return list_read(d, field, value, entry, path);
+        return list_read(d, field, value, entry, at);
     }
     return true;
 }
@@ -441,28 +505,29 @@ static bool field_read(struct reader *d, const struct field *field, const json_t
 /* Unknown fields are ignored, missing and null ones stay zero: files of other versions stay
  * readable. */
 static bool entry_read(struct reader *d, const struct form *form, const json_t *object, void *entry,
-                       const char *path)
+                       const struct place *at)
 {
     if (!json_is_object(object))
-        return wrong_kind(d, path, "an object", object);
+        return wrong_kind(d, at, "an object", object);
     for (size_t i = 0; i < form->count; i++) {
         const json_t *value = json_object_get(object, form->fields[i].name);
-        char inner[PATH_LENGTH];
+        const struct place inner = {at, form->fields[i].name, 0};
         if (!value || json_is_null(value))
             continue;
-        snprintf(inner, sizeof(inner), "%s%s%s", path, *path ? "." : "", form->fields[i].name);
-        if (!field_read(d, &form->fields[i], value, entry, inner))
+        if (!field_read(d, &form->fields[i], value, entry, &inner))
             return false;
     }
     return true;
 }
+
+static const struct place top = {NULL, NULL, 0};
 
 static bool schema_check(struct reader *d, const json_t *root)
 {
     const char *schema = json_string_value(json_object_get(root, "schema"));
 
     if (!json_is_object(root))
-        return wrong_kind(d, "the file", "an object", root);
+        return wrong_kind(d, &top, "an object", root);
     if (!schema)
         return ms_problem_set(d->problem, MS_EXIT_USAGE,
                               "%s: schema: missing; a result file begins with {\"schema\":\"%s\"",
@@ -477,12 +542,13 @@ static bool schema_check(struct reader *d, const json_t *root)
 static bool root_read(struct reader *d, const json_t *root)
 {
     const json_t *run = json_object_get(root, "run");
+    const struct place at_run = {&top, "run", 0};
 
     if (!schema_check(d, root))
         return false;
-    if (run && !entry_read(d, &run_form, run, &d->result->run, "run"))
+    if (run && !entry_read(d, &run_form, run, &d->result->run, &at_run))
         return false;
-    return entry_read(d, &result_form, root, d->result, "") &&
+    return entry_read(d, &result_form, root, d->result, &top) &&
            ms_result_check(d->result, d->file, d->problem);
 }
 

@@ -163,7 +163,9 @@ void ms_print_csv(FILE *out, const char *text)
 void ms_print_markdown(FILE *out, const char *text)
 {
     for (const char *c = text ? text : ""; *c; c++) {
-        if (strchr("\\`*_[]<>|#", *c))
+        /* A bracket alone is text; before one of these it would be a link. */
+        bool is_link = *c == ']' && c[1] && strchr("([:", c[1]);
+        if (is_link || strchr("\\`*_<>|#", *c))
             fputc('\\', out);
         fputc(*c, out);
     }

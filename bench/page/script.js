@@ -2,6 +2,10 @@
 "use strict";
 (() => {
 const D = JSON.parse(document.getElementById("data").textContent);
+/* Estimates travel as [value, low, high, count]. */
+const estimate = o => o && {value: o[0], low: o[1], high: o[2], count: o[3]};
+for (const c of D.cells) { c.time = estimate(c.time); c.of_limit = estimate(c.of_limit); }
+for (const p of D.pairs) p.ratio = estimate(p.ratio);
 const $ = id => document.getElementById(id);
 const cells = D.cells, controls = new Set(["null", "twin", "drag"]);
 const strategies = D.strategies.filter(s => !controls.has(s.role));
@@ -40,7 +44,7 @@ const state = {...start};
 const readHash = () => {
   Object.assign(state, start);
   for (const [k, v] of new URLSearchParams(location.hash.slice(1))) if (k in state) state[k] = v;
-  if (!strategies.some(s => s.name === state.base)) state.base = baseline;
+  if (!bases.includes(state.base)) state.base = baseline;
   if (!threadCounts.includes(+state.threads)) state.threads = start.threads;
   if (!poolShapes.some(s => s.name === state.shape)) state.shape = start.shape;
   if (!["ratio", "time", "rate", "limit"].includes(state.metric)) state.metric = "ratio";
@@ -61,6 +65,7 @@ for (const p of D.pairs) {
   pairsOf.set(b + "/" + cells[a].strategy, {...p, other: a, verdict: flip[p.verdict] || p.verdict,
     ratio: r && {value: 1 / r.value, low: 1 / r.high, high: 1 / r.low, count: r.count}});
 }
+const bases = strategies.map(s => s.name).filter(n => n === baseline || poolCells.some(c => pairsOf.has(cells.indexOf(c) + "/" + n) && c.strategy === baseline));
 const isMeasured = c => !c.outcome || c.outcome === "measured";
 
 /* --- choosing --- */
@@ -77,7 +82,7 @@ const segment = (legend, key, options, label) => {
 const chooser = () => {
   $("choose").replaceChildren(
     segment("threads", "threads", threadCounts, t => String(t)),
-    segment("baseline", "base", strategies.map(s => s.name), n => n),
+    segment("baseline", "base", bases, n => n),
     segment("show", "metric", ["ratio", "time", "rate", "limit"], m => ({ratio: "ratio", time: "time", rate: "rate", limit: "of limit"})[m]));
   $("shapes").replaceChildren(segment("shape", "shape", poolShapes.map(s => s.name), n => n));
 };
