@@ -207,7 +207,7 @@ static void winners_print(FILE *out, const struct ms_result *r, const struct ms_
                           size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        fputs(i == 0 ? "" : "; ", out);
+        fputs(i == 0 ? "It depends: " : "; ", out);
         place_print(out, k[i]);
         fputc(' ', out);
         if (is_won(k[i])) {

@@ -199,11 +199,13 @@ static bool rankings_ok(const struct check *c)
         if (!text_ok(c, k->scenario, "rankings", i, "scenario") ||
             !estimate_ok(c, &k->lead, 0, "rankings", i, "lead"))
             return false;
-        for (size_t s = 0; s < k->standing_count; s++)
-            if (!ms_result_strategy(c->r, k->standings[s].strategy) ||
-                !estimate_ok(c, &k->standings[s].ratio, 0, "rankings", i, "standings.ratio"))
-                return WRONG(c, "rankings[%zu].standings[%zu]: strategy unknown or ratio wrong", i,
+        for (size_t s = 0; s < k->standing_count; s++) {
+            if (!ms_result_strategy(c->r, k->standings[s].strategy))
+                return WRONG(c, "rankings[%zu].standings[%zu].strategy: is not in strategies", i,
                              s);
+            if (!estimate_ok(c, &k->standings[s].ratio, 0, "rankings", i, "standings.ratio"))
+                return false;
+        }
         if ((k->leader && !ms_result_strategy(c->r, k->leader)) ||
             (k->runner_up && !ms_result_strategy(c->r, k->runner_up)))
             return WRONG(c, "rankings[%zu].leader: is not in strategies", i);
