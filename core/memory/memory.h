@@ -118,6 +118,21 @@ void *ms_view_find(const struct ms_memory *memory, const void *address, uint64_t
 /* The frame behind a virtual address of a view or of the direct map, or MS_PFN_NONE. */
 uint64_t ms_virtual_pfn(const struct ms_memory *memory, const void *address);
 
+/* --- common buffers: contiguous for the device, in reach of it, at addresses of their own
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* A zeroed buffer of neighbouring frames whose bytes lie in [lowest, highest] (inclusive, CBF-08),
+ * on a page boundary in both address spaces (CBF-05), never across 4 GiB (CBF-12); its first frame
+ * is a multiple of `align_pages`, a power of two. Its logical address is its physical one (GEN-06).
+ * NULL when there is no room, for 0 bytes (CBF-11), or the host refuses; `logical` is written on
+ * success only. Fault points. Any thread, PASSIVE_LEVEL. */
+void *ms_common_buffer_create(struct ms_memory *memory, uint64_t bytes, uint64_t align_pages,
+                              ms_la lowest, ms_la highest, ms_la *logical);
+/* Frees it; false, and nothing happens, when the three do not name one whole buffer (CBF-06). */
+bool ms_common_buffer_destroy(struct ms_memory *memory, void *address, uint64_t bytes,
+                              ms_la logical);
+
 /* --- layouts: which frames a buffer gets
  * -------------------------------------------------------------- */
 
