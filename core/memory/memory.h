@@ -153,25 +153,59 @@ struct ms_layout {
 
 enum ms_zone { /* where frames are placed */
                MS_ZONE_BELOW_16M,
-               MS_ZONE_BELOW_4G,
+               MS_ZONE_BELOW_4G, /* from 16 MiB on */
                MS_ZONE_ABOVE_4G,
 };
+
+enum { MS_LAYOUT_RUNS_MAX = 1 << 20 };          /* in one file */
+#define MS_LAYOUT_PAGES_MAX (UINT64_C(1) << 24) /* 64 GiB: in one layout, and so in one run */
+#define MS_LAYOUT_GAP_MAX   (INT64_C(1) << 36)  /* either way */
 
 void ms_layout_clear(struct ms_layout *layout);
 
 /* Text form, versioned (`mapstorm-layout 1`); see corpus/layouts/README.md. On failure nothing is
- * allocated and `error` says what is wrong and in which line. */
+ * allocated and `error` says what is wrong and in which line. `text` need not end with a 0 and may
+ * hold anything. */
 bool ms_layout_read(struct ms_layout *layout, const char *text, size_t bytes, char *error,
                     size_t error_bytes);
-/* Writes the text form into `text`; returns the bytes it needs (as snprintf does). */
+/* Writes the text form into `text`, as much as fits and a 0; returns the bytes it needs without the
+ * 0 (as snprintf does). */
 size_t ms_layout_write(const struct ms_layout *layout, char *text, size_t bytes);
+
+/* The layout of recorded frames: which follow each other, and how far apart the others are. Of the
+ * frame numbers themselves nothing is kept. False: no frames, more than the limits above, or no
+ * memory. */
+bool ms_layout_from_pfns(struct ms_layout *layout, const char *name, const char *source,
+                         const uint64_t *pfn, uint64_t pages);
 
 /* Takes frames for `pages` pages in the layout's pattern starting at layout page `first_page`
  * (wrapping round at its end), inside `zone`; writes them to `pfn`. Keeps run lengths, joins and
- * breaks exactly; distances between runs are kept where they fit and free, else another
- * non-adjoining place is used. False when the zone is too full: nothing is taken then. */
+ * breaks exactly; distances between runs are kept where they fit and are free, else another
+ * non-adjoining place is used; where the layout wraps round is a break. False when the zone is too
+ * full: nothing is taken then. Fault points. Any number of threads. */
 bool ms_layout_place(struct ms_memory *memory, const struct ms_layout *layout, uint64_t first_page,
                      uint64_t pages, enum ms_zone zone, PFN_NUMBER *pfn);
+/* Gives such frames back. */
+void ms_layout_unplace(struct ms_memory *memory, const PFN_NUMBER *pfn, uint64_t pages);
+
+/* Made layouts, same seed same layout. False: no memory, or `pages` is 0 or beyond the limits. The
+ * name says what was asked for; one page is `contiguous` with 1. */
+bool ms_layout_make_contiguous(struct ms_layout *layout, uint64_t pages);
+/* Every page a break: 1 up each time, or descending: the page below each time. */
+bool ms_layout_make_fragmented(struct ms_layout *layout, uint64_t pages);
+bool ms_layout_make_descending(struct ms_layout *layout, uint64_t pages);
+/* Runs of one length; runs of two lengths by turns. */
+bool ms_layout_make_runs(struct ms_layout *layout, uint64_t pages, uint64_t run);
+bool ms_layout_make_alternating(struct ms_layout *layout, uint64_t pages, uint64_t run_odd,
+                                uint64_t run_even);
+/* Runs of 512, as from 2 MiB pages, at least 2 MiB apart. */
+bool ms_layout_make_huge(struct ms_layout *layout, uint64_t pages);
+/* Random runs, in random order up and down: geometric of a mean (1 or more); uniform 1..longest;
+ * half singles, 30 % 1..8, 20 % 16..79. */
+bool ms_layout_make_geometric(struct ms_layout *layout, uint64_t pages, double mean, uint64_t seed);
+bool ms_layout_make_uniform(struct ms_layout *layout, uint64_t pages, uint64_t longest,
+                            uint64_t seed);
+bool ms_layout_make_mixture(struct ms_layout *layout, uint64_t pages, uint64_t seed);
 
 /* --- MDL chains: where the bytes lie
  * -------------------------------------------------------------------- */
