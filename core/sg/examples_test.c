@@ -13,7 +13,7 @@
     {                                                                                              \
         __VA_ARGS__                                                                                \
     }
-#define BOUNCED(n, o) (REGISTERS_FIRST_PFN + (n)) * PAGE + (o)
+#define BOUNCED(n, o) ((REGISTERS_FIRST_PFN + (n)) * PAGE + (o))
 
 enum { REGISTERS_FIRST_PFN = 0x800, EXAMPLE_MDLS = 4, EXAMPLE_PFNS = 8, EXAMPLE_ELEMENTS = 8 };
 

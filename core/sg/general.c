@@ -231,6 +231,7 @@ static bool plan_block(struct plan *plan, const struct ms_sg_builder *builder,
         plan->stop = STOP_REGISTERS;
         return false;
     }
+    ms_assert(builder->pool != NULL);
 
     /* MRG-13: the block begins inside its first register, as the data does inside its page. */
     uint64_t fits = ((uint64_t)taken << MS_PAGE_SHIFT) - piece->first_offset;
