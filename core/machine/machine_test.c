@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making machines: every fault is undone, every wrong word is refused with a reason, several machines
+ * live side by side, and each strategy and list builder can be forced.
+ */
+#include "machine/machine.h"
+#include "platform/test.h"
+
+MS_TEST(each_fault_while_making_a_machine_is_undone)
+{
+    uint32_t fault = 0;
+
+    for (;; fault++) {
+        const char *wrong = NULL;
+        ms_fault_arm(fault);
+        struct ms_machine *machine = ms_machine_create(NULL, &wrong);
+        bool fired = ms_fault_fired();
+        ms_fault_arm(UINT32_MAX);
+        if (machine) {
+            assert_false(fired);
+            ms_machine_destroy(machine);
+            break;
+        }
+        assert_true(fired);
+        assert_non_null(strstr(wrong, "memory"));
+    }
+    assert_true(fault > 8); /* the walk met the takes it should */
+}
+
+MS_TEST(a_wrong_word_or_number_is_refused_with_a_reason)
+{
+    static const struct {
+        const char *strategy, *variant;
+        uint32_t r32, r24, grants;
+        const char *says;
+    } rows[] = {
+        {"no-such", NULL, 4096, 256, 64, "strategy"},
+        {NULL, "sse9", 4096, 256, 64, "builder"},
+        {NULL, NULL, 0, 256, 64, "registers_32"},
+        {NULL, NULL, 262145, 256, 64, "registers_32"},
+        {NULL, NULL, 64, 0, 64, "registers_24"},
+        {NULL, NULL, 64, 2049, 64, "registers_24"},
+        {NULL, NULL, 64, 64, 0, "grants"},
+        {NULL, NULL, 64, 64, 1048577, "grants"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ms_machine_config config = ms_machine_config_default();
+        const char *wrong = NULL;
+        config.strategy = rows[i].strategy;
+        config.sg_variant = rows[i].variant;
+        config.registers_32 = rows[i].r32;
+        config.registers_24 = rows[i].r24;
+        config.grants = rows[i].grants;
+        assert_null(ms_machine_create(&config, &wrong));
+        assert_non_null(strstr(wrong, rows[i].says));
+        assert_null(ms_machine_create(&config, NULL));
+    }
+}
+
+MS_TEST(every_strategy_and_builder_can_be_forced)
+{
+    for (int i = 0; ms_strategies[i]; i++)
+        for (uint32_t v = 0; ms_sg_variant_at(ms_cpu_features_get(), v); v++) {
+            struct ms_machine_config config = ms_machine_config_default();
+            config.strategy = ms_strategies[i]->name;
+            config.sg_variant = ms_sg_variant_name(ms_sg_variant_at(ms_cpu_features_get(), v));
+            struct ms_machine *machine = ms_machine_create(&config, NULL);
+            assert_non_null(machine);
+            assert_ptr_equal(ms_dma_pool(machine->dma, MS_REACH_32, MS_POOL_SCATTER)->ops,
+                             ms_strategies[i]);
+            assert_true(ms_machine_audit(machine));
+            ms_machine_destroy(machine);
+        }
+}
+
+MS_TEST(machines_live_side_by_side)
+{
+    struct ms_machine *a = ms_machine_create(NULL, NULL), *b = ms_machine_create(NULL, NULL);
+    DEVICE_DESCRIPTION description = {.Version = DEVICE_DESCRIPTION_VERSION3,
+                                      .Master = TRUE,
+                                      .ScatterGather = TRUE,
+                                      .MaximumLength = 4096,
+                                      .DmaAddressWidth = 32};
+    const PFN_NUMBER pfn[] = {0x4000};
+    ULONG registers;
+
+    assert_null(IoGetDmaAdapter(ms_machine_pdo(a), &description, &registers)); /* in no machine */
+    ms_machine_enter(a);
+    PDMA_ADAPTER first = IoGetDmaAdapter(ms_machine_pdo(a), &description, &registers);
+    struct ms_buffer *in_a = ms_buffer_create(a, pfn, 0, 4096);
+    ms_machine_enter(b);
+    PDMA_ADAPTER second = IoGetDmaAdapter(ms_machine_pdo(b), &description, &registers);
+    struct ms_buffer *in_b = ms_buffer_create(b, pfn, 0, 4096);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_ptr_not_equal(first, second); /* IGA-14 */
+    ms_buffer_bytes(in_a)[0] = 1;
+    assert_int_equal(ms_buffer_bytes(in_b)[0], 0);
+    assert_null(ms_buffer_create(b, pfn, 0, 4096)); /* taken */
+    assert_null(ms_buffer_create(b, pfn, 4096, 1));
+    assert_null(ms_buffer_create(b, pfn, 0, 0));
+    ms_buffer_destroy(in_b);
+    second->DmaOperations->PutDmaAdapter(second);
+    ms_machine_enter(a);
+    ms_buffer_destroy(in_a);
+    first->DmaOperations->PutDmaAdapter(first);
+    ms_machine_leave();
+    ms_machine_destroy(a);
+    ms_machine_destroy(b);
+}
