@@ -284,7 +284,8 @@ MS_TEST(transfer_info_is_enough_and_versions_are_checked)
     DMA_ADAPTER_INFO adapter_info = {DMA_ADAPTER_INFO_VERSION1, {{0, 0, 0, 0, 0}}};
     ULONG length = 0x2800;
 
-    for (ULONG version = 0; version <= 3; version++) {
+    for (ULONG i = 0; i <= 3; i++) {
+        ULONG version = 3 - i;
         memset(&info, 0xEE, sizeof info);
         info.Version = version;
         NTSTATUS status = m.ops->GetDmaTransferInfo(m.adapter, m.mdl, 0, 0x2800, FALSE, &info);
