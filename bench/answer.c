@@ -107,6 +107,18 @@ bool ms_result_trusted(const struct ms_result *r)
     return r->control_count > 0 && !control_broken(r) && !ms_result_refusal(r) && !is_debug(r);
 }
 
+bool ms_result_ranks(const struct ms_result *r)
+{
+    bool is_allowed = r->run.debug_allowed || (!ms_result_refusal(r) && !is_debug(r));
+
+    return is_allowed && !control_broken(r);
+}
+
+enum ms_verdict ms_verdict_shown(const struct ms_result *r, enum ms_verdict v)
+{
+    return ms_result_ranks(r) ? v : MS_VERDICT_NONE;
+}
+
 /* The strategies compared in the take/give family: measured at least once, no controls. */
 static size_t contestants_measured(const struct ms_result *r, const struct ms_strategy **only)
 {
@@ -495,16 +507,9 @@ static void blunt_qualify(struct ms_answer *a, const struct ms_result *r)
 /* ---- the other two sentences --------------------------------------------------------------------
  */
 
-/* Cells of one adapter that stand beside a limit: their fastest and slowest share of it. */
-struct span {
-    const struct ms_cell *low, *high; /* by share of the limit */
-    const struct ms_cell *quick;      /* the least time */
-    size_t count;
-};
-
-static struct span span_of(const struct ms_result *r, const char *adapter)
+struct ms_span ms_span_of(const struct ms_result *r, const char *adapter)
 {
-    struct span span = {0};
+    struct ms_span span = {0};
 
     for (size_t i = 0; i < r->cell_count; i++) {
         const struct ms_cell *c = &r->cells[i];
@@ -531,7 +536,7 @@ static char *map_make(const struct ms_result *r)
     fputs("One MapTransferEx with its flush: ", out);
     for (size_t i = 0; i < r->adapter_count && said < 2; i++) {
         const struct ms_adapter *ad = &r->adapters[i];
-        struct span span = span_of(r, ad->name);
+        struct ms_span span = ms_span_of(r, ad->name);
         if (span.count == 0)
             continue;
         const struct ms_limit *limit = ms_result_limit(r, span.low);
@@ -612,8 +617,7 @@ struct ms_answer *ms_answer_make(const struct ms_result *r)
     }
     a->headline = headline_make(a, r, k, count);
     failures_qualify(a, r);
-    bool may_rank = r->run.debug_allowed || (!ms_result_refusal(r) && !is_debug(r));
-    if (may_rank && !control_broken(r))
+    if (ms_result_ranks(r))
         ranked_qualify(a, r, k, count);
     a->map = map_make(r);
     a->conformance = conformance_make(r);

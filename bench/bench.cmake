@@ -46,4 +46,7 @@ if(MAPSTORM_BUILD_TESTS)
     add_test(NAME report.${subject} COMMAND bench_test report_${subject}_)
     set_tests_properties(report.${subject} PROPERTIES LABELS report TIMEOUT 60)
   endforeach()
+  add_test(NAME report.browser COMMAND bench_test report_browser_)
+  set_tests_properties(report.browser PROPERTIES LABELS report TIMEOUT 120
+    SKIP_REGULAR_EXPRESSION "SKIPPED")
 endif()

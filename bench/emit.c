@@ -75,7 +75,8 @@ static void summary_cell(const struct ms_result *r, FILE *out, const struct ms_c
         fprintf(out, " %s |", ms_word_ns(c->time.value).s);
     else if (base && ms_result_pair(r, (uint32_t)(c - r->cells), base->name, &pair) &&
              pair.ratio.count)
-        fprintf(out, " %s%s |", verdict_mark(pair.verdict), ms_word_ratio(pair.ratio.value, "x").s);
+        fprintf(out, " %s%s |", verdict_mark(ms_verdict_shown(r, pair.verdict)),
+                ms_word_ratio(pair.ratio.value, "x").s);
     else
         fprintf(out, " %s |", ms_word_ns(c->time.value).s);
 }
@@ -248,7 +249,8 @@ static void csv_row(const struct ms_result *r, size_t i, FILE *out)
             c->oversubscribed, c->unbound, c->disturbed);
     csv_estimate(out, c->time);
     csv_estimate(out, pair.ratio);
-    fprintf(out, ",%s,", pair.ratio.count ? ms_verdict_name(pair.verdict) : "");
+    fprintf(out, ",%s,",
+            pair.ratio.count ? ms_verdict_name(ms_verdict_shown(r, pair.verdict)) : "");
     ms_print_csv(out, c->limit);
     csv_estimate(out, c->of_limit);
     fputc('\n', out);

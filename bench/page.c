@@ -227,36 +227,31 @@ static void lead_figure(const struct ms_result *r, const struct ms_ranking *k, F
             ms_word_ratio_interval(k->lead).s);
 }
 
+/* The range, not the best: one good shape is no summary. */
 static void limit_figure(const struct ms_result *r, const struct ms_adapter *ad, FILE *out)
 {
-    const struct ms_cell *best = NULL;
+    struct ms_span span = ms_span_of(r, ad->name);
 
-    for (size_t i = 0; i < r->cell_count; i++) {
-        const struct ms_cell *c = &r->cells[i];
-        if (ms_text_same(c->scenario, MS_SCENARIO_MAP) && ms_text_same(c->adapter, ad->name) &&
-            c->of_limit.count && (!best || c->of_limit.value > best->of_limit.value))
-            best = c;
-    }
-    if (!best)
+    if (span.count == 0)
         return;
-    const struct ms_limit *limit = ms_result_limit(r, best);
-    fprintf(out, "<div class=figure><p class=big>%s</p><p>of ",
-            ms_word_percent(best->of_limit.value).s);
-    ms_print_html(out, limit && limit->title ? limit->title : best->limit);
+    const struct ms_limit *limit = ms_result_limit(r, span.low);
+    fprintf(out, "<div class=figure><p class=big>%.0f&ndash;%s</p><p>of ",
+            span.low->of_limit.value * 100, ms_word_percent(span.high->of_limit.value).s);
+    ms_print_html(out, limit && limit->title ? limit->title : span.low->limit);
     fputs("</p><p class=fine>MapTransferEx, ", out);
     ms_print_html(out, ad->name);
-    fputs(", at best: ", out);
-    ms_print_html(out, best->shape);
-    fprintf(out, ", %s</p></div>\n", ms_word_ns(best->time.value).s);
+    fputs(", from ", out);
+    ms_print_html(out, span.low->shape);
+    fputs(" to ", out);
+    ms_print_html(out, span.high->shape);
+    fputs("</p></div>\n", out);
 }
 
 static void figures_print(const struct ms_result *r, FILE *out)
 {
     size_t count = 0;
 
-    if (!ms_result_trusted(r) && !r->run.debug_allowed)
-        return;
-    for (size_t i = 0; i < r->ranking_count && count < 3; i++) {
+    for (size_t i = 0; ms_result_ranks(r) && i < r->ranking_count && count < 3; i++) {
         const struct ms_ranking *k = &r->rankings[i];
         if (!ms_text_same(k->scenario, MS_SCENARIO_POOL) || k->lead_verdict != MS_VERDICT_FASTER)
             continue;
@@ -416,6 +411,11 @@ static void facts_print(const struct ms_result *r, FILE *out)
     }
 }
 
+static void ranked_print(const struct ms_result *r, FILE *out)
+{
+    fputs(ms_result_ranks(r) ? "yes" : "no", out);
+}
+
 static void command_print(const struct ms_result *r, FILE *out)
 {
     ms_print_html(out, r->run.command ? r->run.command : "./mapstorm run");
@@ -456,13 +456,13 @@ static const struct {
     const char *name;
     ms_page_part *print;
 } parts[] = {
-    {"title", title_print},     {"policy", policy_print},   {"style", style_print},
-    {"meta", meta_print},       {"banners", banners_print}, {"answer", answer_print},
-    {"figures", figures_print}, {"trust", trust_print},     {"matrices", ms_page_matrices},
-    {"map", ms_page_map},       {"counts", ms_page_counts}, {"checks", ms_page_checks},
-    {"notes", notes_print},     {"facts", facts_print},     {"numbers", ms_page_numbers},
-    {"command", command_print}, {"version", version_print}, {"data", data_print},
-    {"script", script_print},
+    {"ranked", ranked_print},       {"title", title_print},     {"policy", policy_print},
+    {"style", style_print},         {"meta", meta_print},       {"banners", banners_print},
+    {"answer", answer_print},       {"figures", figures_print}, {"trust", trust_print},
+    {"matrices", ms_page_matrices}, {"map", ms_page_map},       {"counts", ms_page_counts},
+    {"checks", ms_page_checks},     {"notes", notes_print},     {"facts", facts_print},
+    {"numbers", ms_page_numbers},   {"command", command_print}, {"version", version_print},
+    {"data", data_print},           {"script", script_print},
 };
 
 static bool part_print(const struct ms_result *r, const char *name, size_t length, FILE *out)

@@ -34,12 +34,12 @@ static int strength(double ratio)
     return times < 1.15 ? 1 : times < 1.5 ? 2 : 3;
 }
 
-static void verdict_cell(FILE *out, size_t cell, const struct ms_pair *p)
+static void verdict_cell(FILE *out, size_t cell, const struct ms_pair *p, enum ms_verdict verdict)
 {
     struct ms_word ratio = ms_word_ratio(p->ratio.value, "&times;");
     struct ms_word interval = ms_word_ratio_interval(p->ratio);
 
-    switch (p->verdict) {
+    switch (verdict) {
     case MS_VERDICT_FASTER:
         fprintf(out, "<td class=\"v faster l%d\" data-cell=%zu><i>&#9650;</i>%s<small>%s</small>",
                 strength(p->ratio.value), cell, ratio.s, interval.s);
@@ -82,7 +82,7 @@ static void matrix_cell(const struct ms_result *r, FILE *out, size_t cell, const
                                                                                     : "",
                 ms_outcome_name(c->outcome));
     else if (ms_result_pair(r, (uint32_t)cell, base, &pair) && pair.ratio.count)
-        verdict_cell(out, cell, &pair);
+        verdict_cell(out, cell, &pair, ms_verdict_shown(r, pair.verdict));
     else
         fprintf(out, "<td class=\"v base\" data-cell=%zu>%s<small>%s</small></td>", cell,
                 ms_word_ns(c->time.value).s, ms_text_same(c->strategy, base) ? "baseline" : "");
@@ -283,7 +283,7 @@ static const struct ms_count *count_of(const struct ms_cell *c, const char *name
     return NULL;
 }
 
-/* A count and, in words, how it stands to the baseline's. */
+/* A count and, where it differs, how often the baseline's it is. */
 static void count_cell(FILE *out, const struct ms_count *own, const struct ms_count *base)
 {
     if (!own) {
@@ -291,15 +291,9 @@ static void count_cell(FILE *out, const struct ms_count *own, const struct ms_co
         return;
     }
     fprintf(out, "<td data-v=%.6g>%s", own->per_op, ms_word_count(own->per_op).s);
-    if (base && own->per_op == base->per_op)
-        fputs(" <small>the same</small>", out);
-    else if (base && own->per_op > 0 && base->per_op > 0)
-        fprintf(out, " <small>%s %s</small>",
-                ms_word_ratio(own->per_op > base->per_op ? own->per_op / base->per_op
-                                                         : base->per_op / own->per_op,
-                              "&times;")
-                    .s,
-                own->per_op > base->per_op ? "more" : "fewer");
+    if (base && own->per_op != base->per_op && base->per_op > 0)
+        fprintf(out, " <small>(%s)</small>",
+                ms_word_ratio(own->per_op / base->per_op, "&times;").s);
     fputs("</td>", out);
 }
 
@@ -332,7 +326,8 @@ static bool counts_print(const struct ms_result *r, const char *scenario, const 
         return false;
     fprintf(out,
             "<div class=scroll><table class=\"plain sortable\"><caption>%s, per operation; lower "
-            "is better</caption><thead><tr><th scope=col>%s</th><th scope=col>shape</th>"
+            "is better; in brackets: times the baseline's</caption><thead><tr><th "
+            "scope=col>%s</th><th scope=col>shape</th>"
             "<th scope=col>threads</th>",
             title, strcmp(scenario, MS_SCENARIO_MAP) == 0 ? "adapter" : "strategy");
     for (size_t i = 0; i < count; i++) {
@@ -432,7 +427,8 @@ static void number_row(const struct ms_result *r, size_t i, const char *base, FI
         fprintf(out, "<td>%s</td><td></td><td></td>", ms_outcome_name(c->outcome));
     if (has_pair)
         fprintf(out, "<td data-v=%.6g>%s</td><td>%s</td>", pair.ratio.value,
-                ms_word_ratio(pair.ratio.value, "&times;").s, ms_verdict_name(pair.verdict));
+                ms_word_ratio(pair.ratio.value, "&times;").s,
+                ms_verdict_name(ms_verdict_shown(r, pair.verdict)));
     else
         fputs(ms_text_same(c->strategy, base) ? "<td></td><td class=dim>baseline</td>"
                                               : "<td></td><td></td>",

@@ -117,12 +117,12 @@ static void controls_print(const struct ms_result *r, bool color, FILE *out)
 /* ---- strategies against the baseline ------------------------------------------------------------
  */
 
-static void ratio_add(struct ms_grid *g, const struct ms_pair *p)
+static void ratio_add(struct ms_grid *g, const struct ms_pair *p, enum ms_verdict verdict)
 {
     char text[64];
     struct ms_word ratio = ms_word_ratio(p->ratio.value, "x");
 
-    switch (p->verdict) {
+    switch (verdict) {
     case MS_VERDICT_FASTER:
         ms_grid_add(g, MS_INK_GOOD, ratio.s);
         return;
@@ -154,7 +154,7 @@ void ms_grid_add_ratio(struct ms_grid *g, const struct ms_result *r, size_t cell
     else if (ms_text_same(c->strategy, base))
         ms_grid_add(g, MS_INK_PLAIN, ms_word_ns(c->time.value).s);
     else if (ms_result_pair(r, (uint32_t)cell, base, &pair) && pair.ratio.count)
-        ratio_add(g, &pair);
+        ratio_add(g, &pair, ms_verdict_shown(r, pair.verdict));
     else
         ms_grid_add(g, MS_INK_DIM, ms_word_ns(c->time.value).s);
 }

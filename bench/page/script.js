@@ -5,7 +5,10 @@ const D = JSON.parse(document.getElementById("data").textContent);
 /* Estimates travel as [value, low, high, count]. */
 const estimate = o => o && {value: o[0], low: o[1], high: o[2], count: o[3]};
 for (const c of D.cells) { c.time = estimate(c.time); c.of_limit = estimate(c.of_limit); }
-for (const p of D.pairs) p.ratio = estimate(p.ratio);
+for (const p of D.pairs) {
+  p.ratio = estimate(p.ratio);
+  if (document.body.dataset.ranked === "no") { p.verdict = ""; p.why = "this run ranks nothing"; }
+}
 const $ = id => document.getElementById(id);
 const cells = D.cells, controls = new Set(["null", "twin", "drag"]);
 const strategies = D.strategies.filter(s => !controls.has(s.role));
@@ -272,9 +275,10 @@ const mapChart = () => {
       const c = own.find(o => o.shape === s.name && o.adapter === a.name), y = y0 + pad / 2 + lane * (k + .5), m = (k + 2) % 8;
       if (!c) return;
       const g = sv("g", {class: "s" + m}), l = limitOf(c);
-      if (l) g.append(sv("line", {class: "gap", x1: x(l), x2: x(c.time.value), y1: y, y2: y}), sv("line", {class: "lim", x1: x(l), x2: x(l), y1: y - 5, y2: y + 5}));
+      if (l) g.append(sv("line", {class: "gap", x1: x(l), x2: x(c.time.value), y1: y, y2: y}));
       g.append(sv("use", {class: "pt", href: "#m" + m, x: x(c.time.value) - 7, y: y - 7, width: 14, height: 14},
         sv("title", {}, a.name + ", " + s.name + ": " + ns(c.time.value) + (c.of_limit ? ", " + percent(c.of_limit.value) + " of " + c.limit : ""))));
+      if (l) g.append(sv("line", {class: "lim", x1: x(l), x2: x(l), y1: y - 6, y2: y + 6}));
       svg.append(g);
     });
   });
