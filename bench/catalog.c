@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* catalog.c: collects strategies, controls and layouts once, at the start. */
+#include "catalog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory/memory.h"
+#include "registers/registers.h"
+
+enum { CATALOG_CONTROLS = 3, LAYOUT_BYTES_MAX = 16 << 20, LAYOUTS_MAX = 64 };
+
+struct ms_catalog {
+    struct ms_contender *contenders;
+    const struct ms_reg_ops **ops; /* the table of contenders[i] */
+    size_t contender_count;
+    struct ms_layout *layouts;
+    size_t layout_count;
+};
+
+extern const struct ms_reg_ops ms_reg_null; /* scenarios/null.c */
+extern const struct ms_reg_ops ms_reg_twin; /* the baseline, compiled a second time */
+
+static void contender_add(struct ms_catalog *c, const struct ms_reg_ops *ops, const char *name,
+                          const char *title, enum ms_part part)
+{
+    c->ops[c->contender_count] = ops;
+    c->contenders[c->contender_count++] = (struct ms_contender){
+        .name = name,
+        .title = title,
+        .part = part,
+        .is_blocking = ops->progress == MS_PROGRESS_BLOCKING,
+        .strands = ops->strands,
+        .run_max = ops->run_max,
+    };
+}
+
+static bool contenders_collect(struct ms_catalog *c)
+{
+    size_t count = 0;
+    const struct ms_reg_ops *baseline = ms_strategy_find(MS_BASELINE_NAME);
+
+    while (ms_strategies[count])
+        count++;
+    c->contenders = calloc(count + CATALOG_CONTROLS, sizeof *c->contenders);
+    c->ops = calloc(count + CATALOG_CONTROLS, sizeof *c->ops);
+    if (!c->contenders || !c->ops || !baseline)
+        return false;
+
+    for (size_t i = 0; i < count; i++)
+        contender_add(c, ms_strategies[i], ms_strategies[i]->name, ms_strategies[i]->summary,
+                      ms_strategies[i] == baseline ? MS_PART_BASELINE : MS_PART_STRATEGY);
+    contender_add(c, &ms_reg_null, "null", "control: hands out a counter and does nothing",
+                  MS_PART_NULL);
+    contender_add(c, &ms_reg_twin, "twin", "control: the baseline compiled a second time",
+                  MS_PART_TWIN);
+    contender_add(c, baseline, "drag", "control: the baseline doing 5 % more than credited",
+                  MS_PART_DRAG);
+    return true;
+}
+
+/* ---- layouts ---------------------------------------------------------------------------------- */
+
+/* Reads a whole file; NULL and a sentence on failure. */
+static char *text_read(const char *path, size_t *bytes, char *why)
+{
+    FILE *in = fopen(path, "rb");
+    char *text = NULL;
+
+    if (!in) {
+        snprintf(why, MS_WHY_BYTES, "cannot open layout %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    text = malloc(LAYOUT_BYTES_MAX);
+    *bytes = text ? fread(text, 1, LAYOUT_BYTES_MAX, in) : 0;
+    if (!text || ferror(in) || !feof(in)) {
+        snprintf(why, MS_WHY_BYTES, "cannot read layout %s: %s", path,
+                 text && !ferror(in) ? "more than 16 MiB" : strerror(errno));
+        free(text);
+        text = NULL;
+    }
+    fclose(in);
+    return text;
+}
+
+static bool layout_add(struct ms_catalog *c, const char *path, char *why)
+{
+    char error[MS_WHY_BYTES / 2];
+    size_t bytes;
+    char *text;
+    bool is_read;
+
+    if (c->layout_count == LAYOUTS_MAX) {
+        snprintf(why, MS_WHY_BYTES, "more than %d layouts", LAYOUTS_MAX);
+        return false;
+    }
+    text = text_read(path, &bytes, why);
+    if (!text)
+        return false;
+    is_read = ms_layout_read(&c->layouts[c->layout_count], text, bytes, error, sizeof error);
+    free(text);
+    if (!is_read) {
+        snprintf(why, MS_WHY_BYTES, "%s: %s", path, error);
+        return false;
+    }
+    for (size_t i = 0; i < c->layout_count; i++) {
+        if (strcmp(c->layouts[i].name, c->layouts[c->layout_count].name) != 0)
+            continue;
+        snprintf(why, MS_WHY_BYTES, "%s: a layout named %s is there already", path,
+                 c->layouts[i].name);
+        ms_layout_clear(&c->layouts[c->layout_count]);
+        return false;
+    }
+    c->layout_count++;
+    return true;
+}
+
+static int is_layout_file(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return dot && dot != entry->d_name && strcmp(dot, ".layout") == 0;
+}
+
+static bool layouts_add(struct ms_catalog *c, const char *path, char *why)
+{
+    struct stat info;
+    struct dirent **entries;
+    bool is_good = true;
+    int count;
+
+    if (stat(path, &info) != 0) {
+        snprintf(why, MS_WHY_BYTES, "no layout at %s: %s", path, strerror(errno));
+        return false;
+    }
+    if (!S_ISDIR(info.st_mode))
+        return layout_add(c, path, why);
+
+    count = scandir(path, &entries, is_layout_file, alphasort);
+    for (int i = 0; i < count; i++) {
+        char file[4096];
+        snprintf(file, sizeof file, "%s/%s", path, entries[i]->d_name);
+        is_good = is_good && layout_add(c, file, why);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+    return is_good;
+}
+
+bool ms_catalog_shipped(char *path, size_t bytes)
+{
+    /* Built in the tree the program lies in build/<preset>/; installed it lies in bin/. */
+    static const char *const places[] = {"../share/mapstorm/layouts", "../../corpus/layouts",
+                                         "../../../corpus/layouts"};
+    char program[2048];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    char *slash;
+
+    if (length <= 0)
+        return false;
+    program[length] = '\0';
+    slash = strrchr(program, '/');
+    if (!slash)
+        return false;
+    *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(path, bytes, "%s/%s", program, places[i]);
+        if (access(path, R_OK | X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char *why)
+{
+    struct ms_catalog *c = calloc(1, sizeof *c);
+
+    if (!c)
+        goto no_memory;
+    c->layouts = calloc(LAYOUTS_MAX, sizeof *c->layouts);
+    if (!c->layouts || !contenders_collect(c))
+        goto undo_alloc;
+    for (size_t i = 0; i < config->layout_count; i++) {
+        if (!layouts_add(c, config->layouts[i], why)) {
+            ms_catalog_close(c);
+            return NULL;
+        }
+    }
+    return c;
+
+undo_alloc:
+    ms_catalog_close(c);
+no_memory:
+    snprintf(why, MS_WHY_BYTES, "out of memory");
+    return NULL;
+}
+
+void ms_catalog_close(struct ms_catalog *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->layout_count; i++)
+        ms_layout_clear(&c->layouts[i]);
+    free(c->layouts);
+    free(c->ops);
+    free(c->contenders);
+    free(c);
+}
+
+size_t ms_catalog_contenders(const struct ms_catalog *c, const struct ms_contender **all)
+{
+    *all = c->contenders;
+    return c->contender_count;
+}
+
+const struct ms_contender *ms_catalog_find(const struct ms_catalog *c, const char *name)
+{
+    for (size_t i = 0; i < c->contender_count; i++)
+        if (strcmp(c->contenders[i].name, name) == 0)
+            return &c->contenders[i];
+    return NULL;
+}
+
+const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *c, const char *name)
+{
+    const struct ms_contender *found = ms_catalog_find(c, name);
+
+    return found ? c->ops[found - c->contenders] : NULL;
+}
+
+size_t ms_catalog_layouts(const struct ms_catalog *c, const struct ms_layout **layouts)
+{
+    *layouts = c->layouts;
+    return c->layout_count;
+}

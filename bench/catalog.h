@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * catalog.h: everything a run may choose from: strategies of the tree and of plug-ins, the
+ * controls, and recorded layouts. The program that plans and the processes that measure open the
+ * same catalog, so a name means the same to both. Const after opening.
+ */
+#ifndef MS_CATALOG_H
+#define MS_CATALOG_H
+
+#include "scenario.h"
+
+struct ms_catalog;
+struct ms_reg_ops; /* core/registers/registers.h */
+struct ms_layout;  /* core/memory/memory.h */
+
+#define MS_BASELINE_NAME "spin-bitmap"
+
+struct ms_catalog_config {
+    const char *const *layouts; /* layout files or folders of them */
+    size_t layout_count;
+};
+
+/* NULL and a sentence when a layout cannot be read. */
+struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char *why);
+void ms_catalog_close(struct ms_catalog *catalog);
+
+/* Strategies in the order of strategies.def, then the controls null, twin and drag. */
+size_t ms_catalog_contenders(const struct ms_catalog *catalog, const struct ms_contender **all);
+const struct ms_contender *ms_catalog_find(const struct ms_catalog *catalog, const char *name);
+
+/* The table behind a contender; `drag` is the baseline's. NULL if there is none of that name. */
+const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *catalog, const char *name);
+
+/* Recorded layouts; the shape that stands for one is named like it. */
+size_t ms_catalog_layouts(const struct ms_catalog *catalog, const struct ms_layout **layouts);
+
+/* Where the shipped layouts are: beside the program when installed, in the tree when built there.
+ * False when neither is found. */
+bool ms_catalog_shipped(char *path, size_t bytes);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario.h: what the threads do in a sample. A scenario is one file in scenarios/ that fills
+ * one table, and one line in scenarios.def; everything else (order, samples, statistics, pages)
+ * knows scenarios only through this header.
+ *
+ * Life of a sample:  open (once a case) -> prepare -> run on every thread -> finish -> ... close.
+ * Only `run` is timed. `prepare` puts everything into the state the seed says, whatever the sample
+ * before left; `finish` takes everything back and checks that nothing was lost.
+ */
+#ifndef MS_SCENARIO_H
+#define MS_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "key.h"
+
+enum {
+    MS_WHY_BYTES = 256,
+    MS_COUNTS_MAX = 8,
+    MS_BENCH_THREADS_MAX = 64,
+    MS_DRAG_PERCENT = 5, /* what `drag` does more than it is credited with */
+};
+
+struct ms_shape_info {
+    const char *name;
+    const char *title;
+    uint32_t pages; /* pages or registers one operation asks for; 0: a mix */
+    uint64_t bytes; /* one operation maps or moves; 0: not applicable */
+    bool is_recorded;
+    bool is_quick; /* part of the quick plan */
+};
+
+struct ms_adapter_info {
+    const char *name;
+    const char *title;
+    bool bounces;
+};
+
+/* What may stand in the strategy key of a cell. */
+enum ms_part {
+    MS_PART_STRATEGY,
+    MS_PART_BASELINE,
+    MS_PART_NULL,
+    MS_PART_TWIN,
+    MS_PART_DRAG,
+    MS_PART_LIMIT, /* does less than any strategy could: a bound, not a contestant */
+};
+
+struct ms_contender {
+    const char *name;
+    const char *title;
+    enum ms_part part;
+    bool is_blocking;
+    bool strands;
+    bool is_plugin;
+    uint32_t run_max; /* UINT32_MAX: any */
+};
+
+/* What a sample left beside its time. */
+struct ms_tally {
+    uint32_t counts;
+    struct {
+        const char *name;
+        double per_op;
+    } count[MS_COUNTS_MAX];
+};
+
+/* What all scenarios may use; const after opening. */
+struct ms_catalog;
+
+struct ms_scenario {
+    const char *name;
+    const char *title;
+    bool compares; /* strategies contend here; else only the baseline is measured */
+
+    /* Arrays that live as long as the catalog. `adapters` may return 0. */
+    size_t (*shapes)(const struct ms_catalog *catalog, const struct ms_shape_info **shapes);
+    size_t (*adapters)(const struct ms_adapter_info **adapters);
+    /* The limits measured in the blocks of a case; 0 where there are none. */
+    size_t (*limits)(const struct ms_cell_key *key, const struct ms_contender **limits);
+
+    /* The sentence why a strategy refuses the shape by design, or NULL. */
+    const char *(*refuses)(const struct ms_contender *contender, const struct ms_cell_key *key);
+
+    /* Sets up what does not depend on the strategy. NULL and a sentence on failure. */
+    void *(*open)(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why);
+    bool (*prepare)(void *stage, const struct ms_cell_key *key, uint64_t seed, char *why);
+    void (*run)(void *stage, uint32_t thread, uint64_t ops);
+    bool (*finish)(void *stage, uint64_t ops, struct ms_tally *tally, char *why);
+    void (*close)(void *stage);
+};
+
+/* All scenarios in the order of scenarios.def; NULL behind the last. */
+extern const struct ms_scenario *const ms_scenarios[];
+const struct ms_scenario *ms_scenario_find(const char *name);
+
+#define MS_SCENARIO(identifier) extern const struct ms_scenario ms_scenario_##identifier;
+#include "scenarios.def"
+#undef MS_SCENARIO
+
+#endif

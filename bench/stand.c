@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stand.c: one sample: bind, meet, start the clock, work, stop the clock.
+ *
+ * The threads are Google Benchmark's, and are made anew for every sample; they meet at our own
+ * barrier, because threads woken by the operating system one after the other would start so far
+ * apart that contended code looks faster than it is.
+ * Ordering   hb:stand-meet  an arriving thread adds itself with release; a leaving one has acquired
+ *            the full count, so nobody starts before everything is set up.
+ */
+#include "stand.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog.h"
+#include "clock.h"
+#include "gbench.h"
+
+enum { MEET_SPINS = 20000 };
+
+struct ms_stand {
+    const struct ms_catalog *catalog;
+    const struct ms_topology *topology;
+    const struct ms_scenario *scenario; /* of the stage */
+    void *stage;
+    struct ms_cell_key open_case; /* what the stage was opened for; strategy empty */
+    uint32_t threads;
+    ms_atomic_u32 arrived; /* hb:stand-meet */
+    struct ms_lap lap[MS_BENCH_THREADS_MAX];
+};
+
+double ms_laps_overlap(const struct ms_lap *laps, uint32_t count)
+{
+    uint64_t first_start = UINT64_MAX, last_start = 0;
+    uint64_t first_end = UINT64_MAX, last_end = 0;
+    uint64_t delay = 0;
+    double wall;
+
+    if (count < 2)
+        return 1.0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ms_lap *lap = &laps[i];
+        first_start = lap->start_ns < first_start ? lap->start_ns : first_start;
+        last_start = lap->start_ns > last_start ? lap->start_ns : last_start;
+        first_end = lap->end_ns < first_end ? lap->end_ns : first_end;
+        last_end = lap->end_ns > last_end ? lap->end_ns : last_end;
+        delay = lap->delay_ns > delay ? lap->delay_ns : delay;
+    }
+    if (last_start >= first_end || last_end <= first_start)
+        return 0.0;
+    wall = (double)(last_end - first_start);
+    if ((double)delay >= wall)
+        return 0.0;
+    return (double)(first_end - last_start) / wall * (1.0 - (double)delay / wall);
+}
+
+void ms_laps_read(const struct ms_lap *laps, uint32_t count, struct ms_reading *reading)
+{
+    uint64_t first = UINT64_MAX;
+    uint64_t last = 0;
+
+    *reading = (struct ms_reading){.is_bound = true};
+    for (uint32_t i = 0; i < count; i++) {
+        first = laps[i].start_ns < first ? laps[i].start_ns : first;
+        last = laps[i].end_ns > last ? laps[i].end_ns : last;
+        reading->cpu_ns += laps[i].cpu_ns;
+        reading->switches_forced += laps[i].switches_forced;
+        if (laps[i].delay_ns > reading->delay_ns)
+            reading->delay_ns = laps[i].delay_ns;
+        reading->is_bound = reading->is_bound && laps[i].is_bound;
+    }
+    reading->wall_ns = last > first ? last - first : 0;
+    reading->overlap = ms_laps_overlap(laps, count);
+    if (reading->wall_ns > 0)
+        reading->delay_share = (double)reading->delay_ns / (double)reading->wall_ns;
+}
+
+/* Waits until all threads of the sample are here. Spins first: a sleeper would start late. */
+static void stand_meet(struct ms_stand *stand)
+{
+    uint32_t spins = 0;
+
+    ms_fetch_add_release_u32(&stand->arrived, 1); /* hb:stand-meet */
+    while (ms_load_acquire_u32(&stand->arrived) < stand->threads)
+        if (++spins > MEET_SPINS)
+            ms_thread_yield();
+}
+
+static void stand_thread(void *context, uint32_t thread, uint64_t ops)
+{
+    struct ms_stand *stand = context;
+    struct ms_lap *lap = &stand->lap[thread];
+    struct ms_usage before, after;
+
+    lap->is_bound =
+        ms_topology_bind(stand->topology, ms_topology_place(stand->topology, thread));
+    ms_usage_read(&before);
+    stand_meet(stand);
+    lap->start_ns = ms_clock_ns();
+    stand->scenario->run(stand->stage, thread, ops);
+    lap->end_ns = ms_clock_ns();
+    ms_usage_read(&after);
+    ms_usage_subtract(&after, &before);
+    lap->cpu_ns = after.cpu_ns;
+    lap->delay_ns = after.delay_ns;
+    lap->switches_own = after.switches_own;
+    lap->switches_forced = after.switches_forced;
+}
+
+struct ms_stand *ms_stand_open(const struct ms_catalog *catalog,
+                               const struct ms_topology *topology)
+{
+    struct ms_stand *stand = calloc(1, sizeof *stand);
+
+    if (stand) {
+        stand->catalog = catalog;
+        stand->topology = topology;
+    }
+    return stand;
+}
+
+static void stage_drop(struct ms_stand *stand)
+{
+    if (stand->stage)
+        stand->scenario->close(stand->stage);
+    stand->stage = NULL;
+    stand->scenario = NULL;
+}
+
+void ms_stand_close(struct ms_stand *stand)
+{
+    if (!stand)
+        return;
+    stage_drop(stand);
+    free(stand);
+}
+
+/* Opens the stage of the key's case, unless it is the one that stands there already. */
+static bool stage_fit(struct ms_stand *stand, const struct ms_cell_key *key, char *why)
+{
+    struct ms_cell_key wanted = *key;
+
+    wanted.strategy[0] = '\0';
+    if (stand->stage && memcmp(&wanted, &stand->open_case, sizeof wanted) == 0)
+        return true;
+    stage_drop(stand);
+    stand->scenario = ms_scenario_find(key->scenario);
+    if (!stand->scenario) {
+        snprintf(why, MS_WHY_BYTES, "no scenario is named %s", key->scenario);
+        return false;
+    }
+    stand->stage = stand->scenario->open(stand->catalog, key, why);
+    stand->open_case = wanted;
+    return stand->stage != NULL;
+}
+
+bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
+                      uint64_t ops, struct ms_reading *reading, char *why)
+{
+    const struct ms_contender *contender = ms_catalog_find(stand->catalog, key->strategy);
+    uint64_t each;
+    uint64_t worked;
+
+    if (key->threads == 0 || key->threads > MS_BENCH_THREADS_MAX) {
+        snprintf(why, MS_WHY_BYTES, "a cell has 1 to %d threads", MS_BENCH_THREADS_MAX);
+        return false;
+    }
+    if (!stage_fit(stand, key, why) || !stand->scenario->prepare(stand->stage, key, seed, why))
+        return false;
+
+    each = ops / key->threads > 0 ? ops / key->threads : 1;
+    worked = each;
+    if (contender && contender->part == MS_PART_DRAG)
+        worked += (each * MS_DRAG_PERCENT + 50) / 100;
+    stand->threads = key->threads;
+    ms_store_release_u32(&stand->arrived, 0);
+    memset(stand->lap, 0, sizeof stand->lap);
+    if (!ms_gbench_run(key->scenario, key->threads, worked, stand_thread, stand)) {
+        snprintf(why, MS_WHY_BYTES, "the benchmark engine did not run the cell");
+        return false;
+    }
+    ms_laps_read(stand->lap, key->threads, reading);
+    reading->ops = each * key->threads;
+    return stand->scenario->finish(stand->stage, worked * key->threads, &reading->tally, why);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stand.h: the test stand: puts a cell on it, runs one sample, and reads off time and the outside
+ * evidence. One stand a process; single-threaded but for the sample itself.
+ */
+#ifndef MS_STAND_H
+#define MS_STAND_H
+
+#include "scenario.h"
+#include "topology.h"
+
+struct ms_stand;
+
+/* What one thread did in a sample. */
+struct ms_lap {
+    uint64_t start_ns;
+    uint64_t end_ns;
+    uint64_t cpu_ns;
+    uint64_t delay_ns; /* runnable, but not running */
+    uint64_t switches_own;
+    uint64_t switches_forced;
+    bool is_bound;
+};
+
+struct ms_reading {
+    uint64_t ops; /* over all threads, as credited */
+    uint64_t wall_ns;
+    uint64_t cpu_ns;
+    uint64_t delay_ns; /* the largest of any thread */
+    uint64_t switches_forced;
+    double delay_share; /* the largest run-queue delay of a thread, of the wall time */
+    double overlap;     /* effective; 1 for one thread */
+    bool is_bound;      /* every thread was where it was put */
+    struct ms_tally tally;
+};
+
+/* Did the threads run together: (last start to first end) / (first start to last end), less the
+ * largest share a thread spent waiting for a processor. 1 for one thread; pure. */
+double ms_laps_overlap(const struct ms_lap *laps, uint32_t count);
+
+/* Sums laps up; pure. */
+void ms_laps_read(const struct ms_lap *laps, uint32_t count, struct ms_reading *reading);
+
+struct ms_stand *ms_stand_open(const struct ms_catalog *catalog,
+                               const struct ms_topology *topology);
+void ms_stand_close(struct ms_stand *stand);
+
+/* Takes one sample of a cell: `ops` operations, split evenly over its threads. The case's stage is
+ * kept for the next sample of the same case. False and a sentence when the cell cannot be set up
+ * or the sample left something behind that should not be. */
+bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
+                      uint64_t ops, struct ms_reading *reading, char *why);
+
+#endif
