@@ -3,7 +3,9 @@
 #include "catalog.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@ struct ms_catalog {
     struct ms_contender *contenders;
     const struct ms_reg_ops **ops; /* the table of contenders[i] */
     size_t contender_count;
+    void **plugins; /* handles of dlopen */
+    size_t plugin_count;
     struct ms_layout *layouts;
     size_t layout_count;
 };
@@ -40,21 +44,74 @@ static void contender_add(struct ms_catalog *c, const struct ms_reg_ops *ops, co
     };
 }
 
-static bool contenders_collect(struct ms_catalog *c)
+static bool is_name_plain(const char *name)
 {
-    size_t count = 0;
+    size_t length = strlen(name);
+
+    return length > 0 && length < sizeof((struct ms_cell_key *)0)->strategy &&
+           strcspn(name, "/:, \t\n") == length;
+}
+
+/* Loads a shared object and takes its strategy; nothing of it runs before the number is right. */
+static bool plugin_add(struct ms_catalog *c, const char *path, char *why)
+{
+    const struct ms_reg_ops *ops;
+    char resolved[PATH_MAX];
+    void *handle;
+
+    if (!realpath(path, resolved)) {
+        snprintf(why, MS_WHY_BYTES, "no plug-in at %s: %s", path, strerror(errno));
+        return false;
+    }
+    handle = dlopen(resolved, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        snprintf(why, MS_WHY_BYTES, "cannot load plug-in %s: %s", path, dlerror());
+        return false;
+    }
+    c->plugins[c->plugin_count++] = handle;
+    ops = dlsym(handle, MS_PLUGIN_SYMBOL);
+    if (!ops) {
+        snprintf(why, MS_WHY_BYTES, "plug-in %s exports no %s", path, MS_PLUGIN_SYMBOL);
+        return false;
+    }
+    if (ops->version != MS_REG_OPS_VERSION) {
+        snprintf(why, MS_WHY_BYTES,
+                 "plug-in %s was built for interface %u, this program has interface %u", path,
+                 ops->version, (unsigned)MS_REG_OPS_VERSION);
+        return false;
+    }
+    if (!is_name_plain(ops->name) || ms_catalog_find(c, ops->name)) {
+        snprintf(why, MS_WHY_BYTES, "plug-in %s: its name '%.60s' is taken or no plain word", path,
+                 ops->name);
+        return false;
+    }
+    contender_add(c, ops, ops->name, ops->summary, MS_PART_STRATEGY);
+    c->contenders[c->contender_count - 1].is_plugin = true;
+    return true;
+}
+
+static bool contenders_collect(struct ms_catalog *c, const struct ms_catalog_config *config,
+                               char *why)
+{
     const struct ms_reg_ops *baseline = ms_strategy_find(MS_BASELINE_NAME);
+    size_t count = 0;
 
     while (ms_strategies[count])
         count++;
-    c->contenders = calloc(count + CATALOG_CONTROLS, sizeof *c->contenders);
-    c->ops = calloc(count + CATALOG_CONTROLS, sizeof *c->ops);
-    if (!c->contenders || !c->ops || !baseline)
+    c->contenders = calloc(count + config->plugin_count + CATALOG_CONTROLS, sizeof *c->contenders);
+    c->ops = calloc(count + config->plugin_count + CATALOG_CONTROLS, sizeof *c->ops);
+    c->plugins = calloc(config->plugin_count + 1, sizeof *c->plugins);
+    if (!c->contenders || !c->ops || !c->plugins || !baseline) {
+        snprintf(why, MS_WHY_BYTES, "out of memory");
         return false;
+    }
 
     for (size_t i = 0; i < count; i++)
         contender_add(c, ms_strategies[i], ms_strategies[i]->name, ms_strategies[i]->summary,
                       ms_strategies[i] == baseline ? MS_PART_BASELINE : MS_PART_STRATEGY);
+    for (size_t i = 0; i < config->plugin_count; i++)
+        if (!plugin_add(c, config->plugins[i], why))
+            return false;
     contender_add(c, &ms_reg_null, "null", "control: hands out a counter and does nothing",
                   MS_PART_NULL);
     contender_add(c, &ms_reg_twin, "twin", "control: the baseline compiled a second time",
@@ -183,23 +240,21 @@ struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char 
 {
     struct ms_catalog *c = calloc(1, sizeof *c);
 
-    if (!c)
-        goto no_memory;
-    c->layouts = calloc(LAYOUTS_MAX, sizeof *c->layouts);
-    if (!c->layouts || !contenders_collect(c))
-        goto undo_alloc;
-    for (size_t i = 0; i < config->layout_count; i++) {
-        if (!layouts_add(c, config->layouts[i], why)) {
-            ms_catalog_close(c);
-            return NULL;
-        }
+    if (c)
+        c->layouts = calloc(LAYOUTS_MAX, sizeof *c->layouts);
+    if (!c || !c->layouts) {
+        snprintf(why, MS_WHY_BYTES, "out of memory");
+        goto undo;
     }
+    if (!contenders_collect(c, config, why))
+        goto undo;
+    for (size_t i = 0; i < config->layout_count; i++)
+        if (!layouts_add(c, config->layouts[i], why))
+            goto undo;
     return c;
 
-undo_alloc:
+undo:
     ms_catalog_close(c);
-no_memory:
-    snprintf(why, MS_WHY_BYTES, "out of memory");
     return NULL;
 }
 
@@ -209,6 +264,9 @@ void ms_catalog_close(struct ms_catalog *c)
         return;
     for (size_t i = 0; i < c->layout_count; i++)
         ms_layout_clear(&c->layouts[i]);
+    for (size_t i = 0; i < c->plugin_count; i++)
+        dlclose(c->plugins[i]);
+    free(c->plugins);
     free(c->layouts);
     free(c->ops);
     free(c->contenders);

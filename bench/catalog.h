@@ -18,13 +18,18 @@ struct ms_layout;  /* core/memory/memory.h */
 struct ms_catalog_config {
     const char *const *layouts; /* layout files or folders of them */
     size_t layout_count;
+    const char *const *plugins; /* shared objects that export a strategy */
+    size_t plugin_count;
 };
 
-/* NULL and a sentence when a layout cannot be read. */
+/* The name under which a plug-in exports its `const struct ms_reg_ops`. */
+#define MS_PLUGIN_SYMBOL "ms_reg_plugin"
+
+/* NULL and a sentence when a layout or a plug-in cannot be used. */
 struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char *why);
 void ms_catalog_close(struct ms_catalog *catalog);
 
-/* Strategies in the order of strategies.def, then the controls null, twin and drag. */
+/* Strategies in the order of strategies.def, plug-ins, then the controls null, twin and drag. */
 size_t ms_catalog_contenders(const struct ms_catalog *catalog, const struct ms_contender **all);
 const struct ms_contender *ms_catalog_find(const struct ms_catalog *catalog, const char *name);
 

@@ -74,7 +74,10 @@ struct ms_catalog;
 struct ms_scenario {
     const char *name;
     const char *title;
-    bool compares; /* strategies contend here; else only the baseline is measured */
+    bool compares;       /* strategies contend here; else only the baseline is measured */
+    bool is_bare;        /* only limits: no strategy at all, one thread */
+    bool oversubscribes; /* also measured with more threads than processors */
+    bool has_registers;  /* the size of the register file is part of the case */
 
     /* Arrays that live as long as the catalog. `adapters` may return 0. */
     size_t (*shapes)(const struct ms_catalog *catalog, const struct ms_shape_info **shapes);

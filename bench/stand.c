@@ -142,7 +142,7 @@ static bool stage_fit(struct ms_stand *stand, const struct ms_cell_key *key, cha
 {
     struct ms_cell_key wanted = *key;
 
-    wanted.strategy[0] = '\0';
+    memset(wanted.strategy, 0, sizeof wanted.strategy);
     if (stand->stage && memcmp(&wanted, &stand->open_case, sizeof wanted) == 0)
         return true;
     stage_drop(stand);

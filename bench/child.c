@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* child.c: processes that measure when asked. */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum { LINE_BYTES = 1024, ARGUMENTS_MAX = 64, COUNT_NAME_MAX = 40 };
+
+struct ms_child {
+    pid_t pid;
+    int ask;    /* we write questions */
+    int answer; /* we read answers */
+    int words;  /* what it printed on standard error */
+    char line[LINE_BYTES];
+    size_t used; /* bytes of `line` that are there */
+    /* Names of counts, so that a reading's pointers stay good as long as the child. */
+    char name[MS_COUNTS_MAX][COUNT_NAME_MAX];
+};
+
+/* ---- one line --------------------------------------------------------------------------------- */
+
+void ms_reading_print(const struct ms_reading *r, char *line, size_t bytes)
+{
+    int used = snprintf(line, bytes,
+                        "ok\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
+                        "\t%.6f\t%.6f\t%d\t%" PRIu32,
+                        r->ops, r->wall_ns, r->cpu_ns, r->delay_ns, r->switches_forced,
+                        r->delay_share, r->overlap, r->is_bound, r->tally.counts);
+
+    for (uint32_t i = 0; i < r->tally.counts && used > 0 && (size_t)used < bytes; i++)
+        used += snprintf(line + used, bytes - (size_t)used, "\t%s\t%.9g", r->tally.count[i].name,
+                         r->tally.count[i].per_op);
+}
+
+bool ms_reading_parse(const char *line, struct ms_reading *r)
+{
+    int bound = 0;
+    int used = 0;
+
+    *r = (struct ms_reading){0};
+    if (sscanf(line,
+               "ok\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64
+               "\t%lf\t%lf\t%d\t%" SCNu32 "%n",
+               &r->ops, &r->wall_ns, &r->cpu_ns, &r->delay_ns, &r->switches_forced,
+               &r->delay_share, &r->overlap, &bound, &r->tally.counts, &used) != 9)
+        return false;
+    r->is_bound = bound != 0;
+    return r->tally.counts <= MS_COUNTS_MAX;
+}
+
+/* The counts behind the numbers; their names are kept in the child. */
+static bool counts_parse(struct ms_child *child, const char *line, struct ms_tally *tally)
+{
+    const char *at = line;
+
+    for (int field = 0; field < 10; field++) {
+        at = strchr(at, '\t');
+        if (!at)
+            return field == 9 && tally->counts == 0;
+        at++;
+    }
+    for (uint32_t i = 0; i < tally->counts; i++) {
+        const char *tab = strchr(at, '\t');
+        char *end;
+
+        if (!tab || tab - at >= COUNT_NAME_MAX)
+            return false;
+        snprintf(child->name[i], COUNT_NAME_MAX, "%.*s", (int)(tab - at), at);
+        tally->count[i].name = child->name[i];
+        tally->count[i].per_op = strtod(tab + 1, &end);
+        if (end == tab + 1 || (*end != '\t' && *end != '\0'))
+            return false;
+        at = end + (*end == '\t');
+    }
+    return true;
+}
+
+/* ---- the process ------------------------------------------------------------------------------ */
+
+/* Runs in the new process; never returns. */
+static void child_become(const char *program, const char *const *arguments, int in, int out,
+                         int words)
+{
+    const char *list[ARGUMENTS_MAX + 3] = {program, "--serve"};
+
+    for (int i = 0; arguments && arguments[i] && i < ARGUMENTS_MAX; i++)
+        list[i + 2] = arguments[i];
+    /* Ctrl-C goes to the whole terminal; the run decides when its launches end. */
+    signal(SIGINT, SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(words, 2) < 0)
+        _exit(127);
+    execv(program, (char *const *)(uintptr_t)list);
+    _exit(127);
+}
+
+struct ms_child *ms_child_start(const char *program, const char *const *arguments, char *why)
+{
+    struct ms_child *child = calloc(1, sizeof *child);
+    int question[2] = {-1, -1};
+    int answer[2] = {-1, -1};
+
+    if (!child)
+        goto undo_nothing;
+    child->words = memfd_create("words", MFD_CLOEXEC);
+    if (child->words < 0)
+        goto undo_alloc;
+    if (pipe2(question, O_CLOEXEC) != 0)
+        goto undo_words;
+    if (pipe2(answer, O_CLOEXEC) != 0)
+        goto undo_question;
+
+    fflush(NULL);
+    child->pid = fork();
+    if (child->pid < 0)
+        goto undo_answer;
+    if (child->pid == 0)
+        child_become(program, arguments, question[0], answer[1], child->words);
+    close(question[0]);
+    close(answer[1]);
+    child->ask = question[1];
+    child->answer = answer[0];
+    return child;
+
+undo_answer:
+    close(answer[0]);
+    close(answer[1]);
+undo_question:
+    close(question[0]);
+    close(question[1]);
+undo_words:
+    close(child->words);
+undo_alloc:
+    free(child);
+undo_nothing:
+    snprintf(why, MS_WHY_BYTES, "cannot start a launch: %s", strerror(errno));
+    return NULL;
+}
+
+void ms_child_stop(struct ms_child *child)
+{
+    if (!child)
+        return;
+    close(child->ask); /* it ends when there is nothing more to read */
+    close(child->answer);
+    if (child->pid > 0)
+        waitpid(child->pid, NULL, 0);
+    close(child->words);
+    free(child);
+}
+
+/* The last line on the child's standard error, without its newline. */
+static void words_last(const struct ms_child *child, char *text, size_t bytes)
+{
+    char all[LINE_BYTES];
+    off_t size = lseek(child->words, 0, SEEK_END);
+    off_t from = size > (off_t)sizeof all - 1 ? size - (off_t)sizeof all + 1 : 0;
+    ssize_t got = size > 0 ? pread(child->words, all, sizeof all - 1, from) : 0;
+    const char *line;
+
+    text[0] = '\0';
+    if (got <= 0)
+        return;
+    while (got > 0 && all[got - 1] == '\n')
+        got--;
+    all[got] = '\0';
+    line = strrchr(all, '\n');
+    snprintf(text, bytes, "%s", line ? line + 1 : all);
+}
+
+/* Reaps the dead child and says how it ended. */
+static enum ms_answer child_dead(struct ms_child *child, bool is_hung, uint32_t seconds, char *why)
+{
+    char words[MS_WHY_BYTES / 2];
+    char how[MS_WHY_BYTES / 2];
+    int status = 0;
+
+    if (is_hung)
+        kill(child->pid, SIGKILL);
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    child->pid = -1;
+    words_last(child, words, sizeof words);
+    if (is_hung)
+        snprintf(how, sizeof how, "did not end within %" PRIu32 " s", seconds);
+    else if (WIFSIGNALED(status))
+        snprintf(how, sizeof how, "killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(how, sizeof how, "ended by itself with code %d", WEXITSTATUS(status));
+    snprintf(why, MS_WHY_BYTES, "%s%s%s", how, words[0] ? ": " : "", words);
+    return MS_ANSWER_DEAD;
+}
+
+/* Reads one line into child->line. 1: there; 0: the child closed its end; -1: too late. */
+static int line_read(struct ms_child *child, uint32_t seconds_max)
+{
+    uint64_t end = ms_clock_ns() + (uint64_t)seconds_max * 1000000000u;
+
+    child->used = 0;
+    for (;;) {
+        struct pollfd watch = {.fd = child->answer, .events = POLLIN};
+        uint64_t now = ms_clock_ns();
+        ssize_t got;
+
+        if (now >= end)
+            return -1;
+        if (poll(&watch, 1, (int)((end - now) / 1000000u) + 1) <= 0)
+            continue; /* a signal, or the time is up: the loop finds out */
+        got = read(child->answer, child->line + child->used,
+                   sizeof child->line - 1 - child->used);
+        if (got <= 0)
+            return 0;
+        child->used += (size_t)got;
+        child->line[child->used] = '\0';
+        if (child->line[child->used - 1] == '\n') {
+            child->line[child->used - 1] = '\0';
+            return 1;
+        }
+        if (child->used + 1 >= sizeof child->line)
+            return 0;
+    }
+}
+
+enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
+                            uint32_t seconds_max, struct ms_reading *reading, char *why)
+{
+    char question[MS_CELL_NAME_BYTES + 64];
+    int length = snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %s\n", seed, ops, cell);
+    int got;
+
+    if (length < 0 || (size_t)length >= sizeof question) {
+        snprintf(why, MS_WHY_BYTES, "the cell's name is too long");
+        return MS_ANSWER_REFUSED;
+    }
+    if (write(child->ask, question, (size_t)length) != length)
+        return child_dead(child, false, seconds_max, why);
+    got = line_read(child, seconds_max);
+    if (got <= 0)
+        return child_dead(child, got < 0, seconds_max, why);
+    if (strncmp(child->line, "no\t", 3) == 0) {
+        snprintf(why, MS_WHY_BYTES, "%s", child->line + 3);
+        return MS_ANSWER_REFUSED;
+    }
+    if (!ms_reading_parse(child->line, reading) ||
+        !counts_parse(child, child->line, &reading->tally)) {
+        snprintf(why, MS_WHY_BYTES, "the launch gave an answer that cannot be read");
+        return MS_ANSWER_REFUSED;
+    }
+    return MS_ANSWER_READING;
+}
+
+/* ---- the other side --------------------------------------------------------------------------- */
+
+static void question_answer(struct ms_stand *stand, const char *line, FILE *out)
+{
+    struct ms_reading reading;
+    struct ms_cell_key key;
+    char why[MS_WHY_BYTES] = "the question cannot be read";
+    char text[LINE_BYTES];
+    uint64_t seed, ops;
+    int used = 0;
+
+    if (sscanf(line, "%" SCNu64 " %" SCNu64 " %n", &seed, &ops, &used) < 2 || used == 0 ||
+        !ms_key_parse(line + used, &key) ||
+        !ms_stand_measure(stand, &key, seed, ops, &reading, why)) {
+        fprintf(out, "no\t%s\n", why);
+        return;
+    }
+    ms_reading_print(&reading, text, sizeof text);
+    fprintf(out, "%s\n", text);
+}
+
+int ms_child_serve(struct ms_stand *stand)
+{
+    char line[MS_CELL_NAME_BYTES + 64];
+    int fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+    /* What a strategy prints must not end up between our answers. */
+    if (!out || dup2(2, 1) < 0)
+        return 1;
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        question_answer(stand, line, out);
+        if (fflush(out) != 0)
+            break;
+    }
+    fclose(out);
+    return 0;
+}

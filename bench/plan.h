@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan.h: what a run will measure: cases, who contends in each, how often and how long. Made from
+ * what was asked for before anything is measured, so that it can be shown and refused early.
+ */
+#ifndef MS_PLAN_H
+#define MS_PLAN_H
+
+#include "catalog.h"
+#include "result.h"
+#include "topology.h"
+
+enum { MS_CHOICES_MAX = 64, MS_ENTRANTS_MAX = 48 };
+
+/* A list typed on the command line. */
+struct ms_choices {
+    const char *text[MS_CHOICES_MAX];
+    size_t count;
+};
+
+struct ms_wish {
+    enum ms_plan size; /* default, quick or full */
+    struct ms_choices strategies, shapes, scenarios, adapters, filters;
+    uint32_t threads[MS_CHOICES_MAX];
+    size_t thread_count;
+    uint32_t registers[MS_CHOICES_MAX];
+    size_t register_count;
+    uint64_t seed;
+};
+
+/* How far a contender came in a case. */
+enum ms_state {
+    MS_STATE_READY,
+    MS_STATE_REFUSED, /* by design, known beforehand */
+    MS_STATE_FAILED,  /* the stand said no, or found damage */
+    MS_STATE_CRASHED, /* took its launch down */
+};
+
+/* A contender in a case, and what was measured of it. */
+struct ms_entrant {
+    const struct ms_contender *who;
+    enum ms_state state;
+    const char *why; /* of a state other than ready; owned by the plan */
+    bool is_unbound;
+    struct ms_sample *samples; /* owned; grows */
+    size_t sample_count;
+    size_t sample_room;
+    struct ms_tally tally;  /* of the last sample; names owned by `count_name` */
+    char count_name[MS_COUNTS_MAX][40];
+};
+
+struct ms_case {
+    struct ms_cell_key key; /* strategy empty */
+    const struct ms_scenario *scenario;
+    const struct ms_shape_info *shape;
+    const struct ms_adapter_info *adapter; /* NULL where there are none */
+    bool is_oversubscribed;
+    bool has_controls;
+    uint64_t ops; /* a sample's, over all threads; 0 until calibrated */
+    uint32_t repeated; /* blocks taken again */
+    struct ms_entrant *entrant; /* owned; the baseline is among them where strategies contend */
+    uint32_t entrants;
+};
+
+struct ms_schedule {
+    struct ms_case *cases;
+    size_t case_count;
+    uint32_t launches, blocks;
+    uint64_t seed;
+    enum ms_plan size;
+    double seconds; /* expected, undisturbed */
+    double seconds_max; /* repeats stop when this is in danger; 0: no limit */
+    uint32_t pus;
+};
+
+/* Names that match nothing are errors with the nearest names. NULL and a problem then. */
+struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
+                                     const struct ms_topology *topology,
+                                     const struct ms_wish *wish, struct ms_problem *problem);
+void ms_schedule_free(struct ms_schedule *schedule);
+
+/* Cells a person would count: strategies in cases, without limits and controls. */
+size_t ms_schedule_cells(const struct ms_schedule *schedule);
+
+/* "3 strategies, 8 shapes, threads 1 2 4: 96 cells, 3 launches x 12 blocks, about 1 min 5 s" */
+void ms_schedule_describe(const struct ms_schedule *schedule, char *text, size_t bytes);
+
+/* The name of an entrant's cell. */
+void ms_entrant_name(const struct ms_case *c, const struct ms_entrant *entrant, char *name,
+                     size_t bytes);
+
+#endif

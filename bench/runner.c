@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* runner.c: order, calibration, disturbed blocks, crashed launches, progress. */
+#include "runner.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "clock.h"
+#include "order.h"
+
+enum {
+    REPEATS_MAX = 3,
+    ASK_SECONDS_MAX = 20,     /* a sample lasts milliseconds: longer means it hangs */
+    CALIBRATION_NS = 300000,  /* a reading this long is good enough to scale from */
+    CALIBRATION_OPS_MAX = 1 << 24,
+    PROGRESS_LINE_NS = 100000000,
+};
+
+static const double SAMPLE_AIM_NS = 5e6;
+static const double SAMPLE_SHORT_NS = 2e6;
+static const double SAMPLE_LONG_NS = 20e6;
+static const double DELAY_SHARE_MAX = 0.005;
+static const double OVERLAP_MIN = 0.9;
+
+struct runner {
+    const struct ms_runner_config *config;
+    struct ms_schedule *schedule;
+    struct ms_runner_outcome *outcome;
+    struct ms_child *child;
+    uint64_t start_ns;
+    uint64_t shown_ns; /* when progress was last shown */
+    uint64_t blocks_done, blocks_all;
+    uint32_t launch;
+    struct ms_reading reading[MS_ENTRANTS_MAX]; /* of the block at hand, by entrant */
+    uint32_t position[MS_ENTRANTS_MAX];
+    char why[MS_WHY_BYTES];
+};
+
+bool ms_reading_is_disturbed(const struct ms_reading *r, uint32_t threads, bool is_oversubscribed)
+{
+    if (is_oversubscribed)
+        return false;
+    return r->delay_share > DELAY_SHARE_MAX || (threads > 1 && r->overlap < OVERLAP_MIN);
+}
+
+uint64_t ms_sample_ops(double fastest_ns, double slowest_ns, uint32_t threads)
+{
+    double ops = SAMPLE_AIM_NS / slowest_ns;
+
+    if (ops * fastest_ns < SAMPLE_SHORT_NS)
+        ops = fmin(SAMPLE_SHORT_NS / fastest_ns, fmax(ops, SAMPLE_LONG_NS / slowest_ns));
+    if (ops * fastest_ns < SAMPLE_SHORT_NS)
+        ops = SAMPLE_SHORT_NS / fastest_ns;
+    if (ops < 1.0)
+        ops = 1.0;
+    return ((uint64_t)ops + threads - 1) / threads * threads;
+}
+
+/* ---- progress --------------------------------------------------------------------------------- */
+
+static double runner_seconds(const struct runner *r)
+{
+    return (double)(ms_clock_ns() - r->start_ns) / 1e9;
+}
+
+/* Seconds that the rest takes at the pace so far. */
+static double runner_left(const struct runner *r)
+{
+    if (r->blocks_done == 0)
+        return r->schedule->seconds;
+    return runner_seconds(r) / (double)r->blocks_done * (double)(r->blocks_all - r->blocks_done);
+}
+
+static void progress_show(struct runner *r, const struct ms_case *c, uint32_t block)
+{
+    FILE *out = r->config->progress;
+    uint64_t now = ms_clock_ns();
+    uint64_t pause = r->config->is_terminal ? PROGRESS_LINE_NS : UINT64_C(10000000000);
+    char name[MS_CELL_NAME_BYTES];
+    uint64_t percent = r->blocks_all ? r->blocks_done * 100 / r->blocks_all : 0;
+
+    if (!out || now - r->shown_ns < pause)
+        return;
+    r->shown_ns = now;
+    ms_key_print(&c->key, name, sizeof name);
+    if (r->config->is_terminal) {
+        char bar[21] = "....................";
+
+        for (uint64_t i = 0; i < percent / 5 && i < 20; i++)
+            bar[i] = '#';
+        fprintf(out,
+                "\r\033[K%s %3" PRIu64 " %%  launch %" PRIu32 "/%" PRIu32 " block %" PRIu32
+                "/%" PRIu32 "  %.0f s left  %" PRIu32 " disturbed  %.60s",
+                bar, percent, r->launch + 1, r->schedule->launches, block + 1,
+                r->schedule->blocks, runner_left(r), r->outcome->disturbed, name);
+    } else {
+        fprintf(out,
+                "progress  %3" PRIu64 " %%  launch %" PRIu32 "/%" PRIu32
+                "  about %.0f s left  %" PRIu32 " disturbed  %s\n",
+                percent, r->launch + 1, r->schedule->launches, runner_left(r),
+                r->outcome->disturbed, name);
+    }
+    fflush(out);
+}
+
+static void progress_wipe(const struct runner *r)
+{
+    if (r->config->progress && r->config->is_terminal) {
+        fputs("\r\033[K", r->config->progress);
+        fflush(r->config->progress);
+    }
+}
+
+/* ---- one question ----------------------------------------------------------------------------- */
+
+static bool launch_start(struct runner *r)
+{
+    r->child = ms_child_start(r->config->program, r->config->arguments, r->why);
+    return r->child != NULL;
+}
+
+static void entrant_drop(struct runner *r, struct ms_entrant *entrant, enum ms_state state)
+{
+    entrant->state = state;
+    entrant->why = strdup(r->why);
+    r->outcome->is_incomplete = true;
+}
+
+/* Asks for one sample; false when the entrant is out of the case. A dead launch is replaced. */
+static bool sample_ask(struct runner *r, const struct ms_case *c, struct ms_entrant *entrant,
+                       uint64_t seed, uint64_t ops, struct ms_reading *reading)
+{
+    char name[MS_CELL_NAME_BYTES];
+
+    if (!r->child && !launch_start(r)) {
+        entrant_drop(r, entrant, MS_STATE_FAILED);
+        return false;
+    }
+    ms_entrant_name(c, entrant, name, sizeof name);
+    switch (ms_child_ask(r->child, name, seed, ops, ASK_SECONDS_MAX, reading, r->why)) {
+    case MS_ANSWER_READING:
+        return true;
+    case MS_ANSWER_REFUSED:
+        entrant_drop(r, entrant, MS_STATE_FAILED);
+        return false;
+    case MS_ANSWER_DEAD:
+        break;
+    }
+    entrant_drop(r, entrant, MS_STATE_CRASHED);
+    ms_child_stop(r->child);
+    r->child = NULL;
+    return false;
+}
+
+/* ---- calibration ------------------------------------------------------------------------------ */
+
+/* Nanoseconds an operation takes, the better of two readings: an interruption can only make a
+ * reading longer, and a sample scaled from it too short. False when the entrant dropped out. */
+static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entrant *entrant,
+                      uint64_t seed, double *ns)
+{
+    uint64_t ops = c->key.threads;
+    struct ms_reading reading;
+
+    for (;;) {
+        if (!sample_ask(r, c, entrant, seed, ops, &reading))
+            return false;
+        if (reading.wall_ns >= CALIBRATION_NS || ops >= CALIBRATION_OPS_MAX)
+            break;
+        ops *= reading.wall_ns < CALIBRATION_NS / 16 ? 16 : 4;
+    }
+    *ns = (double)reading.wall_ns / (double)reading.ops;
+    if (!sample_ask(r, c, entrant, seed, ops, &reading))
+        return false;
+    *ns = fmin(*ns, (double)reading.wall_ns / (double)reading.ops);
+    return true;
+}
+
+/* The null strategy and the limits do so much less that they would stretch everybody's sample. */
+static bool sets_pace(const struct ms_case *c, const struct ms_entrant *entrant)
+{
+    if (c->scenario->is_bare)
+        return true;
+    return entrant->who->part == MS_PART_STRATEGY || entrant->who->part == MS_PART_BASELINE;
+}
+
+static void case_calibrate(struct runner *r, struct ms_case *c, uint64_t seed)
+{
+    double fastest = INFINITY;
+    double slowest = 0.0;
+
+    for (uint32_t i = 0; i < c->entrants; i++) {
+        struct ms_entrant *entrant = &c->entrant[i];
+        double ns;
+
+        if (entrant->state != MS_STATE_READY || !sets_pace(c, entrant) ||
+            !pace_find(r, c, entrant, seed, &ns))
+            continue;
+        fastest = fmin(fastest, ns);
+        slowest = fmax(slowest, ns);
+    }
+    if (slowest > 0.0)
+        c->ops = ms_sample_ops(fastest, slowest, c->key.threads);
+}
+
+/* ---- a block ---------------------------------------------------------------------------------- */
+
+/* Takes one sample of everyone; false when somebody dropped out and the block must be redone. */
+static bool block_take(struct runner *r, struct ms_case *c, uint32_t block, uint64_t seed,
+                       bool *is_disturbed)
+{
+    uint32_t order[MS_ENTRANTS_MAX];
+    uint64_t stolen = ms_clock_stolen_ns();
+
+    *is_disturbed = false;
+    ms_order_fill(ms_seed_mix(seed, 1), block, order, c->entrants);
+    for (uint32_t p = 0; p < c->entrants; p++) {
+        uint32_t i = order[p];
+        struct ms_entrant *entrant = &c->entrant[i];
+
+        if (entrant->state != MS_STATE_READY)
+            continue;
+        if (!sample_ask(r, c, entrant, ms_seed_mix(seed, 2 + block), c->ops, &r->reading[i]))
+            return false;
+        r->position[i] = p;
+        *is_disturbed = *is_disturbed || ms_reading_is_disturbed(&r->reading[i], c->key.threads,
+                                                                 c->is_oversubscribed);
+    }
+    stolen = ms_clock_stolen_ns() - stolen;
+    r->outcome->stolen_seconds += (double)stolen / 1e9;
+    *is_disturbed = *is_disturbed || (stolen > 0 && !c->is_oversubscribed);
+    return true;
+}
+
+static bool sample_keep(struct ms_entrant *entrant, const struct ms_sample *sample)
+{
+    if (entrant->sample_count == entrant->sample_room) {
+        size_t room = entrant->sample_room ? entrant->sample_room * 2 : 48;
+        struct ms_sample *grown = realloc(entrant->samples, room * sizeof *grown);
+
+        if (!grown)
+            return false;
+        entrant->samples = grown;
+        entrant->sample_room = room;
+    }
+    entrant->samples[entrant->sample_count++] = *sample;
+    return true;
+}
+
+static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
+{
+    entrant->tally = *tally;
+    for (uint32_t i = 0; i < tally->counts; i++) {
+        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s",
+                 tally->count[i].name);
+        entrant->tally.count[i].name = entrant->count_name[i];
+    }
+}
+
+static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint64_t seed,
+                       uint32_t repeats)
+{
+    for (uint32_t i = 0; i < c->entrants; i++) {
+        struct ms_entrant *entrant = &c->entrant[i];
+        const struct ms_reading *reading = &r->reading[i];
+        struct ms_sample sample = {
+            .launch = r->launch,
+            .block = block,
+            .position = r->position[i],
+            .seed = ms_seed_mix(seed, 2 + block),
+            .ops = reading->ops,
+            .wall_ns = reading->wall_ns,
+            .cpu_ns = reading->cpu_ns,
+            .run_delay_ns = reading->delay_ns,
+            .overlap = reading->overlap,
+            .repeats = repeats,
+        };
+
+        if (entrant->state != MS_STATE_READY)
+            continue;
+        sample.disturbed =
+            ms_reading_is_disturbed(reading, c->key.threads, c->is_oversubscribed);
+        r->outcome->disturbed += sample.disturbed;
+        entrant->is_unbound = entrant->is_unbound || !reading->is_bound;
+        tally_keep(entrant, &reading->tally);
+        if (!sample_keep(entrant, &sample)) {
+            snprintf(r->why, sizeof r->why, "out of memory");
+            entrant_drop(r, entrant, MS_STATE_FAILED);
+        }
+    }
+}
+
+/* A repeat is allowed while the whole run still ends in time. */
+static bool has_time(const struct runner *r)
+{
+    double limit = r->schedule->seconds_max;
+
+    return limit <= 0.0 || runner_seconds(r) + runner_left(r) < limit;
+}
+
+static bool is_anyone_ready(const struct ms_case *c)
+{
+    for (uint32_t i = 0; i < c->entrants; i++)
+        if (c->entrant[i].state == MS_STATE_READY)
+            return true;
+    return false;
+}
+
+/* Takes a block until it is undisturbed, at most four times, and keeps the last. */
+static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint64_t seed)
+{
+    uint32_t repeats = 0;
+    bool is_disturbed;
+
+    while (is_anyone_ready(c)) {
+        if (!block_take(r, c, block, seed, &is_disturbed))
+            continue; /* one fewer takes part now */
+        if (!is_disturbed || repeats == REPEATS_MAX || !has_time(r) ||
+            r->config->is_stopped())
+            break;
+        repeats++;
+        r->outcome->repeated++;
+        c->repeated++;
+    }
+    block_keep(r, c, block, seed, repeats);
+    r->blocks_done++;
+}
+
+static bool launch_run(struct runner *r)
+{
+    struct ms_schedule *s = r->schedule;
+
+    for (size_t i = 0; i < s->case_count; i++) {
+        struct ms_case *c = &s->cases[i];
+        /* The stream depends on case and launch, never on who else takes part. */
+        uint64_t seed = ms_seed_mix(ms_seed_mix(s->seed, i), r->launch);
+
+        if (c->ops == 0)
+            case_calibrate(r, c, seed);
+        for (uint32_t block = 0; block < s->blocks; block++) {
+            if (r->config->is_stopped())
+                return false;
+            progress_show(r, c, block);
+            if (c->ops > 0)
+                block_run(r, c, block, seed);
+        }
+    }
+    return true;
+}
+
+bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *schedule,
+                   struct ms_runner_outcome *outcome, char *why)
+{
+    struct runner *r = calloc(1, sizeof *r);
+    bool is_started = false;
+
+    *outcome = (struct ms_runner_outcome){0};
+    if (!r) {
+        snprintf(why, MS_WHY_BYTES, "out of memory");
+        return false;
+    }
+    r->config = config;
+    r->schedule = schedule;
+    r->outcome = outcome;
+    r->start_ns = ms_clock_ns();
+    r->shown_ns = r->start_ns;
+    r->blocks_all = (uint64_t)schedule->case_count * schedule->blocks * schedule->launches;
+    for (r->launch = 0; r->launch < schedule->launches; r->launch++) {
+        if (!launch_start(r)) {
+            outcome->is_incomplete = true;
+            break;
+        }
+        is_started = true;
+        outcome->is_interrupted = !launch_run(r);
+        ms_child_stop(r->child);
+        r->child = NULL;
+        if (outcome->is_interrupted)
+            break;
+    }
+    progress_wipe(r);
+    outcome->seconds = runner_seconds(r);
+    snprintf(why, MS_WHY_BYTES, "%s", r->why);
+    free(r);
+    return is_started;
+}
