@@ -121,7 +121,8 @@ static bool contenders_collect(struct ms_catalog *c, const struct ms_catalog_con
     return true;
 }
 
-/* ---- layouts ---------------------------------------------------------------------------------- */
+/* ---- layouts ----------------------------------------------------------------------------------
+ */
 
 /* Reads a whole file; NULL and a sentence on failure. */
 static char *text_read(const char *path, size_t *bytes, char *why)
@@ -234,7 +235,8 @@ bool ms_catalog_shipped(char *path, size_t bytes)
     return false;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char *why)
 {

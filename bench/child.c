@@ -30,7 +30,8 @@ struct ms_child {
     char name[MS_COUNTS_MAX][COUNT_NAME_MAX];
 };
 
-/* ---- one line --------------------------------------------------------------------------------- */
+/* ---- one line ---------------------------------------------------------------------------------
+ */
 
 void ms_reading_print(const struct ms_reading *r, char *line, size_t bytes)
 {
@@ -54,8 +55,8 @@ bool ms_reading_parse(const char *line, struct ms_reading *r)
     if (sscanf(line,
                "ok\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64
                "\t%lf\t%lf\t%d\t%" SCNu32 "%n",
-               &r->ops, &r->wall_ns, &r->cpu_ns, &r->delay_ns, &r->switches_forced,
-               &r->delay_share, &r->overlap, &bound, &r->tally.counts, &used) != 9)
+               &r->ops, &r->wall_ns, &r->cpu_ns, &r->delay_ns, &r->switches_forced, &r->delay_share,
+               &r->overlap, &bound, &r->tally.counts, &used) != 9)
         return false;
     r->is_bound = bound != 0;
     return r->tally.counts <= MS_COUNTS_MAX;
@@ -88,7 +89,8 @@ static bool counts_parse(struct ms_child *child, const char *line, struct ms_tal
     return true;
 }
 
-/* ---- the process ------------------------------------------------------------------------------ */
+/* ---- the process ------------------------------------------------------------------------------
+ */
 
 /* Runs in the new process; never returns. */
 static void child_become(const char *program, const char *const *arguments, int in, int out,
@@ -178,7 +180,7 @@ static void words_last(const struct ms_child *child, char *text, size_t bytes)
         got--;
     all[got] = '\0';
     line = strrchr(all, '\n');
-    snprintf(text, bytes, "%s", line ? line + 1 : all);
+    snprintf(text, bytes, "%.*s", (int)bytes - 1, line ? line + 1 : all);
 }
 
 /* Reaps the dead child and says how it ended. */
@@ -220,8 +222,7 @@ static int line_read(struct ms_child *child, uint32_t seconds_max)
             return -1;
         if (poll(&watch, 1, (int)((end - now) / 1000000u) + 1) <= 0)
             continue; /* a signal, or the time is up: the loop finds out */
-        got = read(child->answer, child->line + child->used,
-                   sizeof child->line - 1 - child->used);
+        got = read(child->answer, child->line + child->used, sizeof child->line - 1 - child->used);
         if (got <= 0)
             return 0;
         child->used += (size_t)got;
@@ -239,7 +240,8 @@ enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t s
                             uint32_t seconds_max, struct ms_reading *reading, char *why)
 {
     char question[MS_CELL_NAME_BYTES + 64];
-    int length = snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %s\n", seed, ops, cell);
+    int length =
+        snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %s\n", seed, ops, cell);
     int got;
 
     if (length < 0 || (size_t)length >= sizeof question) {
@@ -263,7 +265,8 @@ enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t s
     return MS_ANSWER_READING;
 }
 
-/* ---- the other side --------------------------------------------------------------------------- */
+/* ---- the other side ---------------------------------------------------------------------------
+ */
 
 static void question_answer(struct ms_stand *stand, const char *line, FILE *out)
 {

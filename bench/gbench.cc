@@ -54,8 +54,7 @@ void ordinary_run(benchmark::State &state, const ms_gbench_entry &entry)
     const auto start = std::chrono::steady_clock::now();
     while (state.KeepRunningBatch(BATCH))
         entry.body(entry.context, thread, static_cast<uint64_t>(BATCH));
-    const std::chrono::duration<double, std::nano> wall =
-        std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double, std::nano> wall = std::chrono::steady_clock::now() - start;
     if (thread == 0) {
         state.counters["wall_ns_per_op"] =
             wall.count() / (static_cast<double>(state.iterations()) * state.threads());
@@ -93,10 +92,8 @@ int ms_gbench_main(int argc, char **argv, const ms_gbench_entry *entries, uint32
         return 2;
     for (uint32_t i = 0; i < count; i++) {
         const ms_gbench_entry entry = entries[i];
-        benchmark::RegisterBenchmark(entry.name,
-                                     [entry](benchmark::State &state) {
-                                         ordinary_run(state, entry);
-                                     })
+        benchmark::RegisterBenchmark(
+            entry.name, [entry](benchmark::State &state) { ordinary_run(state, entry); })
             ->Threads(static_cast<int>(entry.threads))
             ->UseRealTime();
     }

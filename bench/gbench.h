@@ -31,7 +31,8 @@ struct ms_gbench_entry {
     void *context;
 };
 
-/* An ordinary Google Benchmark program over `entries`, with its own flags; returns the exit code. */
+/* An ordinary Google Benchmark program over `entries`, with its own flags; returns the exit code.
+ */
 int ms_gbench_main(int argc, char **argv, const struct ms_gbench_entry *entries, uint32_t count);
 
 const char *ms_gbench_version(void);

@@ -201,7 +201,10 @@ void ms_word_suggest(const char *word, const char *const *names, size_t count, c
     for (size_t i = 0; i < found; i++) {
         size_t used = strlen(text);
         snprintf(text + used, bytes - used, "%s%s%s", i == 0 ? "did you mean " : "",
-                 i == 0 ? "" : i + 1 == found ? " or " : ", ", near[i]);
+                 i == 0           ? ""
+                 : i + 1 == found ? " or "
+                                  : ", ",
+                 near[i]);
     }
     if (found > 0 && strlen(text) + 1 < bytes)
         strcat(text, "?");

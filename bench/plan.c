@@ -30,8 +30,7 @@ static const struct scale scales[] = {
 };
 
 __attribute__((format(printf, 3, 4))) static bool refuse(struct ms_problem *problem,
-                                                         enum ms_exit code, const char *format,
-                                                         ...)
+                                                         enum ms_exit code, const char *format, ...)
 {
     va_list arguments;
 
@@ -50,7 +49,8 @@ static bool is_chosen(const struct ms_choices *choices, const char *name)
     return choices->count == 0;
 }
 
-/* ---- are all names known? --------------------------------------------------------------------- */
+/* ---- are all names known? ---------------------------------------------------------------------
+ */
 
 struct names {
     const char *text[NAMES_MAX];
@@ -79,8 +79,9 @@ static bool names_hold(const struct names *names, const struct ms_choices *choic
         if (is_known)
             continue;
         ms_word_suggest(word, names->text, names->count, nearest, sizeof nearest);
-        return refuse(problem, MS_EXIT_USAGE, "no %s is named '%.80s'%s%s (mapstorm list names all)",
-                      what, word, nearest[0] ? "; " : "", nearest);
+        return refuse(problem, MS_EXIT_USAGE,
+                      "no %s is named '%.80s'%s%s (mapstorm list names all)", what, word,
+                      nearest[0] ? "; " : "", nearest);
     }
     return true;
 }
@@ -156,7 +157,8 @@ static bool wish_check(const struct ms_catalog *catalog, const struct ms_wish *w
     return true;
 }
 
-/* ---- entrants --------------------------------------------------------------------------------- */
+/* ---- entrants ---------------------------------------------------------------------------------
+ */
 
 static void entrant_add(struct ms_case *c, const struct ms_contender *who)
 {
@@ -188,7 +190,7 @@ static bool entrants_add(const struct ms_catalog *catalog, const struct ms_wish 
     size_t limit_count = c->scenario->limits(&c->key, &limits);
 
     c->entrant = calloc(count + limit_count, sizeof *c->entrant);
-    if (!c->entrant)
+    if (!c->entrant || count + limit_count > MS_ENTRANTS_MAX)
         return false;
     for (size_t i = 0; i < count; i++) {
         bool is_baseline = all[i].part == MS_PART_BASELINE;
@@ -197,8 +199,8 @@ static bool entrants_add(const struct ms_catalog *catalog, const struct ms_wish 
         if (c->scenario->is_bare)
             continue;
         if (is_control ? !c->has_controls
-                       : !is_baseline && (!c->scenario->compares ||
-                                          !strategy_is_wanted(wish, all[i].name)))
+                       : !is_baseline &&
+                             (!c->scenario->compares || !strategy_is_wanted(wish, all[i].name)))
             continue;
         entrant_add(c, &all[i]);
     }
@@ -207,7 +209,8 @@ static bool entrants_add(const struct ms_catalog *catalog, const struct ms_wish 
     return true;
 }
 
-/* ---- cases ------------------------------------------------------------------------------------ */
+/* ---- cases ------------------------------------------------------------------------------------
+ */
 
 struct making {
     const struct ms_catalog *catalog;
@@ -335,8 +338,8 @@ static double schedule_seconds(const struct ms_schedule *s)
 }
 
 struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
-                                     const struct ms_topology *topology,
-                                     const struct ms_wish *wish, struct ms_problem *problem)
+                                     const struct ms_topology *topology, const struct ms_wish *wish,
+                                     struct ms_problem *problem)
 {
     struct ms_schedule *s;
     struct making making = {.catalog = catalog, .wish = wish};

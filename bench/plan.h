@@ -45,7 +45,7 @@ struct ms_entrant {
     struct ms_sample *samples; /* owned; grows */
     size_t sample_count;
     size_t sample_room;
-    struct ms_tally tally;  /* of the last sample; names owned by `count_name` */
+    struct ms_tally tally; /* of the last sample; names owned by `count_name` */
     char count_name[MS_COUNTS_MAX][40];
 };
 
@@ -56,8 +56,8 @@ struct ms_case {
     const struct ms_adapter_info *adapter; /* NULL where there are none */
     bool is_oversubscribed;
     bool has_controls;
-    uint64_t ops; /* a sample's, over all threads; 0 until calibrated */
-    uint32_t repeated; /* blocks taken again */
+    uint64_t ops;               /* a sample's, over all threads; 0 until calibrated */
+    uint32_t repeated;          /* blocks taken again */
     struct ms_entrant *entrant; /* owned; the baseline is among them where strategies contend */
     uint32_t entrants;
 };
@@ -68,15 +68,15 @@ struct ms_schedule {
     uint32_t launches, blocks;
     uint64_t seed;
     enum ms_plan size;
-    double seconds; /* expected, undisturbed */
+    double seconds;     /* expected, undisturbed */
     double seconds_max; /* repeats stop when this is in danger; 0: no limit */
     uint32_t pus;
 };
 
 /* Names that match nothing are errors with the nearest names. NULL and a problem then. */
 struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
-                                     const struct ms_topology *topology,
-                                     const struct ms_wish *wish, struct ms_problem *problem);
+                                     const struct ms_topology *topology, const struct ms_wish *wish,
+                                     struct ms_problem *problem);
 void ms_schedule_free(struct ms_schedule *schedule);
 
 /* Cells a person would count: strategies in cases, without limits and controls. */

@@ -13,8 +13,8 @@
 
 enum {
     REPEATS_MAX = 3,
-    ASK_SECONDS_MAX = 20,     /* a sample lasts milliseconds: longer means it hangs */
-    CALIBRATION_NS = 300000,  /* a reading this long is good enough to scale from */
+    ASK_SECONDS_MAX = 20,    /* a sample lasts milliseconds: longer means it hangs */
+    CALIBRATION_NS = 300000, /* a reading this long is good enough to scale from */
     CALIBRATION_OPS_MAX = 1 << 24,
     PROGRESS_LINE_NS = 100000000,
 };
@@ -59,7 +59,8 @@ uint64_t ms_sample_ops(double fastest_ns, double slowest_ns, uint32_t threads)
     return ((uint64_t)ops + threads - 1) / threads * threads;
 }
 
-/* ---- progress --------------------------------------------------------------------------------- */
+/* ---- progress ---------------------------------------------------------------------------------
+ */
 
 static double runner_seconds(const struct runner *r)
 {
@@ -94,8 +95,8 @@ static void progress_show(struct runner *r, const struct ms_case *c, uint32_t bl
         fprintf(out,
                 "\r\033[K%s %3" PRIu64 " %%  launch %" PRIu32 "/%" PRIu32 " block %" PRIu32
                 "/%" PRIu32 "  %.0f s left  %" PRIu32 " disturbed  %.60s",
-                bar, percent, r->launch + 1, r->schedule->launches, block + 1,
-                r->schedule->blocks, runner_left(r), r->outcome->disturbed, name);
+                bar, percent, r->launch + 1, r->schedule->launches, block + 1, r->schedule->blocks,
+                runner_left(r), r->outcome->disturbed, name);
     } else {
         fprintf(out,
                 "progress  %3" PRIu64 " %%  launch %" PRIu32 "/%" PRIu32
@@ -114,7 +115,8 @@ static void progress_wipe(const struct runner *r)
     }
 }
 
-/* ---- one question ----------------------------------------------------------------------------- */
+/* ---- one question -----------------------------------------------------------------------------
+ */
 
 static bool launch_start(struct runner *r)
 {
@@ -155,7 +157,8 @@ static bool sample_ask(struct runner *r, const struct ms_case *c, struct ms_entr
     return false;
 }
 
-/* ---- calibration ------------------------------------------------------------------------------ */
+/* ---- calibration ------------------------------------------------------------------------------
+ */
 
 /* Nanoseconds an operation takes, the better of two readings: an interruption can only make a
  * reading longer, and a sample scaled from it too short. False when the entrant dropped out. */
@@ -206,7 +209,8 @@ static void case_calibrate(struct runner *r, struct ms_case *c, uint64_t seed)
         c->ops = ms_sample_ops(fastest, slowest, c->key.threads);
 }
 
-/* ---- a block ---------------------------------------------------------------------------------- */
+/* ---- a block ----------------------------------------------------------------------------------
+ */
 
 /* Takes one sample of everyone; false when somebody dropped out and the block must be redone. */
 static bool block_take(struct runner *r, struct ms_case *c, uint32_t block, uint64_t seed,
@@ -254,8 +258,7 @@ static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
 {
     entrant->tally = *tally;
     for (uint32_t i = 0; i < tally->counts; i++) {
-        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s",
-                 tally->count[i].name);
+        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s", tally->count[i].name);
         entrant->tally.count[i].name = entrant->count_name[i];
     }
 }
@@ -281,8 +284,7 @@ static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint
 
         if (entrant->state != MS_STATE_READY)
             continue;
-        sample.disturbed =
-            ms_reading_is_disturbed(reading, c->key.threads, c->is_oversubscribed);
+        sample.disturbed = ms_reading_is_disturbed(reading, c->key.threads, c->is_oversubscribed);
         r->outcome->disturbed += sample.disturbed;
         entrant->is_unbound = entrant->is_unbound || !reading->is_bound;
         tally_keep(entrant, &reading->tally);
@@ -318,8 +320,7 @@ static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint6
     while (is_anyone_ready(c)) {
         if (!block_take(r, c, block, seed, &is_disturbed))
             continue; /* one fewer takes part now */
-        if (!is_disturbed || repeats == REPEATS_MAX || !has_time(r) ||
-            r->config->is_stopped())
+        if (!is_disturbed || repeats == REPEATS_MAX || !has_time(r) || r->config->is_stopped())
             break;
         repeats++;
         r->outcome->repeated++;
@@ -329,14 +330,24 @@ static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint6
     r->blocks_done++;
 }
 
+/* From the case's name, so that a case measured alone sees the streams it saw among others. */
+static uint64_t case_seed(uint64_t seed, const struct ms_case *c)
+{
+    char name[MS_CELL_NAME_BYTES];
+
+    ms_key_print(&c->key, name, sizeof name);
+    for (const char *at = name; *at; at++)
+        seed = ms_seed_mix(seed, (uint64_t)(unsigned char)*at);
+    return seed;
+}
+
 static bool launch_run(struct runner *r)
 {
     struct ms_schedule *s = r->schedule;
 
     for (size_t i = 0; i < s->case_count; i++) {
         struct ms_case *c = &s->cases[i];
-        /* The stream depends on case and launch, never on who else takes part. */
-        uint64_t seed = ms_seed_mix(ms_seed_mix(s->seed, i), r->launch);
+        uint64_t seed = ms_seed_mix(case_seed(s->seed, c), r->launch);
 
         if (c->ops == 0)
             case_calibrate(r, c, seed);

@@ -12,15 +12,15 @@
 #include "stand.h"
 
 struct ms_runner_config {
-    const char *program;           /* what launches are: this very program */
-    const char *const *arguments;  /* behind --serve, NULL-terminated */
-    bool (*is_stopped)(void);      /* asked after every block: Ctrl-C */
-    FILE *progress;                /* NULL: quiet */
-    bool is_terminal;              /* one line that moves instead of one every 10 s */
+    const char *program;          /* what launches are: this very program */
+    const char *const *arguments; /* behind --serve, NULL-terminated */
+    bool (*is_stopped)(void);     /* asked after every block: Ctrl-C */
+    FILE *progress;               /* NULL: quiet */
+    bool is_terminal;             /* one line that moves instead of one every 10 s */
 };
 
 struct ms_runner_outcome {
-    double seconds;     /* spent measuring */
+    double seconds; /* spent measuring */
     bool is_interrupted;
     bool is_incomplete; /* a cell crashed or failed, or a launch could not be started */
     uint32_t disturbed; /* samples kept although disturbed */

@@ -74,6 +74,7 @@ struct ms_catalog;
 struct ms_scenario {
     const char *name;
     const char *title;
+    uint32_t version;    /* grows when what is measured changes: old times mean another thing */
     bool compares;       /* strategies contend here; else only the baseline is measured */
     bool is_bare;        /* only limits: no strategy at all, one thread */
     bool oversubscribes; /* also measured with more threads than processors */

@@ -94,8 +94,7 @@ static void stand_thread(void *context, uint32_t thread, uint64_t ops)
     struct ms_lap *lap = &stand->lap[thread];
     struct ms_usage before, after;
 
-    lap->is_bound =
-        ms_topology_bind(stand->topology, ms_topology_place(stand->topology, thread));
+    lap->is_bound = ms_topology_bind(stand->topology, ms_topology_place(stand->topology, thread));
     ms_usage_read(&before);
     stand_meet(stand);
     lap->start_ns = ms_clock_ns();
@@ -109,8 +108,7 @@ static void stand_thread(void *context, uint32_t thread, uint64_t ops)
     lap->switches_forced = after.switches_forced;
 }
 
-struct ms_stand *ms_stand_open(const struct ms_catalog *catalog,
-                               const struct ms_topology *topology)
+struct ms_stand *ms_stand_open(const struct ms_catalog *catalog, const struct ms_topology *topology)
 {
     struct ms_stand *stand = calloc(1, sizeof *stand);
 

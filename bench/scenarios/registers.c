@@ -30,7 +30,7 @@ enum {
     SIZES = 5,
 };
 
-static_assert(MS_REG_COUNT_MAX <= SLOT_MASK, "every register may be a slot of its own");
+static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)SLOT_MASK, "every register may be a slot of its own");
 
 enum pattern { PATTERN_PAIR, PATTERN_RANDOM, PATTERN_FIFO };
 
@@ -73,7 +73,9 @@ static const struct recipe recipes[] = {
     {.pattern = PATTERN_RANDOM, .fill_percent = 50, .size = SIZES_MIX},
     {.pattern = PATTERN_RANDOM, .fill_percent = 75, .size = SIZES_MIX},
     {.pattern = PATTERN_RANDOM, .fill_percent = 90, .size = SIZES_MIX},
-    {.pattern = PATTERN_FIFO, .fill_percent = 75, .depth_max = 512,
+    {.pattern = PATTERN_FIFO,
+     .fill_percent = 75,
+     .depth_max = 512,
      .size = {{75, 1, 1}, {25, 2, 2}}},
     {.pattern = PATTERN_RANDOM,
      .fill_percent = 75,
@@ -115,14 +117,15 @@ struct stage {
     size_t state_bytes;
     uint32_t registers;
     uint32_t threads;
-    uint64_t seed;         /* of the streams that are in the lanes */
+    uint64_t seed; /* of the streams that are in the lanes */
     bool has_streams;
     struct held *resident; /* fills the file for the pairs; registers entries */
     uint32_t residents;
     struct lane *lane; /* threads entries */
 };
 
-/* ---- the stream ------------------------------------------------------------------------------- */
+/* ---- the stream -------------------------------------------------------------------------------
+ */
 
 static uint32_t size_draw(const struct recipe *recipe, struct ms_prng *random)
 {
@@ -242,7 +245,8 @@ static bool stream_make(const struct stage *s, struct lane *lane, uint64_t seed)
     return stream_random(s->recipe, lane, &random, target, depth);
 }
 
-/* ---- the timed part --------------------------------------------------------------------------- */
+/* ---- the timed part ---------------------------------------------------------------------------
+ */
 
 static void held_drop(const struct stage *s, uint32_t cpu, struct held *held)
 {
@@ -292,7 +296,8 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
         ops -= step_do(s, lane);
 }
 
-/* ---- before and after ------------------------------------------------------------------------- */
+/* ---- before and after -------------------------------------------------------------------------
+ */
 
 /* Fills the file with runs of the pair's size and gives a random half back. */
 static void residents_take(struct stage *s, uint64_t seed)
@@ -304,8 +309,7 @@ static void residents_take(struct stage *s, uint64_t seed)
     s->residents = s->registers / run;
     for (uint32_t i = 0; i < s->residents; i++) {
         struct held *held = &s->resident[i];
-        held->first =
-            s->ops->take(s->state, 0, (struct ms_reg_want){.run = run, .align = 1});
+        held->first = s->ops->take(s->state, 0, (struct ms_reg_want){.run = run, .align = 1});
         held->run = held->first == MS_REG_NONE ? 0 : run;
     }
     for (uint32_t i = 0; i < s->residents; i++) {
@@ -407,7 +411,8 @@ static bool finish(void *stage, uint64_t ops, struct ms_tally *tally, char *why)
     return true;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static void stage_close(void *stage)
 {
@@ -452,8 +457,9 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
         at++;
     if (at == RECIPES || key->threads == 0 || key->threads > MS_CPUS_MAX || key->registers == 0 ||
         key->registers > MS_REG_COUNT_MAX) {
-        snprintf(why, MS_WHY_BYTES, "no such case: shape %s, %" PRIu32 " threads, %" PRIu32
-                 " registers", key->shape, key->threads, key->registers);
+        snprintf(why, MS_WHY_BYTES,
+                 "no such case: shape %s, %" PRIu32 " threads, %" PRIu32 " registers", key->shape,
+                 key->threads, key->registers);
         return NULL;
     }
     s = calloc(1, sizeof *s);
@@ -474,7 +480,8 @@ no_memory:
     return NULL;
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------
+ */
 
 static size_t shapes(const struct ms_catalog *catalog, const struct ms_shape_info **all)
 {
@@ -511,6 +518,7 @@ static const char *refuses(const struct ms_contender *contender, const struct ms
 const struct ms_scenario ms_scenario_registers = {
     .name = "registers",
     .title = "one take and its give of map registers",
+    .version = 1,
     .compares = true,
     .oversubscribes = true,
     .has_registers = true,
