@@ -303,6 +303,12 @@ static void line_add(char *line, size_t bytes, const char *flag, const char *tex
     snprintf(line + used, bytes - used, " --%s%s%s", flag, text[0] ? " " : "", text);
 }
 
+/* The last part of an absolute path: a report that travels names no folders of its maker. */
+static const char *path_public(const char *path)
+{
+    return path[0] == '/' ? strrchr(path, '/') + 1 : path;
+}
+
 static void choices_add(char *line, size_t bytes, const char *flag,
                         const struct ms_choices *choices)
 {
@@ -310,7 +316,7 @@ static void choices_add(char *line, size_t bytes, const char *flag,
 
     for (size_t i = 0; i < choices->count; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? "," : "",
-                 choices->text[i]);
+                 path_public(choices->text[i]));
     if (choices->count > 0)
         line_add(line, bytes, flag, text);
 }
@@ -343,7 +349,6 @@ void ms_options_print(const struct ms_options *o, const char *program, char *lin
     list_print(line, bytes, "threads", o->wish.threads, o->wish.thread_count);
     list_print(line, bytes, "registers", o->wish.registers, o->wish.register_count);
     choices_add(line, bytes, "filter", &o->wish.filters);
-    /* Layouts and plug-ins are files: their names are given, not their folders. */
     choices_add(line, bytes, "layout", &o->layouts);
     choices_add(line, bytes, "plugin", &o->plugins);
     snprintf(seed, sizeof seed, "%" PRIu64, o->wish.seed);

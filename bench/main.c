@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c: mapstorm: which command, and what it may be called. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "key.h"
+
+struct command {
+    const char *name;
+    const char *does; /* NULL: not for people */
+    int (*main)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"run", "measure, compare, write the report", ms_main_run},
+    {"list", "strategies, scenarios and shapes, one line each", ms_main_list},
+    {"doctor", "facts and guard rails of this machine, and what would help", ms_main_doctor},
+    {"report", "page and tables again from a stored result", ms_main_report},
+    {"compare", "tables from stored results", ms_main_compare},
+    {"capture", "record how real memory lies in page frames", ms_main_capture},
+    {"bench", "the cells as an ordinary Google Benchmark program", ms_main_bench},
+    {"--serve", NULL, ms_main_serve},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void help_print(FILE *out)
+{
+    fprintf(out,
+            "Usage: mapstorm COMMAND [OPTION...]\n"
+            "Measures the Windows DMA interface in user space and compares map-register\n"
+            "strategies.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].does)
+            fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].does);
+    fprintf(out,
+            "\nmapstorm COMMAND --help tells more. Exit codes: 0 done, 1 a gate broke or a strategy\n"
+            "failed, 2 wrong usage, 3 no statement possible here, 4 incomplete, 130 interrupted.\n"
+            "\nExamples:\n"
+            "  mapstorm run --quick\n"
+            "  mapstorm list\n");
+}
+
+static int command_unknown(const char *word)
+{
+    struct ms_problem problem = {.exit = MS_EXIT_USAGE};
+    const char *names[COMMANDS];
+    char nearest[128];
+    size_t count = 0;
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].does)
+            names[count++] = commands[i].name;
+    ms_word_suggest(word, names, count, nearest, sizeof nearest);
+    snprintf(problem.text, sizeof problem.text, "no command is named '%.80s'%s%s (--help names all)",
+             word, nearest[0] ? "; " : "", nearest);
+    return ms_problem_print(&problem);
+}
+
+int main(int argc, char **argv)
+{
+    /* A launch that died is noticed where it is asked, not by a signal. */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        help_print(stderr);
+        return MS_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "help") == 0) {
+        help_print(stdout);
+        return fflush(stdout) == 0 ? MS_EXIT_OK : MS_EXIT_INCOMPLETE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("mapstorm " MS_VERSION);
+        return fflush(stdout) == 0 ? MS_EXIT_OK : MS_EXIT_INCOMPLETE;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].main(argc - 1, argv + 1);
+    return command_unknown(argv[1]);
+}
