@@ -27,10 +27,31 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/bench/page/embed.cmake)
   list(APPEND bench_sources ${PROJECT_BINARY_DIR}/page_parts.c)
 endif()
 
+# The program says which commit it was built from; asked at every build, written when it changed.
+add_custom_target(ms_commit
+  COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DOUT=${PROJECT_BINARY_DIR}/bench/commit.h
+          -P ${PROJECT_SOURCE_DIR}/bench/commit.cmake
+  BYPRODUCTS ${PROJECT_BINARY_DIR}/bench/commit.h
+  COMMENT "Looking which commit this is" VERBATIM)
+
 add_library(ms_bench STATIC ${bench_sources})
-target_include_directories(ms_bench PUBLIC bench core)
+add_dependencies(ms_bench ms_commit)
+string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+string(STRIP "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${build_type}}" build_flags)
+target_compile_definitions(ms_bench PUBLIC MS_VERSION="${PROJECT_VERSION}")
+set_source_files_properties(bench/facts.c PROPERTIES COMPILE_DEFINITIONS
+  "MS_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";MS_BUILD_FLAGS=\"${build_flags}\"")
+set_source_files_properties(bench/gbench.cc PROPERTIES COMPILE_DEFINITIONS
+  "MS_GBENCH_VERSION=\"${benchmark_VERSION}\"")
+target_include_directories(ms_bench PUBLIC bench core ${PROJECT_BINARY_DIR}/bench)
 target_link_libraries(ms_bench PRIVATE ms_flags PUBLIC ms_sanitizers mapstorm_core
   PkgConfig::JANSSON PkgConfig::HWLOC PkgConfig::GSL benchmark::benchmark m)
+
+# A strategy from a shared object finds in the program what it calls, so that is exported.
+add_executable(mapstorm bench/main.c)
+target_link_libraries(mapstorm PRIVATE ms_flags ms_bench ${CMAKE_DL_LIBS})
+set_target_properties(mapstorm PROPERTIES ENABLE_EXPORTS ON LINKER_LANGUAGE CXX)
+install(TARGETS mapstorm RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 if(MAPSTORM_BUILD_TESTS)
   add_executable(bench_test ${bench_tests} core/platform/test_main.c)
@@ -38,7 +59,7 @@ if(MAPSTORM_BUILD_TESTS)
     MS_TEST_DATA="${PROJECT_SOURCE_DIR}/bench/testdata")
   target_link_libraries(bench_test PRIVATE ms_flags ms_bench cmocka)
   # One entry a subject, chosen by the beginning of the test names.
-  foreach(subject stats_vectors stats_calibrated order histogram topology clock)
+  foreach(subject stats_vectors stats_calibrated order histogram topology clock key)
     add_test(NAME bench.${subject} COMMAND bench_test ${subject}_)
     set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 60)
   endforeach()

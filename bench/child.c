@@ -184,7 +184,7 @@ static void words_last(const struct ms_child *child, char *text, size_t bytes)
 }
 
 /* Reaps the dead child and says how it ended. */
-static enum ms_answer child_dead(struct ms_child *child, bool is_hung, uint32_t seconds, char *why)
+static enum ms_reply child_dead(struct ms_child *child, bool is_hung, uint32_t seconds, char *why)
 {
     char words[MS_WHY_BYTES / 2];
     char how[MS_WHY_BYTES / 2];
@@ -204,7 +204,7 @@ static enum ms_answer child_dead(struct ms_child *child, bool is_hung, uint32_t 
     else
         snprintf(how, sizeof how, "ended by itself with code %d", WEXITSTATUS(status));
     snprintf(why, MS_WHY_BYTES, "%s%s%s", how, words[0] ? ": " : "", words);
-    return MS_ANSWER_DEAD;
+    return MS_REPLY_DEAD;
 }
 
 /* Reads one line into child->line. 1: there; 0: the child closed its end; -1: too late. */
@@ -236,7 +236,7 @@ static int line_read(struct ms_child *child, uint32_t seconds_max)
     }
 }
 
-enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
+enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
                             uint32_t seconds_max, struct ms_reading *reading, char *why)
 {
     char question[MS_CELL_NAME_BYTES + 64];
@@ -246,7 +246,7 @@ enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t s
 
     if (length < 0 || (size_t)length >= sizeof question) {
         snprintf(why, MS_WHY_BYTES, "the cell's name is too long");
-        return MS_ANSWER_REFUSED;
+        return MS_REPLY_REFUSED;
     }
     if (write(child->ask, question, (size_t)length) != length)
         return child_dead(child, false, seconds_max, why);
@@ -255,14 +255,14 @@ enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t s
         return child_dead(child, got < 0, seconds_max, why);
     if (strncmp(child->line, "no\t", 3) == 0) {
         snprintf(why, MS_WHY_BYTES, "%s", child->line + 3);
-        return MS_ANSWER_REFUSED;
+        return MS_REPLY_REFUSED;
     }
     if (!ms_reading_parse(child->line, reading) ||
         !counts_parse(child, child->line, &reading->tally)) {
         snprintf(why, MS_WHY_BYTES, "the launch gave an answer that cannot be read");
-        return MS_ANSWER_REFUSED;
+        return MS_REPLY_REFUSED;
     }
-    return MS_ANSWER_READING;
+    return MS_REPLY_READING;
 }
 
 /* ---- the other side ---------------------------------------------------------------------------

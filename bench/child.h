@@ -14,18 +14,18 @@
 
 struct ms_child;
 
-enum ms_answer {
-    MS_ANSWER_READING, /* the sample is taken */
-    MS_ANSWER_REFUSED, /* the cell cannot be measured, or left something behind; `why` says it */
-    MS_ANSWER_DEAD,    /* the process died or hung; `why` has the signal and its last words */
+enum ms_reply {
+    MS_REPLY_READING, /* the sample is taken */
+    MS_REPLY_REFUSED, /* the cell cannot be measured, or left something behind; `why` says it */
+    MS_REPLY_DEAD,    /* the process died or hung; `why` has the signal and its last words */
 };
 
 /* Starts a launch. `arguments` follow --serve; NULL-terminated. NULL and a sentence on failure. */
 struct ms_child *ms_child_start(const char *program, const char *const *arguments, char *why);
 
-/* Asks for one sample and waits for it, at most `seconds_max`. After MS_ANSWER_DEAD only
+/* Asks for one sample and waits for it, at most `seconds_max`. After MS_REPLY_DEAD only
  * ms_child_stop may be called. */
-enum ms_answer ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
+enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
                             uint32_t seconds_max, struct ms_reading *reading, char *why);
 void ms_child_stop(struct ms_child *child);
 

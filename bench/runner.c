@@ -143,12 +143,12 @@ static bool sample_ask(struct runner *r, const struct ms_case *c, struct ms_entr
     }
     ms_entrant_name(c, entrant, name, sizeof name);
     switch (ms_child_ask(r->child, name, seed, ops, ASK_SECONDS_MAX, reading, r->why)) {
-    case MS_ANSWER_READING:
+    case MS_REPLY_READING:
         return true;
-    case MS_ANSWER_REFUSED:
+    case MS_REPLY_REFUSED:
         entrant_drop(r, entrant, MS_STATE_FAILED);
         return false;
-    case MS_ANSWER_DEAD:
+    case MS_REPLY_DEAD:
         break;
     }
     entrant_drop(r, entrant, MS_STATE_CRASHED);
