@@ -237,7 +237,7 @@ static int line_read(struct ms_child *child, uint32_t seconds_max)
 }
 
 enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
-                            uint32_t seconds_max, struct ms_reading *reading, char *why)
+                           uint32_t seconds_max, struct ms_reading *reading, char *why)
 {
     char question[MS_CELL_NAME_BYTES + 64];
     int length =

@@ -26,7 +26,7 @@ struct ms_child *ms_child_start(const char *program, const char *const *argument
 /* Asks for one sample and waits for it, at most `seconds_max`. After MS_REPLY_DEAD only
  * ms_child_stop may be called. */
 enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
-                            uint32_t seconds_max, struct ms_reading *reading, char *why);
+                           uint32_t seconds_max, struct ms_reading *reading, char *why);
 void ms_child_stop(struct ms_child *child);
 
 /* The other side: answers questions from descriptor 0 until it closes. Returns the exit code. */

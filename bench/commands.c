@@ -324,8 +324,8 @@ int ms_main_compare(int argc, char **argv)
                "\vExamples:\n  mapstorm compare reports/sample/result.json --rows shape\n"
                "  mapstorm compare reports/sample/result.json --filter threads:1",
     };
-    static const char *const names[] = {"help", "usage", "rows", "cols", "base", "filter",
-                                        "fail-if"};
+    static const char *const names[] = {"help", "usage",  "rows",   "cols",
+                                        "base", "filter", "fail-if"};
     struct comparing c = {.compare = {.files = NULL}};
     struct ms_problem problem;
 

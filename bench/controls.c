@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-
 size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
                         struct ms_stats_pair *pairs)
 {
@@ -17,8 +16,8 @@ size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
         size_t at = j;
         double y;
 
-        while (at < b->sample_count && (b->samples[at].launch != mine->launch ||
-                                        b->samples[at].block != mine->block))
+        while (at < b->sample_count &&
+               (b->samples[at].launch != mine->launch || b->samples[at].block != mine->block))
             at++;
         if (at == b->sample_count)
             continue;
@@ -39,8 +38,7 @@ void ms_entrant_time(const struct ms_entrant *entrant, double *work, struct ms_e
 
     for (size_t i = 0; i < entrant->sample_count; i++)
         if (entrant->samples[i].ops > 0)
-            work[count++] =
-                (double)entrant->samples[i].wall_ns / (double)entrant->samples[i].ops;
+            work[count++] = (double)entrant->samples[i].wall_ns / (double)entrant->samples[i].ops;
     ms_stats_enclose(work, count, &interval);
     *time = (struct ms_estimate){.value = interval.mid,
                                  .low = interval.low,
@@ -105,9 +103,10 @@ void ms_controls_judge(const struct ms_case *c, struct ms_stats_pair *pairs, dou
     control->drag_verdict = drag.verdict;
     control->drag_true = MS_DRAG_PERCENT / 100.0;
     control->visible = has_twin ? exp(ms_stats_visible(&twin.interval)) - 1.0 : 0.0;
-    control->band = ms_stats_band(c->key.threads, has_twin ? ms_stats_visible(&twin.interval) : 0.0);
-    control->trusted = has_twin && twin.verdict != MS_VERDICT_FASTER &&
-                       twin.verdict != MS_VERDICT_SLOWER;
+    control->band =
+        ms_stats_band(c->key.threads, has_twin ? ms_stats_visible(&twin.interval) : 0.0);
+    control->trusted =
+        has_twin && twin.verdict != MS_VERDICT_FASTER && twin.verdict != MS_VERDICT_SLOWER;
     control->blunt = !has_drag || drag.verdict != MS_VERDICT_SLOWER;
 
     *out = (struct ms_class){.is_measured = true,

@@ -62,9 +62,9 @@ static void fact_add(struct ms_result *r, const char *group, const char *name, c
     fact->source = source;
 }
 
-__attribute__((format(printf, 5, 6))) static void
-fact_say(struct ms_result *r, const char *group, const char *name, const char *source,
-         const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void fact_say(struct ms_result *r, const char *group,
+                                                           const char *name, const char *source,
+                                                           const char *format, ...)
 {
     char text[TEXT_BYTES];
     va_list arguments;
@@ -148,7 +148,10 @@ static void caches_read(char *text, size_t bytes)
         if (!level[0] || !size[0] || used + 80 > bytes)
             return;
         snprintf(text + used, bytes - used, "%sL%s%s %s", used ? ", " : "", level,
-                 type[0] == 'D' ? "d" : type[0] == 'I' ? "i" : "", size);
+                 type[0] == 'D'   ? "d"
+                 : type[0] == 'I' ? "i"
+                                  : "",
+                 size);
     }
 }
 
@@ -186,8 +189,11 @@ static void processor_add(struct ms_result *r, const struct ms_topology *t)
 {
     static const struct {
         const char *fact, *line;
-    } row[] = {{"model", "model name"}, {"family", "cpu family"}, {"model number", "model"},
-               {"stepping", "stepping"}, {"microcode", "microcode"}};
+    } row[] = {{"model", "model name"},
+               {"family", "cpu family"},
+               {"model number", "model"},
+               {"stepping", "stepping"},
+               {"microcode", "microcode"}};
     char text[8192];
 
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -203,7 +209,9 @@ static void processor_add(struct ms_result *r, const struct ms_topology *t)
     fact_add(r, "processor", "caches", text, "/sys/devices/system/cpu/cpu0/cache");
     cpuinfo_read("flags", text, sizeof text);
     fact_add(r, "processor", "virtual",
-             !text[0] ? NULL : strstr(text, " hypervisor") ? "yes" : "no",
+             !text[0]                      ? NULL
+             : strstr(text, " hypervisor") ? "yes"
+                                           : "no",
              "CPUID hypervisor bit in /proc/cpuinfo");
     mitigations_read(text, sizeof text);
     fact_add(r, "processor", "mitigations", text, "/sys/devices/system/cpu/vulnerabilities");
@@ -230,7 +238,10 @@ static void clock_add(struct ms_result *r)
                  "/sys/devices/system/cpu/intel_pstate/no_turbo");
     } else {
         line_read("/sys/devices/system/cpu/cpufreq/boost", text, sizeof text);
-        fact_add(r, "clock", "turbo", !text[0] ? NULL : text[0] == '1' ? "on" : "off",
+        fact_add(r, "clock", "turbo",
+                 !text[0]         ? NULL
+                 : text[0] == '1' ? "on"
+                                  : "off",
                  "/sys/devices/system/cpu/cpufreq/boost");
     }
     line_read("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_min_freq", low, sizeof low);
@@ -320,7 +331,10 @@ static void build_add(struct ms_result *r)
     fact_add(r, "build", "sanitizer", IS_SANITIZED ? "yes" : "no", "compiled in");
     fact_add(r, "build", "link-time optimisation", "off", "compiled in");
     fact_add(r, "build", "commit", MS_COMMIT, "compiled in");
-    fact_add(r, "build", "tree", !MS_COMMIT[0] ? NULL : MS_TREE_CLEAN ? "clean" : "not clean",
+    fact_add(r, "build", "tree",
+             !MS_COMMIT[0]   ? NULL
+             : MS_TREE_CLEAN ? "clean"
+                             : "not clean",
              "compiled in");
     fact_add(r, "build", "build id", id.text, "the program's own note");
     fact_say(r, "build", "hwloc", "run time", "%u.%u.%u", version >> 16, version >> 8 & 255,
@@ -362,8 +376,9 @@ static const char *key_make(struct ms_result *r)
 {
     uint64_t digest[2] = {UINT64_C(0xcbf29ce484222325), 0};
     static const char *const parts[][2] = {
-        {"processor", "model"}, {"processor", "usable threads"}, {"system", "kernel"},
-        {"build", "compiler"},  {"build", "flags"},
+        {"processor", "model"}, {"processor", "usable threads"},
+        {"system", "kernel"},   {"build", "compiler"},
+        {"build", "flags"},
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -372,8 +387,7 @@ static const char *key_make(struct ms_result *r)
     for (size_t i = 0; ms_scenarios[i]; i++) {
         char version[64];
 
-        snprintf(version, sizeof version, "%s %u", ms_scenarios[i]->name,
-                 ms_scenarios[i]->version);
+        snprintf(version, sizeof version, "%s %u", ms_scenarios[i]->name, ms_scenarios[i]->version);
         digest_add(digest, version);
     }
     return ms_result_text(r, "%016" PRIx64 "%016" PRIx64, digest[0], digest[1]);

@@ -53,10 +53,9 @@ static bool busy_read(uint64_t *ticks)
 
     if (!in)
         return false;
-    got = fscanf(in,
-                 "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-                 " %" SCNu64,
-                 &user, &nice_user, &system, &idle, &wait, &irq, &soft);
+    got = fscanf(
+        in, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+        &user, &nice_user, &system, &idle, &wait, &irq, &soft);
     fclose(in);
     if (got != 7)
         return false;
@@ -259,12 +258,12 @@ static void guard_power(struct ms_result *r)
     }
     if (dir)
         closedir(dir);
-    line_of("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", text,
-            sizeof text);
+    line_of("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", text, sizeof text);
     if (text[0] && strcmp(text, "0") != 0)
-        note_add(r, MS_LEVEL_WARNING, "throttling",
-                 ms_result_text(r, "the processor was throttled for heat %s times since boot", text),
-                 "let it cool down");
+        note_add(
+            r, MS_LEVEL_WARNING, "throttling",
+            ms_result_text(r, "the processor was throttled for heat %s times since boot", text),
+            "let it cool down");
 }
 
 bool ms_guards_check(struct ms_result *r, const struct ms_topology *t, double wait_seconds)

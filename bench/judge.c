@@ -155,14 +155,12 @@ static const char *command_of(const struct judge *j, const struct ms_case *c,
     char line[512];
     int used = snprintf(line, sizeof line, "%s run --scenario %s --strategy %s --shape %s",
                         j->config->program, c->key.scenario,
-                        is_strategy(entrant) ? entrant->who->name : MS_BASELINE_NAME,
-                        c->key.shape);
+                        is_strategy(entrant) ? entrant->who->name : MS_BASELINE_NAME, c->key.shape);
 
     if (c->adapter)
-        used += snprintf(line + used, sizeof line - (size_t)used, " --adapter %s",
-                         c->key.adapter);
-    used += snprintf(line + used, sizeof line - (size_t)used, " --threads %" PRIu32,
-                     c->key.threads);
+        used += snprintf(line + used, sizeof line - (size_t)used, " --adapter %s", c->key.adapter);
+    used +=
+        snprintf(line + used, sizeof line - (size_t)used, " --threads %" PRIu32, c->key.threads);
     if (c->key.registers)
         used += snprintf(line + used, sizeof line - (size_t)used, " --registers %" PRIu32,
                          c->key.registers);
@@ -178,8 +176,8 @@ static const struct ms_entrant *limit_of(const struct ms_case *c)
     return NULL;
 }
 
-static void cell_measure(struct judge *j, const struct ms_case *c,
-                         const struct ms_entrant *entrant, struct ms_cell *cell)
+static void cell_measure(struct judge *j, const struct ms_case *c, const struct ms_entrant *entrant,
+                         struct ms_cell *cell)
 {
     const struct ms_entrant *limit = limit_of(c);
 
@@ -340,9 +338,9 @@ static void pair_add(struct judge *j, size_t at, uint32_t k, uint32_t base)
     pair->cell = j->cell[at][k];
     pair->base = j->cell[at][base];
     pair->ratio = ms_estimate_of(&judgement.interval, -1.0, 0.0);
-    pair->verdict = verdict_say(j, c, &judgement,
-                                cells[pair->cell].poor_overlap || cells[pair->base].poor_overlap,
-                                &pair->why);
+    pair->verdict =
+        verdict_say(j, c, &judgement,
+                    cells[pair->cell].poor_overlap || cells[pair->base].poor_overlap, &pair->why);
     pair->launches = judgement.launches;
     pair->agreeing = judgement.agreeing;
 }
@@ -491,8 +489,8 @@ static void ranking_add(struct judge *j, const struct ms_case *group)
             ranking->runner_up = ranking->standings[i].strategy;
     }
     if (ranking->leader && ranking->runner_up)
-        group_judge(j, group, ranking->leader, ranking->runner_up, &ranking->shapes,
-                    &ranking->lead, &ranking->lead_verdict, &ranking->why);
+        group_judge(j, group, ranking->leader, ranking->runner_up, &ranking->shapes, &ranking->lead,
+                    &ranking->lead_verdict, &ranking->why);
     else
         ranking->why = case_is_unranked(j, group);
 }
@@ -550,8 +548,7 @@ static void rooms_free(struct judge *j)
 bool ms_judge(const struct ms_judge_config *config, const struct ms_catalog *catalog,
               const struct ms_schedule *schedule, struct ms_result *result)
 {
-    struct judge j = {.config = config, .catalog = catalog, .schedule = schedule,
-                      .result = result};
+    struct judge j = {.config = config, .catalog = catalog, .schedule = schedule, .result = result};
     bool has_room = rooms_make(&j);
 
     if (has_room) {

@@ -28,19 +28,19 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void help_print(FILE *out)
 {
-    fprintf(out,
-            "Usage: mapstorm COMMAND [OPTION...]\n"
-            "Measures the Windows DMA interface in user space and compares map-register\n"
-            "strategies.\n\n");
+    fprintf(out, "Usage: mapstorm COMMAND [OPTION...]\n"
+                 "Measures the Windows DMA interface in user space and compares map-register\n"
+                 "strategies.\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         if (commands[i].does)
             fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].does);
-    fprintf(out,
-            "\nmapstorm COMMAND --help tells more. Exit codes: 0 done, 1 a gate broke or a strategy\n"
-            "failed, 2 wrong usage, 3 no statement possible here, 4 incomplete, 130 interrupted.\n"
-            "\nExamples:\n"
-            "  mapstorm run --quick\n"
-            "  mapstorm list\n");
+    fprintf(
+        out,
+        "\nmapstorm COMMAND --help tells more. Exit codes: 0 done, 1 a gate broke or a strategy\n"
+        "failed, 2 wrong usage, 3 no statement possible here, 4 incomplete, 130 interrupted.\n"
+        "\nExamples:\n"
+        "  mapstorm run --quick\n"
+        "  mapstorm list\n");
 }
 
 static int command_unknown(const char *word)
@@ -54,8 +54,9 @@ static int command_unknown(const char *word)
         if (commands[i].does)
             names[count++] = commands[i].name;
     ms_word_suggest(word, names, count, nearest, sizeof nearest);
-    snprintf(problem.text, sizeof problem.text, "no command is named '%.80s'%s%s (--help names all)",
-             word, nearest[0] ? "; " : "", nearest);
+    snprintf(problem.text, sizeof problem.text,
+             "no command is named '%.80s'%s%s (--help names all)", word, nearest[0] ? "; " : "",
+             nearest);
     return ms_problem_print(&problem);
 }
 
@@ -76,8 +77,15 @@ int main(int argc, char **argv)
         puts("mapstorm " MS_VERSION);
         return fflush(stdout) == 0 ? MS_EXIT_OK : MS_EXIT_INCOMPLETE;
     }
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].main(argc - 1, argv + 1);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char called[64];
+
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        /* What help and messages call it. */
+        snprintf(called, sizeof called, "mapstorm %s", commands[i].name);
+        argv[1] = called;
+        return commands[i].main(argc - 1, argv + 1);
+    }
     return command_unknown(argv[1]);
 }

@@ -259,8 +259,7 @@ bool ms_options_known(int argc, char **argv, const char *const *names, size_t co
     return true;
 }
 
-bool ms_options_parse(struct ms_options *options, int argc, char **argv,
-                      struct ms_problem *problem)
+bool ms_options_parse(struct ms_options *options, int argc, char **argv, struct ms_problem *problem)
 {
     static const struct argp parser = {
         .options = options_run,

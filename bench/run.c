@@ -287,10 +287,10 @@ static void dry_print(const struct run *run)
 
             ms_entrant_name(c, &c->entrant[k], name, sizeof name);
             printf("%-9s %s%s%s\n",
-                   c->entrant[k].who->part == MS_PART_LIMIT      ? "limit"
-                   : c->entrant[k].who->part > MS_PART_BASELINE  ? "control"
-                   : c->entrant[k].state == MS_STATE_REFUSED     ? "refused"
-                                                                 : "cell",
+                   c->entrant[k].who->part == MS_PART_LIMIT     ? "limit"
+                   : c->entrant[k].who->part > MS_PART_BASELINE ? "control"
+                   : c->entrant[k].state == MS_STATE_REFUSED    ? "refused"
+                                                                : "cell",
                    name, c->is_oversubscribed ? "  (never ranked)" : "",
                    c->entrant[k].why ? "  (by design)" : "");
         }
@@ -326,8 +326,7 @@ static bool run_prepare(struct run *run, int argc, char **argv, struct ms_proble
 
     if (!ms_options_parse(&run->options, argc, argv, problem) || !catalog_open(run, problem))
         return false;
-    run->schedule =
-        ms_schedule_make(run->catalog, run->topology, &run->options.wish, problem);
+    run->schedule = ms_schedule_make(run->catalog, run->topology, &run->options.wish, problem);
     if (!run->schedule || !launches_describe(run, problem))
         return false;
 

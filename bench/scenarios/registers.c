@@ -30,7 +30,8 @@ enum {
     SIZES = 5,
 };
 
-static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)SLOT_MASK, "every register may be a slot of its own");
+static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)SLOT_MASK,
+              "every register may be a slot of its own");
 
 enum pattern { PATTERN_PAIR, PATTERN_RANDOM, PATTERN_FIFO };
 
