@@ -203,7 +203,7 @@ static enum ms_reply child_dead(struct ms_child *child, bool is_hung, uint32_t s
                  strsignal(WTERMSIG(status)));
     else
         snprintf(how, sizeof how, "ended by itself with code %d", WEXITSTATUS(status));
-    snprintf(why, MS_WHY_BYTES, "%s%s%s", how, words[0] ? ": " : "", words);
+    snprintf(why, MS_WHY_BYTES, "%.120s%s%.120s", how, words[0] ? ": " : "", words);
     return MS_REPLY_DEAD;
 }
 
