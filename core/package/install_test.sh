@@ -38,6 +38,14 @@ export PKG_CONFIG_PATH
 eval "\"$CC\" \"$work/user/user.c\" $(pkg-config --cflags --libs mapstorm) -o \"$work/by-pkg-config\""
 "$work/by-pkg-config"
 
+if [ -n "$CXX" ]; then
+    echo "-- from C++"
+    printf '#include <mapstorm.h>\nint main() { return ms_machine_create(nullptr, nullptr) == nullptr; }\n' \
+        >"$work/user/user.cc"
+    eval "\"$CXX\" \"$work/user/user.cc\" $(pkg-config --cflags --libs mapstorm) -o \"$work/from-c++\""
+    "$work/from-c++"
+fi
+
 if [ -x "$prefix/bin/mapstorm" ]; then
     echo "-- the installed program"
     "$prefix/bin/mapstorm" list >"$work/list"
