@@ -127,12 +127,14 @@ static void matrix_print(const struct ms_result *r, uint32_t threads, bool overs
 {
     const struct ms_strategy *base = ms_result_baseline(r);
 
-    fprintf(out, "<div class=scroll><table class=\"matrix%s\" data-threads=%u><caption>%s%s; ",
+    fprintf(out,
+            "<div class=scroll><table class=\"matrix%s\" data-threads=%u><caption><span>%s%s; ",
             oversubscribed ? " over" : "", threads, ms_word_threads(threads).s,
             oversubscribed ? ", more than cores: measured, not ranked" : "");
     fputs("times faster than <span class=basename>", out);
     ms_print_html(out, base ? base->name : "no baseline");
-    fputs("</span>, higher is better</caption>\n<thead><tr><th scope=col>strategy</th>", out);
+    fputs("</span>, higher is better</span></caption>\n<thead><tr><th scope=col>strategy</th>",
+          out);
     shape_heads(r, MS_SCENARIO_POOL, out);
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < r->strategy_count; i++)
@@ -230,12 +232,13 @@ void ms_page_map(const struct ms_result *r, FILE *out)
         fputs("<p>This run measured no MapTransferEx.</p>\n", out);
         return;
     }
-    fputs("<div class=scroll><table class=map><caption>MapTransferEx + FlushAdapterBuffersEx, "
-          "1 thread, map registers by ",
-          out);
+    fputs(
+        "<div class=scroll><table class=map><caption><span>MapTransferEx + FlushAdapterBuffersEx, "
+        "1 thread, map registers by ",
+        out);
     ms_print_html(out, strategy);
     fputs(": time per call (lower is better) and the share of the limit's speed (higher is "
-          "better)</caption>\n<thead><tr><th scope=col>shape</th>",
+          "better)</span></caption>\n<thead><tr><th scope=col>shape</th>",
           out);
     for (size_t i = 0; i < r->adapter_count; i++) {
         fputs("<th scope=col>", out);
@@ -324,12 +327,13 @@ static bool counts_print(const struct ms_result *r, const char *scenario, const 
 
     if (count == 0)
         return false;
-    fprintf(out,
-            "<div class=scroll><table class=\"plain sortable\"><caption>%s, per operation; lower "
-            "is better; in brackets: times the baseline's</caption><thead><tr><th "
-            "scope=col>%s</th><th scope=col>shape</th>"
-            "<th scope=col>threads</th>",
-            title, strcmp(scenario, MS_SCENARIO_MAP) == 0 ? "adapter" : "strategy");
+    fprintf(
+        out,
+        "<div class=scroll><table class=\"plain sortable\"><caption><span>%s, per operation; lower "
+        "is better; in brackets: times the baseline's</span></caption><thead><tr><th "
+        "scope=col>%s</th><th scope=col>shape</th>"
+        "<th scope=col>threads</th>",
+        title, strcmp(scenario, MS_SCENARIO_MAP) == 0 ? "adapter" : "strategy");
     for (size_t i = 0; i < count; i++) {
         fputs("<th scope=col>", out);
         ms_print_html(out, names[i]->name);
@@ -449,9 +453,9 @@ void ms_page_numbers(const struct ms_result *r, FILE *out)
 {
     const struct ms_strategy *base = ms_result_baseline(r);
 
-    fputs("<table class=\"plain sortable\" id=numbers><caption>times and intervals: lower is "
+    fputs("<table class=\"plain sortable\" id=numbers><caption><span>times and intervals: lower is "
           "better; rates, ratios to the baseline and shares of the limit: higher is "
-          "better</caption><thead><tr>",
+          "better</span></caption><thead><tr>",
           out);
     static const char *const heads[] = {"strategy", "operation",   "shape",  "threads",
                                         "time",     "interval ns", "rate",   "ratio",
