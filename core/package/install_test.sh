@@ -47,7 +47,9 @@ if [ -n "$CXX" ]; then
 fi
 
 if [ -x "$prefix/bin/mapstorm" ]; then
-    echo "-- the installed program"
-    "$prefix/bin/mapstorm" list >"$work/list"
-    [ -s "$work/list" ]
+    echo "-- the installed program, and a strategy it has not seen"
+    sed -e 's/ms_reg_cas_bitmap/ms_reg_plugin/' -e 's/"cas-bitmap"/"my-pool"/' \
+        "$SOURCE/core/registers/strategies/cas_bitmap.c" >"$work/my_pool.c"
+    eval "\"$CC\" -O2 -shared -fPIC $(pkg-config --cflags mapstorm) -o \"$work/my_pool.so\" \"$work/my_pool.c\""
+    "$prefix/bin/mapstorm" list --plugin "$work/my_pool.so" | grep my-pool
 fi
