@@ -191,7 +191,7 @@ static void winner_print(FILE *out, const struct ms_ranking *const *k, size_t co
     fputc('.', out);
 }
 
-/* Why a ranking has no winner. */
+/* What a ranking without a winner says. */
 static void no_winner_print(FILE *out, const struct ms_result *r, const struct ms_ranking *k)
 {
     const struct ms_control *control = ms_result_control(r, k->threads);
@@ -205,12 +205,12 @@ static void no_winner_print(FILE *out, const struct ms_result *r, const struct m
     } else {
         fprintf(out, "this run cannot tell %s from %s", k->leader, k->runner_up);
         if (k->lead.count)
-            fprintf(out, " (%s %s)", ms_word_ratio(k->lead.value, "x").s,
+            fprintf(out, ", %s %s", ms_word_ratio(k->lead.value, "x").s,
                     ms_word_ratio_interval(k->lead).s);
         if (k->why)
-            fprintf(out, ": %s", k->why);
+            fprintf(out, " (%s)", k->why);
         else if (control)
-            fprintf(out, ": nothing below %s is visible", ms_word_percent(control->band).s);
+            fprintf(out, " (nothing below %s is visible)", ms_word_percent(control->band).s);
     }
 }
 
@@ -226,7 +226,6 @@ static void winners_print(FILE *out, const struct ms_result *r, const struct ms_
             fprintf(out, "%s is the fastest, ", k[i]->leader);
             lead_print(out, k[i], NULL);
         } else {
-            fputs("there is no winner: ", out);
             no_winner_print(out, r, k[i]);
         }
     }

@@ -17,28 +17,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HEADLINE_LONG = 130 }; /* letters; beyond, they get smaller */
+
 /* ---- names --------------------------------------------------------------------------------------
  */
 
-unsigned ms_page_style_of(const struct ms_result *r, const char *strategy)
+struct ms_page_style ms_page_style_of(const struct ms_result *r, const char *strategy)
 {
     unsigned place = 0;
 
     for (size_t i = 0; i < r->strategy_count; i++) {
         if (ms_text_same(r->strategies[i].name, strategy))
-            return place % MS_PAGE_STYLES;
+            break;
         place += !ms_strategy_is_control(&r->strategies[i]);
     }
-    return 0;
+    return (struct ms_page_style){place % MS_PAGE_COLOURS,
+                                  (place + place / MS_PAGE_COLOURS) % MS_PAGE_COLOURS};
 }
 
 void ms_page_name(const struct ms_result *r, const char *strategy, FILE *out)
 {
-    unsigned style = ms_page_style_of(r, strategy);
+    struct ms_page_style style = ms_page_style_of(r, strategy);
 
     fprintf(out,
             "<span class=\"name s%u\"><svg class=mk aria-hidden=true><use href=\"#m%u\"/></svg>",
-            style, style);
+            style.colour, style.marker);
     ms_print_html(out, strategy);
     fputs("</span>", out);
 }
@@ -80,7 +83,7 @@ static void sentence_print(const struct ms_result *r, const char *text, FILE *ou
     for (const char *c = text; *c;) {
         const char *name = name_at(r, text, c);
         if (name) {
-            fprintf(out, "<b class=\"s%u\">", ms_page_style_of(r, name));
+            fprintf(out, "<b class=\"s%u\">", ms_page_style_of(r, name).colour);
             ms_print_html(out, name);
             fputs("</b>", out);
             c += strlen(name);
@@ -190,7 +193,7 @@ static void answer_print(const struct ms_result *r, FILE *out)
 {
     struct ms_answer *a = ms_answer_make(r);
 
-    fputs("<h1>", out);
+    fputs(strlen(a->headline) > HEADLINE_LONG ? "<h1 class=long>" : "<h1>", out);
     sentence_print(r, a->headline, out);
     fputs("</h1>\n", out);
     if (a->qualifications[0])

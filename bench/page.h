@@ -11,7 +11,7 @@
 enum {
     MS_PAGE_TEMPLATE_MAX = 40 * 1024, /* template, style and script together */
     MS_PAGE_MAX = 500 * 1000,         /* the page with its data */
-    MS_PAGE_STYLES = 8,               /* colour + dash + marker of strategies */
+    MS_PAGE_COLOURS = 8, /* each with a dash; markers go round once more, so 64 combinations */
 };
 
 struct ms_page_text {
@@ -24,8 +24,12 @@ extern const char ms_page_script_digest[];
 
 typedef void ms_page_part(const struct ms_result *r, FILE *out);
 
-/* Which of the MS_PAGE_STYLES a strategy has: its place among those that are no controls. */
-unsigned ms_page_style_of(const struct ms_result *r, const char *strategy);
+/* Colour and marker of a strategy, by its place among those that are no controls. */
+struct ms_page_style {
+    unsigned colour, marker;
+};
+
+struct ms_page_style ms_page_style_of(const struct ms_result *r, const char *strategy);
 /* A name with its marker. */
 void ms_page_name(const struct ms_result *r, const char *strategy, FILE *out);
 

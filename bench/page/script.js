@@ -13,7 +13,8 @@ const $ = id => document.getElementById(id);
 const cells = D.cells, controls = new Set(["null", "twin", "drag"]);
 const strategies = D.strategies.filter(s => !controls.has(s.role));
 const baseline = (D.strategies.find(s => s.role === "baseline") || strategies[0] || {}).name;
-const styleOf = name => Math.max(0, strategies.findIndex(s => s.name === name)) % 8;
+const placeOf = name => Math.max(0, strategies.findIndex(s => s.name === name));
+const styleOf = name => placeOf(name) % 8, markOf = name => (placeOf(name) + (placeOf(name) >> 3)) % 8;
 const isPool = c => c.scenario === "registers";
 const poolCells = cells.filter(isPool);
 const unique = list => [...new Set(list)];
@@ -39,7 +40,7 @@ const fill = (e, attributes, children) => {
 const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
 const sv = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const marker = i => sv("svg", {class: "mk", "aria-hidden": "true"}, sv("use", {href: "#m" + i}));
-const named = name => el("span", {class: "name s" + styleOf(name)}, marker(styleOf(name)), name);
+const named = name => el("span", {class: "name s" + styleOf(name)}, marker(markOf(name)), name);
 
 /* State lives behind the # of the address. */
 const start = {base: baseline, metric: "ratio", threads: String(threadCounts[0] || 1), shape: (poolShapes[0] || {}).name, hide: ""};
@@ -222,7 +223,7 @@ const curve = () => {
     for (const c of l.points) {
       const lo = y(1e3 / c.time.high), hi = y(1e3 / c.time.low);
       g.append(sv("path", {class: "wh", d: `M${px(c)} ${lo}V${hi}M${px(c) - 4} ${lo}h8M${px(c) - 4} ${hi}h8`}),
-        sv("use", {class: "pt", href: "#m" + i, x: px(c) - 7, y: y(1e3 / c.time.value) - 7, width: 14, height: 14}, sv("title", {}, l.s.name + ", " + c.threads + ": " + rate(c.time.value))));
+        sv("use", {class: "pt", href: "#m" + markOf(l.s.name), x: px(c) - 7, y: y(1e3 / c.time.value) - 7, width: 14, height: 14}, sv("title", {}, l.s.name + ", " + c.threads + ": " + rate(c.time.value))));
     }
     const last = l.points[l.points.length - 1];
     labels.push({g, i, name: l.s.name, x: px(last) + 12, y: y(1e3 / last.time.value) + 4});
