@@ -17,7 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADLINE_LONG = 130 }; /* letters; beyond, they get smaller */
+enum {
+    HEADLINE_LONG = 130, /* letters; beyond, they get smaller */
+    NAME_WHOLE = 24,     /* names up to here are never broken */
+};
 
 /* ---- names --------------------------------------------------------------------------------------
  */
@@ -83,7 +86,8 @@ static void sentence_print(const struct ms_result *r, const char *text, FILE *ou
     for (const char *c = text; *c;) {
         const char *name = name_at(r, text, c);
         if (name) {
-            fprintf(out, "<b class=\"s%u\">", ms_page_style_of(r, name).colour);
+            fprintf(out, "<b class=\"s%u%s\">", ms_page_style_of(r, name).colour,
+                    strlen(name) <= NAME_WHOLE ? " nb" : "");
             ms_print_html(out, name);
             fputs("</b>", out);
             c += strlen(name);
