@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * capture.c: `mapstorm capture`: how real memory lies in page frames, as a layout file.
- *
- * Frames are read from /proc/<pid>/pagemap, which shows them only to the privileged. What is
- * written holds run lengths and the distances between runs, never absolute frames, addresses or
- * file names, so nothing private leaves the machine.
+ * capture.c: `mapstorm capture`: makes or finds memory of a kind, asks the kernel for its page
+ * frames and writes how they follow each other. Frame numbers never leave this process: see
+ * ms_layout_from_pfns.
  */
-#include "command.h"
+#include "capture.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,368 +20,467 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "memory/memory.h"
+#include "command.h"
 #include "options.h"
+#include "pagemap.h"
+#include "platform/prng.h"
 
-enum { PATH_BYTES = 1024, PAGES_MAX = 1 << 20, ENTRIES_AT_ONCE = 4096 };
+#define PAGE_BYTES         UINT64_C(4096)
+#define SIZE_DEFAULT_BYTES (UINT64_C(4) << 20)
+#define SIZE_MAX_BYTES     (MS_LAYOUT_PAGES_MAX * PAGE_BYTES)
 
-#define PAGEMAP_PRESENT  (UINT64_C(1) << 63)
-#define PAGEMAP_PFN_MASK ((UINT64_C(1) << 55) - 1)
+enum kind { KIND_PLAIN, KIND_RECYCLED, KIND_HUGE, KIND_SHARED, KINDS };
 
-enum kind { KIND_HEAP, KIND_SHARED, KIND_HUGE };
-
-struct capture {
-    const char *pid;
-    const char *file;
-    const char *name;
-    const char *out;
-    enum kind kind;
-    uint64_t pages; /* at most */
-    uint64_t *pfn;  /* owned; pages entries */
-    uint64_t count;
-    bool is_hidden; /* pages were there, but their frames read as 0 */
-    char source[160];
-    struct ms_problem problem;
+static const char *const kind_names[KINDS] = {"plain", "recycled", "huge", "shared"};
+static const char *const kind_sources[KINDS] = {
+    "anonymous memory, fresh, touched in order",
+    "anonymous memory from pages freed one by one in random order",
+    "anonymous memory with huge pages asked for",
+    "shared memory, touched in order",
 };
 
-__attribute__((format(printf, 3, 4))) static bool refuse(struct capture *c, enum ms_exit code,
-                                                         const char *format, ...)
-{
-    va_list arguments;
+struct options {
+    enum kind kind;
+    const char *file;    /* NULL: none */
+    pid_t pid;           /* 0: none */
+    uint64_t first, end; /* of the process; 0, 0: the largest mappings */
+    uint64_t bytes;
+    const char *name, *source, *out; /* NULL: by default */
+};
 
-    c->problem.exit = code;
-    va_start(arguments, format);
-    vsnprintf(c->problem.text, sizeof c->problem.text, format, arguments);
-    va_end(arguments);
+__attribute__((format(printf, 3, 4))) static bool fail(struct ms_problem *problem,
+                                                       enum ms_exit code, const char *format, ...)
+{
+    va_list list;
+
+    problem->exit = code;
+    va_start(list, format);
+    vsnprintf(problem->text, sizeof problem->text, format, list);
+    va_end(list);
     return false;
 }
 
-/* ---- reading frames --------------------------------------------------------------------------- */
+/* --- flags -------------------------------------------------------------------------------------
+ */
 
-/* Appends the frames of the pages in [first, end) that are in memory. */
-static bool frames_read(struct capture *c, int pagemap, uint64_t first, uint64_t end)
+bool ms_capture_size_read(const char *text, uint64_t *bytes)
 {
-    static const size_t entry_bytes = sizeof(uint64_t);
-    uint64_t entry[ENTRIES_AT_ONCE];
+    static const char units[] = "KMG";
+    char *end;
 
-    for (uint64_t page = first / MS_PAGE_BYTES; page < end / MS_PAGE_BYTES;) {
-        uint64_t want = end / MS_PAGE_BYTES - page;
-        ssize_t got;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    *bytes = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    uint32_t shift = unit ? 10 * (uint32_t)(unit - units + 1) : 0;
 
-        if (want > ENTRIES_AT_ONCE)
-            want = ENTRIES_AT_ONCE;
-        got = pread(pagemap, entry, want * entry_bytes, (off_t)(page * entry_bytes));
-        if (got < (ssize_t)entry_bytes)
-            return got >= 0; /* the mapping ends, or its pages are not to be seen */
-        for (size_t i = 0; i < (size_t)got / entry_bytes && c->count < c->pages; i++) {
-            if (!(entry[i] & PAGEMAP_PRESENT))
-                continue;
-            if ((entry[i] & PAGEMAP_PFN_MASK) == 0)
-                c->is_hidden = true;
-            else
-                c->pfn[c->count++] = entry[i] & PAGEMAP_PFN_MASK;
+    if (errno || (unit ? end[1] : *end) != '\0' || *bytes > SIZE_MAX_BYTES >> shift)
+        return false;
+    *bytes <<= shift;
+    return *bytes > 0 && *bytes % PAGE_BYTES == 0;
+}
+
+bool ms_capture_range_read(const char *text, uint64_t *first, uint64_t *end)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    size_t first_digits = strspn(text, digits), end_digits;
+
+    if (first_digits == 0 || first_digits > 16 || text[first_digits] != '-')
+        return false;
+    end_digits = strspn(text + first_digits + 1, digits);
+    if (end_digits == 0 || end_digits > 16 || text[first_digits + 1 + end_digits] != '\0')
+        return false;
+    *first = strtoull(text, NULL, 16);
+    *end = strtoull(text + first_digits + 1, NULL, 16);
+    return *first < *end && *first % PAGE_BYTES == 0 && *end % PAGE_BYTES == 0;
+}
+
+enum flag {
+    FLAG_MEMORY = 256,
+    FLAG_FILE,
+    FLAG_PID,
+    FLAG_RANGE,
+    FLAG_SIZE,
+    FLAG_NAME,
+    FLAG_SOURCE,
+    FLAG_OUT
+};
+
+static const struct argp_option option_list[] = {
+    {"memory", FLAG_MEMORY, "KIND", 0, "plain (default), recycled, huge or shared memory", 1},
+    {"file", FLAG_FILE, "PATH", 0, "A file as it lies in the page cache", 1},
+    {"pid", FLAG_PID, "N", 0, "Memory of a running process: its largest mappings", 1},
+    {"range", FLAG_RANGE, "A-B", 0, "With --pid: these addresses, as in /proc/N/maps", 1},
+    {"size", FLAG_SIZE, "BYTES", 0, "At most so much, K, M, G allowed; default 4M", 2},
+    {"name", FLAG_NAME, "NAME", 0, "Name of the layout, letters a-z, digits and -._", 3},
+    {"source", FLAG_SOURCE, "WORDS", 0, "What was recorded, in words", 3},
+    {"out", FLAG_OUT, "FILE", 0, "Where to write it; default standard output", 3},
+    {0},
+};
+
+enum { OPTIONS = sizeof option_list / sizeof *option_list - 1 };
+
+static void kind_parse(struct options *o, const char *text, struct argp_state *state)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (strcmp(text, kind_names[kind]) == 0) {
+            o->kind = (enum kind)kind;
+            return;
         }
-        page += (uint64_t)got / entry_bytes;
+    }
+    argp_error(state, "--memory is plain, recycled, huge or shared, not '%s'", text);
+}
+
+static void pid_parse(struct options *o, const char *text, struct argp_state *state)
+{
+    char *end;
+
+    errno = 0;
+    intmax_t pid = strtoimax(text, &end, 10);
+    if (errno || *end || end == text || pid <= 0 || pid > INT_MAX)
+        argp_error(state, "--pid is the number of a process, not '%s'", text);
+    o->pid = (pid_t)pid;
+}
+
+static error_t option_parse(int key, char *text, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case FLAG_MEMORY:
+        kind_parse(o, text, state);
+        return 0;
+    case FLAG_FILE:
+        o->file = text;
+        return 0;
+    case FLAG_PID:
+        pid_parse(o, text, state);
+        return 0;
+    case FLAG_RANGE:
+        if (!ms_capture_range_read(text, &o->first, &o->end))
+            argp_error(state, "--range is two page addresses in hexadecimal, not '%s'", text);
+        return 0;
+    case FLAG_SIZE:
+        if (!ms_capture_size_read(text, &o->bytes))
+            argp_error(state, "--size is a multiple of 4K up to 64G, not '%s'", text);
+        return 0;
+    case FLAG_NAME:
+        o->name = text;
+        return 0;
+    case FLAG_SOURCE:
+        o->source = text;
+        return 0;
+    case FLAG_OUT:
+        o->out = text;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "it takes no '%s'; did you mean --file?", text);
+        return 0;
+    case ARGP_KEY_END:
+        if (o->file && o->pid)
+            argp_error(state, "--file and --pid exclude each other");
+        if (o->end && !o->pid)
+            argp_error(state, "--range needs --pid");
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp parser = {
+    .options = option_list,
+    .parser = option_parse,
+    .doc = "Records which page frames of real memory follow each other, as a layout for "
+           "benchmarks. Frame numbers themselves are not written. Needs CAP_SYS_ADMIN."
+           "\vExamples:\n"
+           "  mapstorm capture --memory recycled --size 1M --out heap.layout\n"
+           "  mapstorm capture --file /usr/bin/git --name executable\n",
+};
+
+/* --- memory of each kind ------------------------------------------------------------------------
+ */
+
+static void touch(uint8_t *memory, uint64_t bytes)
+{
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES)
+        *(volatile uint8_t *)(memory + at) = 1;
+}
+
+static void *anonymous_map(uint64_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Fills the kernel's free lists with single pages in random order: touches `bytes` of memory and
+ * gives half of it back, page by page. The rest stays until the end of the process, else the pages
+ * would join again. */
+static bool free_lists_shuffle(uint64_t bytes)
+{
+    uint8_t *memory = anonymous_map(bytes);
+    uint64_t pages = bytes / PAGE_BYTES;
+    struct ms_prng prng = {.state = 1};
+
+    if (!memory)
+        return false;
+    madvise(memory, bytes, MADV_NOHUGEPAGE); /* where there are none it has nothing to prevent */
+    touch(memory, bytes);
+    for (uint64_t i = 0; i < pages / 2; i++) { /* some twice: then nothing happens */
+        uint64_t page = ms_prng_next(&prng) % pages;
+        madvise(memory + page * PAGE_BYTES, PAGE_BYTES, MADV_DONTNEED);
     }
     return true;
 }
 
-static int pagemap_open(struct capture *c, const char *pid)
+static void *memory_make(enum kind kind, uint64_t bytes)
 {
-    char path[64];
-    int fd;
+    const uint64_t huge = UINT64_C(2) << 20;
+    uint8_t *memory;
 
-    snprintf(path, sizeof path, "/proc/%.20s/pagemap", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        refuse(c, MS_EXIT_USAGE, "there is no process %.20s", pid);
-    else if (fd < 0)
-        refuse(c, MS_EXIT_UNTRUSTED,
-               "the page frames of process %.20s are not to be read (%s); as root it works: sudo "
-               "mapstorm capture ...",
-               pid, strerror(errno));
-    return fd;
+    if (kind == KIND_RECYCLED && !free_lists_shuffle(8 * bytes))
+        return NULL;
+    if (kind == KIND_SHARED) {
+        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        return memory == MAP_FAILED ? NULL : memory;
+    }
+    if (kind != KIND_HUGE)
+        return anonymous_map(bytes);
+    memory = anonymous_map(bytes + huge);
+    if (!memory)
+        return NULL;
+    memory += huge - (uintptr_t)memory % huge;
+    madvise(memory, bytes, MADV_HUGEPAGE); /* refused: what comes is what was to be recorded */
+    return memory;
 }
 
-static bool frames_of_memory(struct capture *c, const void *memory, size_t bytes)
+static bool kind_capture(const struct options *o, struct ms_frames *frames,
+                         struct ms_problem *problem)
 {
-    uint64_t first = (uint64_t)(uintptr_t)memory;
-    int fd = pagemap_open(c, "self");
-    bool is_read;
+    uint8_t *memory = memory_make(o->kind, o->bytes);
 
-    if (fd < 0)
-        return false;
-    is_read = frames_read(c, fd, first, first + bytes);
-    close(fd);
-    return is_read || refuse(c, MS_EXIT_UNTRUSTED, "cannot read page frames: %s", strerror(errno));
+    if (!memory)
+        return fail(problem, MS_EXIT_USAGE, "there is no memory for --size %" PRIu64, o->bytes);
+    if (o->kind == KIND_RECYCLED)
+        madvise(memory, o->bytes, MADV_NOHUGEPAGE);
+    touch(memory, o->bytes);
+    return ms_pagemap_read(0, (uintptr_t)memory, (uintptr_t)memory + o->bytes, frames, problem);
 }
 
-/* ---- what is captured ------------------------------------------------------------------------- */
-
-/* Fresh memory of our own, every page written once. */
-static bool capture_own(struct capture *c)
+/* Reads the file through, so that it is in the page cache, then maps what is there. */
+static bool file_capture(const struct options *o, struct ms_frames *frames,
+                         struct ms_problem *problem)
 {
-    size_t bytes = c->pages * MS_PAGE_BYTES;
-    int flags = c->kind == KIND_SHARED ? MAP_SHARED : MAP_PRIVATE;
-    unsigned char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
-    bool is_read;
+    int file = open(o->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat state;
+    bool is_read = false;
+    char block[65536];
 
-    if (memory == MAP_FAILED)
-        return refuse(c, MS_EXIT_INCOMPLETE, "no memory for %" PRIu64 " pages", c->pages);
-    madvise(memory, bytes, c->kind == KIND_HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    for (size_t at = 0; at < bytes; at += MS_PAGE_BYTES)
-        memory[at] = 1;
-    is_read = frames_of_memory(c, memory, bytes);
-    munmap(memory, bytes);
-    snprintf(c->source, sizeof c->source, "%s memory",
-             c->kind == KIND_SHARED ? "shared"
-             : c->kind == KIND_HUGE ? "huge-page"
-                                    : "anonymous");
+    if (file < 0)
+        return fail(problem, MS_EXIT_USAGE, "cannot open %.300s: %s", o->file, strerror(errno));
+    if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode) || state.st_size == 0) {
+        fail(problem, MS_EXIT_USAGE, "%.300s is not a file with contents", o->file);
+        goto undo_file;
+    }
+    uint64_t bytes = ms_min_u64(o->bytes, ms_round_up((uint64_t)state.st_size, PAGE_BYTES));
+    for (uint64_t at = 0; at < bytes; at += sizeof block) {
+        if (pread(file, block, sizeof block, (off_t)at) < 0) {
+            fail(problem, MS_EXIT_USAGE, "cannot read %.300s: %s", o->file, strerror(errno));
+            goto undo_file;
+        }
+    }
+    void *memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, file, 0);
+    /* Populating asks for the pages without touching them: a file that has become shorter is an
+     * error here instead of a signal. */
+    if (memory == MAP_FAILED || madvise(memory, bytes, MADV_POPULATE_READ) != 0)
+        fail(problem, MS_EXIT_USAGE, "cannot map %.300s: %s", o->file, strerror(errno));
+    else
+        is_read = ms_pagemap_read(0, (uintptr_t)memory, (uintptr_t)memory + bytes, frames, problem);
+    if (memory != MAP_FAILED)
+        munmap(memory, bytes);
+
+undo_file:
+    close(file);
     return is_read;
 }
 
-/* A file as it lies in the page cache. */
-static bool capture_file(struct capture *c)
+static bool frames_capture(const struct options *o, struct ms_frames *frames,
+                           struct ms_problem *problem)
 {
-    int fd = open(c->file, O_RDONLY | O_CLOEXEC);
-    const volatile unsigned char *memory;
-    unsigned char sum = 0;
-    struct stat info;
+    if (o->file)
+        return file_capture(o, frames, problem);
+    if (o->pid == 0)
+        return kind_capture(o, frames, problem);
+    if (o->end)
+        return ms_pagemap_read(o->pid, o->first, o->end, frames, problem);
+    return ms_pagemap_read_largest(o->pid, frames, problem);
+}
+
+/* --- the layout ---------------------------------------------------------------------------------
+ */
+
+/* Where the memory came from, in words, without what is private: no path, no process, no host. */
+static void source_default(const struct options *o, char *source, size_t bytes)
+{
+    struct utsname system;
+    const char *what = o->file  ? "a file in the page cache"
+                       : o->pid ? "memory of a running process"
+                                : kind_sources[o->kind];
+
+    if (uname(&system) != 0)
+        strcpy(system.release, "?");
+    snprintf(source, bytes, "%s; Linux %.*s", what, (int)strspn(system.release, "0123456789."),
+             system.release);
+}
+
+static bool layout_make(const struct options *o, const struct ms_frames *frames,
+                        struct ms_layout *layout, struct ms_problem *problem)
+{
+    char name[64], source[160];
+    const char *kind = o->file ? "file" : o->pid ? "process" : kind_names[o->kind];
+
+    snprintf(name, sizeof name, "captured-%s-%" PRIu64, kind, frames->count);
+    source_default(o, source, sizeof source);
+    if (frames->count == 0)
+        return fail(problem, MS_EXIT_USAGE, "no page of that memory is present");
+    if (!ms_layout_from_pfns(layout, o->name ? o->name : name, o->source ? o->source : source,
+                             frames->pfn, frames->count))
+        return fail(problem, MS_EXIT_USAGE, "more than %d runs, or no memory: a smaller --size",
+                    MS_LAYOUT_RUNS_MAX);
+    return true;
+}
+
+/* The text of a layout, checked by reading it back; the caller frees. NULL with a problem. */
+static char *text_make(const struct ms_layout *layout, size_t *bytes, struct ms_problem *problem)
+{
+    struct ms_layout again;
+    char error[256];
+
+    *bytes = ms_layout_write(layout, NULL, 0);
+    char *text = malloc(*bytes + 1);
+    if (!text) {
+        fail(problem, MS_EXIT_INCOMPLETE, "no memory for the text");
+        return NULL;
+    }
+    ms_layout_write(layout, text, *bytes + 1);
+    if (!ms_layout_read(&again, text, *bytes, error, sizeof error)) {
+        fail(problem, MS_EXIT_USAGE, "--name or --source cannot stand in a layout: %s", error);
+        free(text);
+        return NULL;
+    }
+    ms_layout_clear(&again);
+    return text;
+}
+
+static bool text_write(FILE *out, const char *text, size_t bytes)
+{
+    return fwrite(text, 1, bytes, out) == bytes && fflush(out) == 0;
+}
+
+static bool write_failed(const char *path, struct ms_problem *problem)
+{
+    return fail(problem, MS_EXIT_INCOMPLETE, "cannot write %.300s: %s; nothing was changed there",
+                path, strerror(errno ? errno : EIO));
+}
+
+bool ms_capture_write(const struct ms_layout *layout, const char *path, struct ms_problem *problem)
+{
+    char aside[PATH_MAX];
     size_t bytes;
-    bool is_read;
+    char *text = text_make(layout, &bytes, problem);
+    bool is_written = false;
 
-    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
-        refuse(c, MS_EXIT_USAGE, "cannot capture %.300s: %s", c->file,
-               fd < 0 ? strerror(errno) : "not a file with bytes in it");
-        if (fd >= 0)
-            close(fd);
+    if (!text)
         return false;
+    if (snprintf(aside, sizeof aside, "%s.%" PRIdMAX ".tmp", path, (intmax_t)getpid()) >=
+        (int)sizeof aside) {
+        fail(problem, MS_EXIT_USAGE, "the name of --out is too long");
+        goto undo_text;
     }
-    bytes = (size_t)info.st_size;
-    if (bytes > c->pages * MS_PAGE_BYTES)
-        bytes = c->pages * MS_PAGE_BYTES;
-    bytes = (bytes + MS_PAGE_BYTES - 1) / MS_PAGE_BYTES * MS_PAGE_BYTES;
-    memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    if (memory == MAP_FAILED)
-        return refuse(c, MS_EXIT_INCOMPLETE, "cannot map %.300s: %s", c->file, strerror(errno));
-    for (size_t at = 0; at < bytes; at += MS_PAGE_BYTES)
-        sum = (unsigned char)(sum + memory[at]); /* brings the page in */
-    (void)sum;
-    is_read = frames_of_memory(c, (const void *)memory, bytes);
-    munmap((void *)(uintptr_t)memory, bytes);
-    snprintf(c->source, sizeof c->source, "a file in the page cache");
-    return is_read;
+    errno = 0;
+    FILE *out = fopen(aside, "wxe");
+    if (!out) {
+        write_failed(path, problem);
+        goto undo_text;
+    }
+    is_written = text_write(out, text, bytes) && fsync(fileno(out)) == 0;
+    is_written = (fclose(out) == 0) && is_written;
+    if (!is_written || rename(aside, path) != 0) {
+        is_written = write_failed(path, problem);
+        unlink(aside);
+    }
+
+undo_text:
+    free(text);
+    return is_written;
 }
 
-/* All of another process that lies in memory, in the order of its addresses. */
-static bool capture_pid(struct capture *c)
+static bool layout_print(const struct ms_layout *layout, struct ms_problem *problem)
 {
-    char path[64];
-    char line[1024];
-    FILE *maps;
-    int pagemap = pagemap_open(c, c->pid);
+    size_t bytes;
+    char *text = text_make(layout, &bytes, problem);
 
-    if (pagemap < 0)
+    if (!text)
         return false;
-    snprintf(path, sizeof path, "/proc/%.20s/maps", c->pid);
-    maps = fopen(path, "re");
-    while (maps && fgets(line, sizeof line, maps) && c->count < c->pages) {
-        uint64_t first, end;
-
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64, &first, &end) == 2)
-            frames_read(c, pagemap, first, end);
-    }
-    close(pagemap);
-    if (!maps)
-        return refuse(c, MS_EXIT_UNTRUSTED, "the mappings of process %.20s are not to be read: %s",
-                      c->pid, strerror(errno));
-    fclose(maps);
-    snprintf(c->source, sizeof c->source, "a running process");
-    return true;
+    bool is_written = text_write(stdout, text, bytes);
+    free(text);
+    return is_written || write_failed("standard output", problem);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
-
-static bool text_write(struct capture *c, const char *text, size_t bytes)
+/* What a person wants to know of it, and how to go on: beside the result, so to standard error. */
+static void summary_print(const struct options *o, const struct ms_layout *layout)
 {
-    char aside[PATH_BYTES + 8];
-    FILE *out;
-    bool is_good;
-
-    if (access(c->out, F_OK) == 0)
-        return refuse(c, MS_EXIT_USAGE, "%.300s is there already; name another with --out", c->out);
-    snprintf(aside, sizeof aside, "%s.tmp", c->out);
-    out = fopen(aside, "we");
-    if (!out)
-        return refuse(c, MS_EXIT_INCOMPLETE, "cannot write %.300s: %s", c->out, strerror(errno));
-    is_good = fwrite(text, 1, bytes, out) == bytes && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    is_good = fclose(out) == 0 && is_good;
-    if (is_good && rename(aside, c->out) == 0)
-        return true;
-    refuse(c, MS_EXIT_INCOMPLETE, "cannot write %.300s: %s", c->out, strerror(errno));
-    unlink(aside);
-    return false;
-}
-
-static void summary_print(const struct capture *c, const struct ms_layout *layout)
-{
-    uint64_t singles = 0;
-    uint64_t longest = 0;
+    uint64_t singles = 0, longest = 0;
 
     for (uint32_t i = 0; i < layout->run_count; i++) {
         singles += layout->runs[i].pages == 1;
         longest = layout->runs[i].pages > longest ? layout->runs[i].pages : longest;
     }
-    printf("%s: %" PRIu64 " pages in %" PRIu32 " runs, mean %.2f, longest %" PRIu64
-           ", %.0f %% of the runs are single pages\n",
-           layout->name, layout->pages, layout->run_count,
-           (double)layout->pages / layout->run_count, longest,
-           100.0 * (double)singles / layout->run_count);
-    printf("file      %s\n", c->out);
-    printf("use       %s run --layout %s --shape %s\n", ms_program_name(), c->out, layout->name);
+    fprintf(stderr,
+            "%s: %" PRIu64 " pages in %" PRIu32 " runs, mean %.2f, longest %" PRIu64
+            ", %.0f %% of the runs are single pages\n",
+            layout->name, layout->pages, layout->run_count,
+            (double)layout->pages / layout->run_count, longest,
+            100.0 * (double)singles / layout->run_count);
+    if (o->out)
+        fprintf(stderr, "use it: %s run --layout %s --shape %s\n", ms_program_name(), o->out,
+                layout->name);
 }
 
-static bool layout_write(struct capture *c)
+static bool capture(const struct options *o, struct ms_problem *problem)
 {
-    struct ms_layout layout = {.pages = 0};
-    struct utsname system;
-    size_t bytes;
-    char *text;
-    bool is_written = false;
+    struct ms_frames frames = {.room = o->bytes / PAGE_BYTES};
+    struct ms_layout layout = {.runs = NULL};
+    bool is_done = false;
 
-    if (uname(&system) == 0)
-        snprintf(c->source + strlen(c->source), sizeof c->source - strlen(c->source),
-                 ", %.16s %.32s", system.sysname, system.release);
-    if (!ms_layout_from_pfns(&layout, c->name, c->source, c->pfn, c->count))
-        return refuse(c, MS_EXIT_INCOMPLETE, "out of memory");
-    bytes = ms_layout_write(&layout, NULL, 0);
-    text = malloc(bytes + 1);
-    if (text) {
-        ms_layout_write(&layout, text, bytes + 1);
-        is_written = text_write(c, text, bytes);
-    } else {
-        refuse(c, MS_EXIT_INCOMPLETE, "out of memory");
-    }
-    free(text);
-    if (is_written)
-        summary_print(c, &layout);
+    if (sysconf(_SC_PAGESIZE) != (int)PAGE_BYTES)
+        return fail(problem, MS_EXIT_UNTRUSTED, "pages here are not 4 KiB; recorded layouts are");
+    frames.pfn = malloc(frames.room * sizeof *frames.pfn);
+    if (!frames.pfn)
+        return fail(problem, MS_EXIT_USAGE, "there is no memory for --size %" PRIu64, o->bytes);
+    if (frames_capture(o, &frames, problem) && layout_make(o, &frames, &layout, problem))
+        is_done =
+            o->out ? ms_capture_write(&layout, o->out, problem) : layout_print(&layout, problem);
+    if (is_done)
+        summary_print(o, &layout);
     ms_layout_clear(&layout);
-    return is_written;
-}
-
-/* ---- the command ------------------------------------------------------------------------------ */
-
-static bool capture_do(struct capture *c)
-{
-    bool is_read;
-
-    c->pfn = calloc(c->pages, sizeof *c->pfn);
-    if (!c->pfn)
-        return refuse(c, MS_EXIT_INCOMPLETE, "no memory for %" PRIu64 " pages", c->pages);
-    is_read = c->pid ? capture_pid(c) : c->file ? capture_file(c) : capture_own(c);
-    if (!is_read)
-        return false;
-    if (c->count == 0 && c->is_hidden)
-        return refuse(c, MS_EXIT_UNTRUSTED,
-                      "the kernel hides page frames from this user; as root they are shown: sudo "
-                      "mapstorm capture ... (the shipped layouts serve without)");
-    if (c->count == 0)
-        return refuse(c, MS_EXIT_USAGE, "nothing of it lies in memory");
-    return layout_write(c);
-}
-
-static bool is_name_plain(const char *name)
-{
-    size_t length =
-        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-
-    return length > 0 && name[length] == '\0' && length < sizeof((struct ms_layout *)0)->name;
-}
-
-static error_t capture_parse(int key, char *text, struct argp_state *state)
-{
-    struct capture *c = state->input;
-    char *end;
-
-    switch (key) {
-    case 'p':
-        c->pid = text;
-        if (strspn(text, "0123456789") != strlen(text) || strlen(text) == 0 || strlen(text) > 10)
-            argp_error(state, "--pid wants a process number, not '%s'", text);
-        return 0;
-    case 'f':
-        c->file = text;
-        return 0;
-    case 's':
-        c->kind = KIND_SHARED;
-        return 0;
-    case 'u':
-        c->kind = KIND_HUGE;
-        return 0;
-    case 'n':
-        c->name = text;
-        if (!is_name_plain(text))
-            argp_error(state, "--name wants up to 63 letters, digits and - _ . only");
-        return 0;
-    case 'o':
-        c->out = text;
-        if (strlen(text) >= PATH_BYTES || strlen(text) == 0)
-            argp_error(state, "--out wants a file name");
-        return 0;
-    case 'g':
-        c->pages = strtoull(text, &end, 10);
-        if (text[0] < '0' || text[0] > '9' || *end != '\0' || c->pages == 0 || c->pages > PAGES_MAX)
-            argp_error(state, "--pages wants a number from 1 to %d", PAGES_MAX);
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "capture takes no '%s'; did you mean --file?", text);
-        return 0;
-    case ARGP_KEY_END:
-        if ((c->pid != NULL) + (c->file != NULL) + (c->kind != KIND_HEAP) > 1)
-            argp_error(state, "one of --pid, --file, --shared and --huge");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    free(frames.pfn);
+    return is_done;
 }
 
 int ms_main_capture(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"pid", 'p', "N", 0, "The memory of a running process", 1},
-        {"file", 'f', "FILE", 0, "A file as it lies in the page cache", 1},
-        {"shared", 's', NULL, 0, "Fresh shared memory", 1},
-        {"huge", 'u', NULL, 0, "Fresh memory in huge pages where the kernel gives them", 1},
-        {"pages", 'g', "N", 0, "At most so many pages; default 4096", 2},
-        {"name", 'n', "NAME", 0, "Name of the layout and of the shape; default captured", 2},
-        {"out", 'o', "FILE", 0, "Where to; default NAME.layout", 2},
-        {0},
-    };
-    static const struct argp parser = {
-        .options = options,
-        .parser = capture_parse,
-        .doc = "Records how real memory lies in page frames; without a choice, fresh memory of its "
-               "own. The file holds run lengths and distances, no addresses and no names."
-               "\vExamples:\n  sudo mapstorm capture --name heap-here\n"
-               "  sudo mapstorm capture --file /bin/ls --name executable-here",
-    };
-    static const char *const names[] = {"help", "usage", "pid",  "file", "shared",
-                                        "huge", "pages", "name", "out"};
-    struct capture c = {.name = "captured", .pages = 4096};
-    char out[PATH_BYTES];
-    bool is_done;
+    const char *names[OPTIONS + 2] = {"help", "usage"};
+    struct options options = {.bytes = SIZE_DEFAULT_BYTES};
+    struct ms_problem problem = {.exit = MS_EXIT_OK};
 
-    if (!ms_options_known(argc, argv, names, 9, &c.problem))
-        return ms_problem_print(&c.problem);
+    for (size_t i = 0; i < OPTIONS; i++)
+        names[i + 2] = option_list[i].name;
+    if (!ms_options_known(argc, argv, names, OPTIONS + 2, &problem))
+        return ms_problem_print(&problem);
+    argv[0] = (char[]){"mapstorm capture"}; /* what messages and --help begin with */
     argp_err_exit_status = MS_EXIT_USAGE;
-    argp_parse(&parser, argc, argv, 0, NULL, &c);
-    snprintf(out, sizeof out, "%.80s.layout", c.name);
-    if (!c.out)
-        c.out = out;
-    is_done = capture_do(&c);
-    free(c.pfn);
-    if (!is_done)
-        return ms_problem_print(&c.problem);
-    return fflush(stdout) == 0 ? MS_EXIT_OK : MS_EXIT_INCOMPLETE;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0)
+        return MS_EXIT_USAGE;
+    return capture(&options, &problem) ? MS_EXIT_OK : ms_problem_print(&problem);
 }
