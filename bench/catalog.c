@@ -17,6 +17,13 @@
 
 enum { CATALOG_CONTROLS = 3, LAYOUT_BYTES_MAX = 16 << 20, LAYOUTS_MAX = 64 };
 
+/* A shape that stands for a recorded layout. */
+struct recorded {
+    struct ms_shape_info info;
+    char name[72];
+    char title[200];
+};
+
 struct ms_catalog {
     struct ms_contender *contenders;
     const struct ms_reg_ops **ops; /* the table of contenders[i] */
@@ -25,6 +32,7 @@ struct ms_catalog {
     size_t plugin_count;
     struct ms_layout *layouts;
     size_t layout_count;
+    struct recorded *recorded; /* two shapes a layout */
 };
 
 extern const struct ms_reg_ops ms_reg_null; /* scenarios/null.c */
@@ -211,6 +219,26 @@ static bool layouts_add(struct ms_catalog *c, const char *path, char *why)
     return is_good;
 }
 
+/* Describes the shapes the layouts stand for. */
+static void recorded_describe(struct ms_catalog *c)
+{
+    for (size_t i = 0; i < 2 * c->layout_count; i++) {
+        const struct ms_layout *layout = &c->layouts[i / 2];
+        struct recorded *shape = &c->recorded[i];
+        bool is_long = i % 2 == 1;
+
+        snprintf(shape->name, sizeof shape->name, "%s%s", layout->name, is_long ? "-1m" : "");
+        snprintf(shape->title, sizeof shape->title, "recorded: %.150s, %s", layout->source,
+                 is_long ? "1 MiB" : "64 KiB");
+        shape->info = (struct ms_shape_info){.name = shape->name,
+                                             .title = shape->title,
+                                             .pages = is_long ? 256 : 16,
+                                             .bytes = is_long ? 1 << 20 : 1 << 16,
+                                             .is_recorded = true,
+                                             .is_quick = i == 0};
+    }
+}
+
 bool ms_catalog_shipped(char *path, size_t bytes)
 {
     /* Built in the tree the program lies in build/<preset>/; installed it lies in bin/. */
@@ -242,9 +270,11 @@ struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char 
 {
     struct ms_catalog *c = calloc(1, sizeof *c);
 
-    if (c)
+    if (c) {
         c->layouts = calloc(LAYOUTS_MAX, sizeof *c->layouts);
-    if (!c || !c->layouts) {
+        c->recorded = calloc(2 * LAYOUTS_MAX, sizeof *c->recorded);
+    }
+    if (!c || !c->layouts || !c->recorded) {
         snprintf(why, MS_WHY_BYTES, "out of memory");
         goto undo;
     }
@@ -253,6 +283,7 @@ struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char 
     for (size_t i = 0; i < config->layout_count; i++)
         if (!layouts_add(c, config->layouts[i], why))
             goto undo;
+    recorded_describe(c);
     return c;
 
 undo:
@@ -269,6 +300,7 @@ void ms_catalog_close(struct ms_catalog *c)
     for (size_t i = 0; i < c->plugin_count; i++)
         dlclose(c->plugins[i]);
     free(c->plugins);
+    free(c->recorded);
     free(c->layouts);
     free(c->ops);
     free(c->contenders);
@@ -296,8 +328,12 @@ const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *c, const char *
     return found ? c->ops[found - c->contenders] : NULL;
 }
 
-size_t ms_catalog_layouts(const struct ms_catalog *c, const struct ms_layout **layouts)
+const struct ms_shape_info *ms_catalog_recorded(const struct ms_catalog *c, size_t index)
 {
-    *layouts = c->layouts;
-    return c->layout_count;
+    return index < 2 * c->layout_count ? &c->recorded[index].info : NULL;
+}
+
+const struct ms_layout *ms_catalog_layout(const struct ms_catalog *c, size_t index)
+{
+    return index < 2 * c->layout_count ? &c->layouts[index / 2] : NULL;
 }

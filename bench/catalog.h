@@ -36,8 +36,10 @@ const struct ms_contender *ms_catalog_find(const struct ms_catalog *catalog, con
 /* The table behind a contender; `drag` is the baseline's. NULL if there is none of that name. */
 const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *catalog, const char *name);
 
-/* Recorded layouts; the shape that stands for one is named like it. */
-size_t ms_catalog_layouts(const struct ms_catalog *catalog, const struct ms_layout **layouts);
+/* The index-th shape made of a recorded layout, and its layout; NULL behind the last. There are
+ * two of each: 64 KiB under the layout's name, and 1 MiB under the name with -1m. */
+const struct ms_shape_info *ms_catalog_recorded(const struct ms_catalog *catalog, size_t index);
+const struct ms_layout *ms_catalog_layout(const struct ms_catalog *catalog, size_t index);
 
 /* Where the shipped layouts are: beside the program when installed, in the tree when built there.
  * False when neither is found. */

@@ -92,14 +92,13 @@ static void scenario_list(const struct ms_catalog *catalog, const struct ms_scen
 {
     const struct ms_shape_info *shape;
     const struct ms_adapter_info *adapter;
-    size_t shapes = scenario->shapes(catalog, &shape);
     size_t adapters = scenario->adapters(&adapter);
 
     printf("\n%s: %s\n", scenario->name, scenario->title);
     for (size_t i = 0; i < adapters; i++)
         printf("  adapter %-22s %s\n", adapter[i].name, adapter[i].title);
-    for (size_t i = 0; i < shapes; i++)
-        printf("  shape   %-22s %s\n", shape[i].name, shape[i].title);
+    for (size_t i = 0; (shape = scenario->shape(catalog, i)); i++)
+        printf("  shape   %-22s %s\n", shape->name, shape->title);
 }
 
 int ms_main_list(int argc, char **argv)

@@ -98,12 +98,11 @@ static void names_collect(const struct ms_catalog *catalog, struct names *strate
     for (size_t i = 0; ms_scenarios[i]; i++) {
         const struct ms_shape_info *shape;
         const struct ms_adapter_info *adapter;
-        size_t shape_count = ms_scenarios[i]->shapes(catalog, &shape);
         size_t adapter_count = ms_scenarios[i]->adapters(&adapter);
 
         names_add(scenarios, ms_scenarios[i]->name);
-        for (size_t j = 0; j < shape_count; j++)
-            names_add(shapes, shape[j].name);
+        for (size_t j = 0; (shape = ms_scenarios[i]->shape(catalog, j)); j++)
+            names_add(shapes, shape->name);
         for (size_t j = 0; j < adapter_count; j++)
             names_add(adapters, adapter[j].name);
     }
@@ -237,7 +236,10 @@ static bool case_is_wanted(const struct making *m, const struct ms_case *c)
 static void case_add(struct making *m, const struct ms_case *wanted)
 {
     struct ms_schedule *s = m->schedule;
+    bool is_asked_for = m->wish->shapes.count > 0 && m->wish->thread_count > 0;
 
+    if (!is_asked_for && !wanted->scenario->offers(m->catalog, &wanted->key))
+        return;
     if (case_is_wanted(m, wanted) && s->case_count < CASES_MAX)
         s->cases[s->case_count++] = *wanted;
 }
@@ -287,17 +289,16 @@ static void cases_of_shape(struct making *m, struct ms_case c)
 static void cases_of_adapter(struct making *m, const struct ms_scenario *scenario,
                              const struct ms_adapter_info *adapter)
 {
-    const struct ms_shape_info *shapes;
-    size_t shape_count = scenario->shapes(m->catalog, &shapes);
+    const struct ms_shape_info *shape;
 
-    for (size_t i = 0; i < shape_count; i++) {
-        struct ms_case c = {.scenario = scenario, .adapter = adapter, .shape = &shapes[i]};
+    for (size_t i = 0; (shape = scenario->shape(m->catalog, i)); i++) {
+        struct ms_case c = {.scenario = scenario, .adapter = adapter, .shape = shape};
 
-        if (!is_chosen(&m->wish->shapes, shapes[i].name) ||
-            (m->wish->size == MS_PLAN_QUICK && m->wish->shapes.count == 0 && !shapes[i].is_quick))
+        if (!is_chosen(&m->wish->shapes, shape->name) ||
+            (m->wish->size == MS_PLAN_QUICK && m->wish->shapes.count == 0 && !shape->is_quick))
             continue;
         snprintf(c.key.scenario, sizeof c.key.scenario, "%s", scenario->name);
-        snprintf(c.key.shape, sizeof c.key.shape, "%s", shapes[i].name);
+        snprintf(c.key.shape, sizeof c.key.shape, "%s", shape->name);
         if (adapter)
             snprintf(c.key.adapter, sizeof c.key.adapter, "%s", adapter->name);
         cases_of_shape(m, c);

@@ -80,9 +80,11 @@ struct ms_scenario {
     bool oversubscribes; /* also measured with more threads than processors */
     bool has_registers;  /* the size of the register file is part of the case */
 
-    /* Arrays that live as long as the catalog. `adapters` may return 0. */
-    size_t (*shapes)(const struct ms_catalog *catalog, const struct ms_shape_info **shapes);
+    /* The index-th shape, NULL behind the last; it lives as long as the catalog. */
+    const struct ms_shape_info *(*shape)(const struct ms_catalog *catalog, size_t index);
     size_t (*adapters)(const struct ms_adapter_info **adapters);
+    /* Whether a plan holds this case without being asked for it by shape and threads. */
+    bool (*offers)(const struct ms_catalog *catalog, const struct ms_cell_key *key);
     /* The limits measured in the blocks of a case; 0 where there are none. */
     size_t (*limits)(const struct ms_cell_key *key, const struct ms_contender **limits);
 

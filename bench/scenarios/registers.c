@@ -484,11 +484,17 @@ no_memory:
 /* ---- the table --------------------------------------------------------------------------------
  */
 
-static size_t shapes(const struct ms_catalog *catalog, const struct ms_shape_info **all)
+static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_t index)
 {
     (void)catalog;
-    *all = infos;
-    return RECIPES;
+    return index < RECIPES ? &infos[index] : NULL;
+}
+
+static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
+{
+    (void)catalog;
+    (void)key;
+    return true;
 }
 
 static size_t adapters(const struct ms_adapter_info **all)
@@ -523,8 +529,9 @@ const struct ms_scenario ms_scenario_registers = {
     .compares = true,
     .oversubscribes = true,
     .has_registers = true,
-    .shapes = shapes,
+    .shape = shape,
     .adapters = adapters,
+    .offers = offers,
     .limits = limits,
     .refuses = refuses,
     .open = stage_open,

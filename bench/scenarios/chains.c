@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/* chains.c: MDL chains of many shapes over emulated memory. */
+#include "chains.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KIB = 1024,
+    MIB = 1024 * KIB,
+    INPUTS_FEW = 64,    /* every input has the same breaks: nothing to learn */
+    INPUTS_MANY = 4096, /* random breaks: more than a branch predictor remembers */
+    INPUTS_LARGE = 16,
+    LAYOUT_SEED = 4711,
+    GRANTS = 256,
+    LENGTH_MAX = 4 * MIB, /* of one transfer, as the device description says */
+};
+
+static const struct ms_shape_info infos[] = {
+    {.name = "1p", .title = "one page", .pages = 1, .bytes = 4 * KIB, .is_quick = true},
+    {.name = "4p", .title = "4 pages, all apart", .pages = 4, .bytes = 16 * KIB},
+    {.name = "16p",
+     .title = "16 pages, all apart",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_quick = true},
+    {.name = "16p-contiguous",
+     .title = "16 pages, one run",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_quick = true},
+    {.name = "16p-random",
+     .title = "16 pages, random runs of mean 4",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_quick = true},
+    {.name = "17p-unaligned",
+     .title = "64 KiB from offset 0x123: cut first and last page",
+     .pages = 17,
+     .bytes = 64 * KIB},
+    {.name = "256p", .title = "256 pages, all apart", .pages = 256, .bytes = MIB, .is_quick = true},
+    {.name = "256p-contiguous", .title = "256 pages, one run", .pages = 256, .bytes = MIB},
+    {.name = "256p-random",
+     .title = "256 pages, random runs of mean 4",
+     .pages = 256,
+     .bytes = MIB},
+    {.name = "256p-alternating",
+     .title = "256 pages, runs of 1 and 7 by turns",
+     .pages = 256,
+     .bytes = MIB},
+    {.name = "huge", .title = "a 2 MiB huge page", .pages = 512, .bytes = 2 * MIB},
+    {.name = "packet",
+     .title = "network packet: 54 bytes of header, 1460 of payload, 2 MDLs",
+     .pages = 2,
+     .bytes = 54 + 1460,
+     .is_quick = true},
+    {.name = "segments",
+     .title = "segmentation offload: a header and 44 payloads, 45 MDLs",
+     .pages = 45,
+     .bytes = 54 + 44 * 1460},
+    {.name = "chain4", .title = "4 MDLs of 4 pages, all apart", .pages = 16, .bytes = 64 * KIB},
+    {.name = "chain64", .title = "64 MDLs of one page", .pages = 64, .bytes = 256 * KIB},
+};
+
+/* recipes[i] is what infos[i] announces. */
+static const struct ms_chain_recipe recipes[] = {
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_FEW, true, true},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * KIB}}, INPUTS_FEW, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, true, true},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x123, 64 * KIB}}, INPUTS_FEW, false, true},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, MIB}}, INPUTS_LARGE, false, true},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, MIB}}, INPUTS_LARGE, false, false},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, MIB}}, INPUTS_LARGE, false, false},
+    {MS_FRAMES_ALTERNATING, {{1, 0, MIB}}, INPUTS_LARGE, false, false},
+    {MS_FRAMES_HUGE, {{1, 0, 2 * MIB}}, INPUTS_LARGE, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {1, 0x100, 1460}}, INPUTS_FEW, true, true},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {44, 0x100, 1460}}, INPUTS_FEW, false, false},
+    {MS_FRAMES_FRAGMENTED, {{4, 0, 16 * KIB}}, INPUTS_FEW, false, true},
+    {MS_FRAMES_FRAGMENTED, {{64, 0, 4 * KIB}}, INPUTS_FEW, false, false},
+};
+
+enum { RECIPES = sizeof recipes / sizeof *recipes };
+static_assert(sizeof infos / sizeof *infos == RECIPES, "each shape has its recipe");
+
+/* Windows of a recorded layout: 64 KiB, and 1 MiB under the name with -1m. */
+static const struct ms_chain_recipe recorded_short = {
+    MS_FRAMES_RECORDED, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false};
+static const struct ms_chain_recipe recorded_long = {
+    MS_FRAMES_RECORDED, {{1, 0, MIB}}, INPUTS_LARGE, false, false};
+
+const struct ms_shape_info *ms_chain_shape(const struct ms_catalog *catalog, size_t index)
+{
+    return index < RECIPES ? &infos[index] : ms_catalog_recorded(catalog, index - RECIPES);
+}
+
+const struct ms_chain_recipe *ms_chain_recipe_find(const struct ms_catalog *catalog,
+                                                   const char *shape,
+                                                   const struct ms_layout **layout)
+{
+    const struct ms_shape_info *info;
+
+    *layout = NULL;
+    for (size_t i = 0; i < RECIPES; i++)
+        if (strcmp(infos[i].name, shape) == 0)
+            return &recipes[i];
+    for (size_t i = 0; (info = ms_catalog_recorded(catalog, i)); i++) {
+        if (strcmp(info->name, shape) != 0)
+            continue;
+        *layout = ms_catalog_layout(catalog, i);
+        return info->bytes == MIB ? &recorded_long : &recorded_short;
+    }
+    return NULL;
+}
+
+/* ---- chains ----------------------------------------------------------------------------------- */
+
+static uint32_t part_pages(const struct ms_chain_part *part)
+{
+    return (part->offset + part->bytes + MS_PAGE_BYTES - 1) / MS_PAGE_BYTES;
+}
+
+static bool layout_make(struct ms_layout *layout, enum ms_chain_frames frames, uint64_t pages,
+                        uint64_t pages_each)
+{
+    switch (frames) {
+    case MS_FRAMES_CONTIGUOUS:
+        /* One run a chain, and the next chain's apart from it. */
+        return ms_layout_make_runs(layout, pages, pages_each);
+    case MS_FRAMES_FRAGMENTED:
+        return ms_layout_make_fragmented(layout, pages);
+    case MS_FRAMES_GEOMETRIC:
+        return ms_layout_make_geometric(layout, pages, 4.0, LAYOUT_SEED);
+    case MS_FRAMES_ALTERNATING:
+        return ms_layout_make_alternating(layout, pages, 1, 7);
+    case MS_FRAMES_HUGE:
+        return ms_layout_make_huge(layout, pages);
+    case MS_FRAMES_RECORDED:
+        break;
+    }
+    return false;
+}
+
+/* One chain over the frames from `pfn` on; NULL when memory ran out. */
+static PMDL chain_make(const struct ms_chain_recipe *recipe, const PFN_NUMBER *pfn)
+{
+    PMDL head = NULL;
+    PMDL *tail = &head;
+
+    for (size_t p = 0; p < MS_CHAIN_PARTS; p++) {
+        const struct ms_chain_part *part = &recipe->part[p];
+
+        for (uint32_t i = 0; i < part->mdls; i++) {
+            *tail = ms_mdl_create(pfn, part->offset, part->bytes);
+            if (!*tail) {
+                while (head) {
+                    PMDL next = head->Next;
+                    IoFreeMdl(head);
+                    head = next;
+                }
+                return NULL;
+            }
+            pfn += part_pages(part);
+            tail = &(*tail)->Next;
+        }
+    }
+    return head;
+}
+
+bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
+                    const struct ms_chain_recipe *recipe, const struct ms_layout *layout,
+                    uint32_t inputs_max, char *why)
+{
+    struct ms_layout made = {.pages = 0};
+    uint32_t pages_each = 0;
+    bool is_placed;
+
+    *chains = (struct ms_chains){.memory = memory};
+    for (size_t p = 0; p < MS_CHAIN_PARTS; p++) {
+        pages_each += recipe->part[p].mdls * part_pages(&recipe->part[p]);
+        chains->bytes += recipe->part[p].mdls * recipe->part[p].bytes;
+    }
+    chains->count = recipe->inputs < inputs_max ? recipe->inputs : inputs_max;
+    chains->pages = (uint64_t)chains->count * pages_each;
+    chains->pfn = calloc(chains->pages, sizeof *chains->pfn);
+    chains->head = calloc(chains->count, sizeof *chains->head);
+    if (!chains->pfn || !chains->head ||
+        (!layout && !layout_make(&made, recipe->frames, chains->pages, pages_each))) {
+        snprintf(why, MS_WHY_BYTES, "no memory for %" PRIu64 " pages", chains->pages);
+        chains->count = 0;
+        return false;
+    }
+    is_placed = ms_layout_place(memory, layout ? layout : &made, 0, chains->pages, MS_ZONE_ABOVE_4G,
+                                chains->pfn);
+    if (!layout)
+        ms_layout_clear(&made);
+    if (!is_placed) {
+        snprintf(why, MS_WHY_BYTES, "emulated memory has no room for %" PRIu64 " pages",
+                 chains->pages);
+        chains->count = 0;
+        return false;
+    }
+    for (uint32_t i = 0; i < chains->count; i++) {
+        chains->head[i] = chain_make(recipe, chains->pfn + (uint64_t)i * pages_each);
+        if (chains->head[i])
+            continue;
+        snprintf(why, MS_WHY_BYTES, "no memory for %" PRIu32 " MDL chains", chains->count);
+        return false;
+    }
+    return true;
+}
+
+void ms_chains_drop(struct ms_chains *chains)
+{
+    for (uint32_t i = 0; i < chains->count; i++) {
+        while (chains->head[i]) {
+            PMDL next = chains->head[i]->Next;
+            IoFreeMdl(chains->head[i]);
+            chains->head[i] = next;
+        }
+    }
+    if (chains->count > 0)
+        ms_layout_unplace(chains->memory, chains->pfn, chains->pages);
+    free(chains->head);
+    free(chains->pfn);
+    *chains = (struct ms_chains){.count = 0};
+}
+
+/* ---- adapters --------------------------------------------------------------------------------- */
+
+static const struct ms_adapter_info adapters[] = {
+    {.name = "sg64", .title = "scatter/gather, 64-bit: nothing is copied"},
+    {.name = "sg32", .title = "scatter/gather, 32-bit: every page is copied", .bounces = true},
+    {.name = "packet", .title = "packet, 32-bit: copied into one piece", .bounces = true},
+};
+
+size_t ms_chain_adapters(const struct ms_adapter_info **all)
+{
+    *all = adapters;
+    return sizeof adapters / sizeof *adapters;
+}
+
+bool ms_rig_make(struct ms_rig *rig, char *why)
+{
+    struct ms_memory_config config = ms_memory_config_default();
+
+    *rig = (struct ms_rig){.memory = ms_memory_create(&config)};
+    rig->kernel = ms_alloc(sizeof *rig->kernel);
+    if (!rig->memory || !rig->kernel) {
+        snprintf(why, MS_WHY_BYTES, "no memory for a machine");
+        ms_rig_drop(rig);
+        return false;
+    }
+    ms_kernel_init(rig->kernel, NULL, rig->memory);
+    rig->pdo.Type = 3;
+    rig->pdo.Size = sizeof rig->pdo;
+    ms_cpu_enter(rig->kernel);
+    return true;
+}
+
+bool ms_rig_equip(struct ms_rig *rig, const struct ms_reg_ops *ops, uint32_t registers, char *why)
+{
+    struct ms_dma_config config = {
+        .strategy = ops,
+        .variant = ms_sg_variant_best(ms_cpu_features_get()),
+        .registers = {16, registers},
+        .grants = GRANTS,
+    };
+
+    if (rig->dma)
+        ms_dma_destroy(rig->dma);
+    rig->dma = ms_dma_create(rig->kernel, rig->memory, &config);
+    if (!rig->dma)
+        snprintf(why, MS_WHY_BYTES, "no memory for %" PRIu32 " map registers", registers);
+    return rig->dma != NULL;
+}
+
+void ms_rig_drop(struct ms_rig *rig)
+{
+    if (rig->dma)
+        ms_dma_destroy(rig->dma);
+    if (rig->kernel) {
+        ms_cpu_leave();
+        ms_free(rig->kernel, sizeof *rig->kernel);
+    }
+    if (rig->memory)
+        ms_memory_destroy(rig->memory);
+    *rig = (struct ms_rig){.memory = NULL};
+}
+
+PDMA_ADAPTER ms_rig_adapter(struct ms_rig *rig, const char *name, char *why)
+{
+    DEVICE_DESCRIPTION description = {
+        .Version = DEVICE_DESCRIPTION_VERSION3,
+        .Master = TRUE,
+        .ScatterGather = strcmp(name, "packet") != 0,
+        .InterfaceType = PCIBus,
+        .MaximumLength = LENGTH_MAX,
+        .DmaAddressWidth = strcmp(name, "sg64") == 0 ? 64 : 32,
+    };
+    ULONG registers;
+    PDMA_ADAPTER adapter = ms_adapter_open(rig->dma, &rig->pdo, &description, &registers);
+
+    if (!adapter)
+        snprintf(why, MS_WHY_BYTES, "no adapter %s can be had", name);
+    return adapter;
+}
+
+bool ms_rig_measure(PDMA_ADAPTER adapter, const struct ms_chains *chains, uint32_t *registers,
+                    uint32_t *list_bytes, char *why)
+{
+    *registers = 0;
+    *list_bytes = 0;
+    for (uint32_t i = 0; i < chains->count; i++) {
+        DMA_TRANSFER_INFO info = {.Version = DMA_TRANSFER_INFO_VERSION1};
+        NTSTATUS status = adapter->DmaOperations->GetDmaTransferInfo(adapter, chains->head[i], 0,
+                                                                     chains->bytes, FALSE, &info);
+
+        if (!NT_SUCCESS(status)) {
+            snprintf(why, MS_WHY_BYTES, "GetDmaTransferInfo refused with 0x%08X", (unsigned)status);
+            return false;
+        }
+        if (info.V1.MapRegisterCount > *registers)
+            *registers = info.V1.MapRegisterCount;
+        if (info.V1.ScatterGatherListSize > *list_bytes)
+            *list_bytes = info.V1.ScatterGatherListSize;
+    }
+    return true;
+}
+
+bool ms_rig_list_is_right(const struct ms_rig *rig, const SCATTER_GATHER_LIST *list,
+                          const MDL *head, uint32_t bytes)
+{
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < list->NumberOfElements; i++) {
+        const SCATTER_GATHER_ELEMENT *element = &list->Elements[i];
+        ms_pa address = {(uint64_t)element->Address.QuadPart};
+        const uint8_t *seen = ms_memory_at(rig->memory, address, element->Length);
+
+        if (!seen || element->Length == 0 || at + element->Length > bytes)
+            return false;
+        for (uint32_t k = 0; k < element->Length;) {
+            uint8_t want[256];
+            uint32_t part = element->Length - k < sizeof want ? element->Length - k : sizeof want;
+
+            ms_mdl_copy_out(rig->memory, head, at, want, part);
+            if (memcmp(seen + k, want, part) != 0)
+                return false;
+            k += part;
+            at += part;
+        }
+    }
+    return at == bytes;
+}
