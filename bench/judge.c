@@ -242,7 +242,7 @@ static void limit_add(struct judge *j, const struct ms_case *c, const struct ms_
     limit = ms_result_add_limit(j->result);
     limit->name = ms_result_copy(j->result, entrant->who->name);
     limit->title = ms_result_copy(j->result, entrant->who->title);
-    limit->shape = ms_result_copy(j->result, c->key.shape);
+    limit->shape = c->scenario->is_bare ? NULL : ms_result_copy(j->result, c->key.shape);
     limit->threads = c->key.threads;
     ms_entrant_time(entrant, j->work, &limit->time);
 }

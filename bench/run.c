@@ -26,6 +26,7 @@
 enum { PATH_BYTES = 1024, LINE_BYTES = 4096, ARGUMENTS_MAX = 2 * MS_CHOICES_MAX + 8 };
 
 static const double BUSY_WAIT_SECONDS = 10.0;
+static const double BUSY_WAIT_SECONDS_QUICK = 1.0;
 
 /* ---- Ctrl-C ----------------------------------------------------------------------------------- */
 
@@ -425,7 +426,9 @@ static int run_do(struct run *run, int argc, char **argv)
         return ms_problem_print(&problem);
 
     interrupts_watch();
-    is_sensible = ms_guards_check(run->result, run->topology, BUSY_WAIT_SECONDS);
+    is_sensible = ms_guards_check(run->result, run->topology,
+                                  run->options.wish.size == MS_PLAN_QUICK ? BUSY_WAIT_SECONDS_QUICK
+                                                                          : BUSY_WAIT_SECONDS);
     if (!run->options.is_quiet || !is_sensible)
         plan_print(run, stderr);
     if (!is_sensible) {
