@@ -8,7 +8,7 @@
 #include "platform/test.h"
 #include "registers/registers.h"
 
-enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 16 };
+enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 16, STEPS = 60000 };
 
 struct storm {
     const struct ms_reg_ops *ops; /* const while threads run, as all of this group */
@@ -17,6 +17,7 @@ struct storm {
     size_t file_bytes;
     const uint32_t *runs; /* lengths to choose from */
     uint32_t runs_count;
+    bool drains; /* threads also drain, which keeps stock and leases away for a while */
     uint32_t steps;
     uint32_t threads;
     uint32_t live_max;      /* runs one thread may hold, so that a small file is not just hoarded */
@@ -109,9 +110,9 @@ static void worker_run(void *context)
         ms_thread_yield();
     for (uint32_t i = 0; i < s->steps; i++) {
         uint32_t dice = ms_prng_below(&w->prng, 100);
-        if (dice < 1)
+        if (dice < 1 && s->drains)
             s->ops->drain_all(s->file);
-        else if (dice < 2)
+        else if (dice < 2 && s->drains)
             s->ops->drain(s->file, w->index);
         else if (dice < 12 && w->live_count > 0)
             worker_mail(w);
@@ -152,7 +153,7 @@ static void storm_end(struct storm *s)
 }
 
 static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t threads,
-                      uint32_t steps, const uint32_t *runs, uint32_t runs_count)
+                      bool drains, const uint32_t *runs, uint32_t runs_count)
 {
     struct storm *s = ms_alloc(sizeof *s);
     struct worker worker[THREADS_MAX];
@@ -163,7 +164,8 @@ static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t
                         .shape = {registers, threads},
                         .runs = runs,
                         .runs_count = runs_count,
-                        .steps = steps / threads,
+                        .drains = drains,
+                        .steps = STEPS / threads,
                         .threads = threads};
     s->live_max = (uint32_t)ms_min_u64(LIVE_MAX, 1 + registers / threads / 2);
     s->mailboxes = (uint32_t)ms_min_u64(MAILBOXES, 1 + registers / 16);
@@ -189,12 +191,11 @@ static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t
     ms_free(s, sizeof *s);
 }
 
-enum { STEPS = 200000 };
-
 static void storm_all(uint32_t registers, uint32_t threads, const uint32_t *runs, uint32_t count)
 {
     for (uint32_t i = 0; ms_strategies[i] != NULL; i++)
-        storm_run(ms_strategies[i], registers, threads, STEPS, runs, count);
+        for (uint32_t drains = 0; drains < 2; drains++)
+            storm_run(ms_strategies[i], registers, threads, drains != 0, runs, count);
 }
 
 MS_TEST(threads_fight_for_single_registers_of_a_tiny_file)
@@ -219,4 +220,13 @@ MS_TEST(threads_share_a_file_with_room)
 
     storm_all(4096, 2, runs, 9);
     storm_all(4096, 8, runs, 9);
+}
+
+/* Large enough that every thread leases groups, and loses them whenever somebody needs the rest. */
+MS_TEST(threads_take_and_lose_private_groups)
+{
+    static const uint32_t runs[] = {1, 2, 8, 31, 64, 100, 2000};
+
+    storm_all(8192, 2, runs, 7);
+    storm_all(8192, 4, runs, 7);
 }
