@@ -32,8 +32,8 @@ MS_TEST(key_what_is_no_name_is_refused)
         "registers/colour:red",
         "registers/threads:x",
         "registers/threads:99999999999999",
-        "registers/strategy:"
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ("registers/strategy:"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     };
     struct ms_cell_key key;
 
