@@ -513,7 +513,7 @@ struct ms_span ms_span_of(const struct ms_result *r, const char *adapter)
     for (size_t i = 0; i < r->cell_count; i++) {
         const struct ms_cell *c = &r->cells[i];
         if (!ms_text_same(c->scenario, MS_SCENARIO_MAP) || !ms_text_same(c->adapter, adapter) ||
-            c->outcome != MS_OUTCOME_MEASURED || c->of_limit.count == 0 || c->oversubscribed)
+            c->outcome != MS_OUTCOME_MEASURED || c->of_limit.count == 0 || c->threads != 1)
             continue;
         if (!span.low || c->of_limit.value < span.low->of_limit.value)
             span.low = c;

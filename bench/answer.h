@@ -17,7 +17,7 @@ bool ms_result_ranks(const struct ms_result *r);
 /* A verdict as it may be shown: none at all in a run that ranks nothing. */
 enum ms_verdict ms_verdict_shown(const struct ms_result *r, enum ms_verdict v);
 
-/* The cells of one adapter that stand beside a limit. */
+/* The cells of one adapter that stand beside a limit, one thread. */
 struct ms_span {
     const struct ms_cell *low, *high; /* least and greatest share of the limit */
     const struct ms_cell *quick;      /* the least time */

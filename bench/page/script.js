@@ -15,8 +15,7 @@ const strategies = D.strategies.filter(s => !controls.has(s.role));
 const baseline = (D.strategies.find(s => s.role === "baseline") || strategies[0] || {}).name;
 const placeOf = name => Math.max(0, strategies.findIndex(s => s.name === name));
 const styleOf = name => placeOf(name) % 8, markOf = name => (placeOf(name) + (placeOf(name) >> 3)) % 8;
-const isPool = c => c.scenario === "registers";
-const poolCells = cells.filter(isPool);
+const poolCells = cells.filter(c => c.scenario === "registers");
 const unique = list => [...new Set(list)];
 const threadCounts = unique(poolCells.map(c => c.threads)).sort((a, b) => a - b);
 const poolShapes = D.shapes.filter(s => s.scenario === "registers" && poolCells.some(c => c.shape === s.name));
@@ -43,7 +42,7 @@ const marker = i => sv("svg", {class: "mk", "aria-hidden": "true"}, sv("use", {h
 const named = name => el("span", {class: "name s" + styleOf(name)}, marker(markOf(name)), name);
 
 /* State lives behind the # of the address. */
-const start = {base: baseline, metric: "ratio", threads: String(threadCounts[0] || 1), shape: (poolShapes[0] || {}).name, hide: ""};
+const start = {base: baseline, metric: "ratio", threads: String(threadCounts[0] || 1), shape: (poolShapes[0] || {}).name, map: "", hide: ""};
 const state = {...start};
 const readHash = () => {
   Object.assign(state, start);
@@ -192,19 +191,18 @@ const spread = (labels, gap, low, high) => {
   let limit = high;
   for (let i = labels.length - 1; i >= 0; i--) { labels[i].y = Math.min(labels[i].y, limit); limit = labels[i].y - gap; }
 };
-const curve = () => {
-  const box = $("curve"), width = Math.max(280, box.clientWidth), height = 340, narrow = width < 560;
-  const longest = Math.max(...strategies.map(s => s.name.length), 0);
-  const left = 46, right = narrow ? 16 : Math.min(170, 26 + 7.5 * longest), top = 14, bottom = 44, gone = hidden();
-  const at = (name, t) => poolCells.find(c => c.strategy === name && c.shape === state.shape && c.threads === t && c.time && isMeasured(c));
-  const lines = strategies.filter(s => !gone.has(s.name)).map(s => ({s, points: threadCounts.map(t => at(s.name, t)).filter(Boolean)})).filter(l => l.points.length);
-  const top_rate = Math.max(1e-6, ...lines.flatMap(l => l.points.map(c => 1e3 / c.time.low)));
-  const step = nice(top_rate), yMax = Math.ceil(top_rate / step) * step;
-  const slot = (width - left - right) / Math.max(1, threadCounts.length);
-  const x = t => left + slot * (threadCounts.indexOf(t) + .5), y = r => top + (height - top - bottom) * (1 - r / yMax);
-  const words = lines.map(l => l.s.name + ": " + l.points.map(c => rate(c.time.value) + " with " + c.threads).join(", ")).join("; ");
-  const svg = sv("svg", {viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": "Operations per second by threads, shape " + state.shape + ". " + words});
-  const over = threadCounts.filter(t => poolCells.some(c => c.threads === t && c.oversubscribed));
+/* Rates by threads in `box`: `lines` are {name, style, mark, points}, points are cells of rising threads. */
+const chart = (box, lines, counts, what, extra) => {
+  const width = Math.max(280, box.clientWidth), height = 340, narrow = width < 560;
+  const longest = Math.max(...lines.map(l => l.name.length), 0);
+  const left = 46, right = narrow ? 16 : Math.min(170, 26 + 7.5 * longest), top = 14, bottom = 44;
+  const fastest = Math.max(1e-6, ...lines.flatMap(l => l.points.map(c => 1e3 / c.time.low)));
+  const step = nice(fastest), yMax = Math.ceil(fastest / step) * step;
+  const slot = (width - left - right) / Math.max(1, counts.length);
+  const x = t => left + slot * (counts.indexOf(t) + .5), y = r => top + (height - top - bottom) * (1 - r / yMax);
+  const words = lines.map(l => l.name + ": " + l.points.map(c => rate(c.time.value) + " with " + c.threads).join(", ")).join("; ");
+  const svg = sv("svg", {viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": what + ". " + words});
+  const over = counts.filter(t => lines.some(l => l.points.some(c => c.threads === t && c.oversubscribed)));
   if (over.length) {
     const x0 = x(over[0]) - slot / 2;
     svg.append(sv("rect", {class: "shade", x: x0, y: top, width: width - right - x0, height: height - top - bottom}),
@@ -213,27 +211,42 @@ const curve = () => {
   for (let r = 0; r <= yMax + step / 2; r += step)
     svg.append(sv("line", {class: r ? "grid" : "axis", x1: left, x2: width - right, y1: y(r), y2: y(r)}),
       sv("text", {x: left - 8, y: y(r) + 4, "text-anchor": "end"}, String(+r.toPrecision(6))));
-  for (const t of threadCounts) svg.append(sv("text", {x: x(t), y: height - bottom + 20, "text-anchor": "middle", class: "ink"}, String(t)));
+  for (const t of counts) svg.append(sv("text", {x: x(t), y: height - bottom + 20, "text-anchor": "middle", class: "ink"}, String(t)));
   svg.append(sv("text", {x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle"}, "threads"));
-  const labels = [];
-  lines.forEach((l, k) => {
-    const i = styleOf(l.s.name), g = sv("g", {class: "s" + i}), shift = (k - (lines.length - 1) / 2) * 3;
-    const px = c => x(c.threads) + shift;
-    g.append(sv("path", {class: "ln", d: l.points.map((c, n) => (n ? "L" : "M") + px(c).toFixed(1) + " " + y(1e3 / c.time.value).toFixed(1)).join("")}));
-    for (const c of l.points) {
-      const lo = y(1e3 / c.time.high), hi = y(1e3 / c.time.low);
-      g.append(sv("path", {class: "wh", d: `M${px(c)} ${lo}V${hi}M${px(c) - 4} ${lo}h8M${px(c) - 4} ${hi}h8`}),
-        sv("use", {class: "pt", href: "#m" + markOf(l.s.name), x: px(c) - 7, y: y(1e3 / c.time.value) - 7, width: 14, height: 14}, sv("title", {}, l.s.name + ", " + c.threads + ": " + rate(c.time.value))));
-    }
-    const last = l.points[l.points.length - 1];
-    labels.push({g, i, name: l.s.name, x: px(last) + 12, y: y(1e3 / last.time.value) + 4});
+  const labels = lines.map((l, k) => {
+    const g = sv("g", {class: "s" + l.style}), shift = (k - (lines.length - 1) / 2) * 3;
+    const px = c => x(c.threads) + shift, py = c => y(1e3 / c.time.value);
+    g.append(sv("path", {class: "ln", d: l.points.map((c, n) => (n ? "L" : "M") + px(c).toFixed(1) + " " + py(c).toFixed(1)).join("")}));
+    for (const c of l.points)
+      g.append(sv("path", {class: "wh", d: `M${px(c)} ${y(1e3 / c.time.high)}V${y(1e3 / c.time.low)}m-4 0h8M${px(c) - 4} ${y(1e3 / c.time.high)}h8`}),
+        sv("use", {class: "pt", href: "#m" + l.mark, x: px(c) - 7, y: py(c) - 7, width: 14, height: 14}, sv("title", {}, l.name + ", " + c.threads + ": " + rate(c.time.value))));
     svg.append(g);
+    return {g, name: l.name, y: py(l.points[l.points.length - 1]) + 4};
   });
   if (!narrow) {
     spread(labels, 16, top + 8, height - bottom);
     for (const l of labels) l.g.append(sv("text", {class: "lab", x: width - right + 8, y: l.y}, l.name));
   }
-  box.replaceChildren(toggles(), el("p", {class: "fine"}, "million operations per second, all threads, shape " + state.shape + "; higher is better"), svg);
+  box.replaceChildren(extra, el("p", {class: "fine"}, what), svg);
+};
+const pointsOf = (list, counts) => counts.map(t => list.find(c => c.threads === t && c.time && isMeasured(c))).filter(Boolean);
+const curve = () => {
+  const gone = hidden();
+  const lines = strategies.filter(s => !gone.has(s.name)).map(s => ({name: s.name, style: styleOf(s.name), mark: markOf(s.name),
+    points: pointsOf(poolCells.filter(c => c.strategy === s.name && c.shape === state.shape), threadCounts)})).filter(l => l.points.length);
+  chart($("curve"), lines, threadCounts, "Million take + give per second, all threads, shape " + state.shape + "; higher is better", toggles());
+};
+/* Only shapes measured with several threads have a curve. */
+const mapCells = cells.filter(c => c.scenario === "map");
+const mapCurveShapes = mapShapes.map(s => s.name).filter(n => mapCells.some(c => c.shape === n && c.threads > 1));
+const adapterStyle = k => (k + 2) % 8;
+const mapStrategy = mapCells.some(c => c.strategy === baseline) ? baseline : (mapCells[0] || {}).strategy;
+const mapCurve = () => {
+  const counts = unique(mapCells.map(c => c.threads)).sort((a, b) => a - b);
+  const lines = (D.adapters || []).map((a, k) => ({name: a.name, style: adapterStyle(k), mark: adapterStyle(k),
+    points: pointsOf(mapCells.filter(c => c.adapter === a.name && c.shape === state.map && c.strategy === mapStrategy), counts)})).filter(l => l.points.length);
+  chart($("mapcurve"), lines, counts, "Million MapTransferEx + flush per second, all threads, shape " + state.map + "; higher is better",
+    segment("shape", "map", mapCurveShapes, n => n));
 };
 /* Each name hides and shows its strategy, here and in the matrix. */
 const toggles = () => {
@@ -253,28 +266,28 @@ const toggles = () => {
 /* MapTransferEx: time on a logarithmic axis, one row a shape, the limit as a tick. */
 const mapChart = () => {
   const box = $("mapchart"), adapters = D.adapters || [];
-  const strategy = cells.some(c => c.scenario === "map" && c.strategy === baseline) ? baseline : (cells.find(c => c.scenario === "map") || {}).strategy;
-  const own = cells.filter(c => c.scenario === "map" && c.strategy === strategy && c.threads === 1 && c.time && isMeasured(c));
+  const own = mapCells.filter(c => c.strategy === mapStrategy && c.threads === 1 && c.time && isMeasured(c));
   if (!own.length) return;
   const limitOf = c => c.of_limit ? c.time.value * c.of_limit.value : 0;
   const rows = mapShapes.filter(s => own.some(c => c.shape === s.name));
   const values = own.flatMap(c => [c.time.value, limitOf(c)]).filter(v => v > 0);
   const low = Math.log10(Math.min(...values)) - .08, high = Math.log10(Math.max(...values)) + .08;
   const width = Math.max(280, box.clientWidth), narrow = width < 560, lane = 15, pad = 12;
-  const rowHeight = adapters.length * lane + pad, left = narrow ? 96 : 150, right = 16, top = 8, bottom = 40;
-  const height = top + bottom + rows.length * rowHeight;
+  const present = s => adapters.filter(a => own.some(c => c.shape === s.name && c.adapter === a.name));
+  const left = narrow ? 96 : 150, right = 16, top = 8, bottom = 40;
+  const height = top + bottom + rows.reduce((h, s) => h + present(s).length * lane + pad, 0);
   const x = v => left + (Math.log10(v) - low) / (high - low) * (width - left - right);
   const svg = sv("svg", {viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": "Time of MapTransferEx per shape and adapter with its limit; the numbers are in the table below."});
   for (let d = Math.ceil(low); d <= high; d++)
     svg.append(sv("line", {class: "grid", x1: x(10 ** d), x2: x(10 ** d), y1: top, y2: height - bottom}),
       sv("text", {x: x(10 ** d), y: height - bottom + 18, "text-anchor": "middle"}, 10 ** d >= 1e6 ? 10 ** (d - 6) + " ms" : 10 ** d >= 1e4 ? 10 ** (d - 3) + " us" : 10 ** d + " ns"));
-  rows.forEach((s, n) => {
-    const y0 = top + n * rowHeight;
+  let y0 = top;
+  for (const s of rows) {
+    const rowHeight = present(s).length * lane + pad;
     svg.append(sv("line", {class: "grid", x1: 0, x2: width - right, y1: y0, y2: y0}),
       sv("text", {class: "ink", x: 0, y: y0 + rowHeight / 2 + 4}, narrow && s.name.length > 13 ? s.name.slice(0, 12) + "\u2026" : s.name));
-    adapters.forEach((a, k) => {
-      const c = own.find(o => o.shape === s.name && o.adapter === a.name), y = y0 + pad / 2 + lane * (k + .5), m = (k + 2) % 8;
-      if (!c) return;
+    present(s).forEach((a, k) => {
+      const c = own.find(o => o.shape === s.name && o.adapter === a.name), y = y0 + pad / 2 + lane * (k + .5), m = adapterStyle(adapters.indexOf(a));
       const g = sv("g", {class: "s" + m}), l = limitOf(c);
       if (l) g.append(sv("line", {class: "gap", x1: x(l), x2: x(c.time.value), y1: y, y2: y}));
       g.append(sv("use", {class: "pt", href: "#m" + m, x: x(c.time.value) - 7, y: y - 7, width: 14, height: 14},
@@ -282,9 +295,10 @@ const mapChart = () => {
       if (l) g.append(sv("line", {class: "lim", x1: x(l), x2: x(l), y1: y - 6, y2: y + 6}));
       svg.append(g);
     });
-  });
+    y0 += rowHeight;
+  }
   svg.append(sv("text", {x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle"}, "time per call, logarithmic; lower is better"));
-  const legend = el("ul", {class: "legend"}, ...adapters.map((a, k) => el("li", {}, el("span", {class: "name s" + (k + 2) % 8}, marker((k + 2) % 8), a.name), " ", a.title || "")),
+  const legend = el("ul", {class: "legend"}, ...adapters.map((a, k) => el("li", {}, el("span", {class: "name s" + adapterStyle(k)}, marker(adapterStyle(k)), a.name), " ", a.title || "")),
     el("li", {}, el("span", {class: "tick", "aria-hidden": "true"}), "the limit"));
   box.replaceChildren(legend, svg);
 };
@@ -318,11 +332,14 @@ const download = () => {
   $("download").append(button);
 };
 
-const draw = () => { chooserKeepFocus(); matrices(); if (poolCells.length) curve(); };
 /* Rebuilding the radios would drop the focus of whoever uses the keyboard. */
-const chooserKeepFocus = () => {
+const draw = () => {
   const f = document.activeElement, name = f && f.name, value = f && f.value;
   chooser();
+  matrices();
+  if (poolCells.length) curve();
+  if (!mapCurveShapes.includes(state.map)) state.map = start.map = mapCurveShapes[0] || "";
+  if (state.map) mapCurve();
   if (name) { const again = document.querySelector(`input[name="${CSS.escape(name)}"][value="${CSS.escape(value)}"]`); if (again) again.focus(); }
 };
 document.documentElement.classList.add("scripted");
