@@ -33,94 +33,159 @@ struct built {
     struct ms_mdl_cursor at; /* WALKED_ALL: the MDL of the last byte */
 };
 
-/* An MDL that contributes must be locked, nonpaged, or partial of such, or device memory: MTX-22.
- */
-static bool mdl_may_be_mapped(const MDL *mdl)
+/* Writes a run as an element; false when no slot is left. */
+FORCEINLINE bool run_close(uint8_t **slot, const uint8_t *slot_end, uint64_t *crossed,
+                           uint64_t address, uint64_t bytes)
 {
-    return ms_mdl_is_resident(mdl);
-}
-
-/* The short way through a piece: a branch per page beats a call. */
-static bool short_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_open *open)
-{
-    for (uint32_t i = 1; i < pages; i++) {
-        if (pfn[i] == pfn[i - 1] + 1)
-            continue;
-        if (!ms_sg_open_close(open, ((uint64_t)i << MS_PAGE_SHIFT) - open->position))
-            return false;
-        open->address = pfn[i] << MS_PAGE_SHIFT;
-        open->position = (uint64_t)i << MS_PAGE_SHIFT;
-    }
+    if (MS_UNLIKELY(*slot == slot_end))
+        return false;
+    ms_sg_slot_store(*slot, address, bytes);
+    *crossed |= ms_sg_crossing(address, bytes);
+    *slot += MS_SG_SLOT_BYTES;
     return true;
 }
 
-static enum walked walk_fast(const struct ms_sg_builder *builder,
-                             const struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
-                             uint32_t capacity, struct built *built)
+static enum walked walk_full(struct built *built, uint8_t *slot, uint64_t crossed,
+                             uint64_t unmapped)
 {
-    const bool merges = builder->limits.merge_mdls;
-    struct ms_sg_open open = {.slot = ms_sg_slots(list)};
+    built->slot = slot;
+    built->crossed = crossed;
+    built->unmapped = unmapped;
+    return WALKED_FULL;
+}
+
+/* Goes along whole MDLs that lie within one page each: packets, for instance. Such a piece crosses
+ * no boundary. Returns what is left of the range; if that is 0, the cursor stays on the last MDL.
+ */
+FORCEINLINE uint64_t walk_singles(MDL **at, uint64_t *base, uint64_t left, uint8_t **slot,
+                                  const uint8_t *slot_end)
+{
+    for (MDL *mdl = *at; mdl; mdl = *at = mdl->Next) {
+        uint64_t bytes = mdl->ByteCount;
+
+        /* bytes - 1: an empty MDL fails the test as well (MTX-23). */
+        if (bytes - 1 >= left || mdl->ByteOffset + bytes > MS_PAGE_BYTES || *slot == slot_end ||
+            !ms_mdl_is_resident(mdl))
+            break;
+        ms_sg_slot_store(*slot, (ms_mdl_frames(mdl)[0] << MS_PAGE_SHIFT) + mdl->ByteOffset, bytes);
+        *slot += MS_SG_SLOT_BYTES;
+        left -= bytes;
+        if (left == 0)
+            break;
+        *base += bytes;
+    }
+    return left;
+}
+
+/* The walk itself; `merges` is a constant in each of its two copies. */
+FORCEINLINE enum walked walk(const struct ms_sg_builder *builder,
+                             const struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
+                             uint32_t capacity, struct built *built, const bool merges)
+{
+    /* The open run and the output live in registers; `spill` is for the coalescer. */
+    struct ms_sg_open spill;
+    uint8_t *slot = ms_sg_slots(list);
+    uint8_t *const slot_end = slot + (size_t)capacity * MS_SG_SLOT_BYTES;
+    uint64_t crossed = 0;
+    uint64_t run_first = 0;
+    uint64_t run_bytes = 0; /* of the run carried on from the MDL before; 0: none */
     MDL *mdl = request->at.mdl;
     uint64_t base = request->at.base;
     uint64_t skip = request->offset - base;
     uint64_t left = request->length;
-    uint64_t run_bytes = 0; /* of the run carried on from the MDL before; 0: none */
 
-    open.slot_end = open.slot + (size_t)capacity * MS_SG_SLOT_BYTES;
     for (;;) {
-        while (mdl && skip >= mdl->ByteCount) { /* MTX-04, MTX-23 */
+        if (!merges && skip == 0) {
+            left = walk_singles(&mdl, &base, left, &slot, slot_end);
+            if (left == 0)
+                break;
+        }
+        while (MS_UNLIKELY(!mdl || skip >= mdl->ByteCount)) { /* MTX-04, MTX-23 */
+            if (!mdl)
+                return WALKED_INVALID; /* MTX-06 */
             skip -= mdl->ByteCount;
             base += mdl->ByteCount;
             mdl = mdl->Next;
         }
-        if (!mdl || !mdl_may_be_mapped(mdl))
-            return WALKED_INVALID;
+        if (MS_UNLIKELY(!ms_mdl_is_resident(mdl)))
+            return WALKED_INVALID; /* MTX-22 */
 
         uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
         const PFN_NUMBER *pfn = ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT);
         uint64_t bytes = ms_min_u64(mdl->ByteCount - skip, left);
-        uint64_t address = (pfn[0] << MS_PAGE_SHIFT) + first % MS_PAGE_BYTES;
-        uint64_t piece_begin = first % MS_PAGE_BYTES;
-        uint64_t piece_end = piece_begin + bytes;
-        uint32_t pages = (uint32_t)((piece_end + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT);
+        uint64_t position = first % MS_PAGE_BYTES;
+        uint64_t piece_end = position + bytes;
+        uint64_t address = (pfn[0] << MS_PAGE_SHIFT) + position;
 
-        /* Byte addresses decide, not frames: a header and its payload may share a page. */
-        if (run_bytes > 0 && open.address + run_bytes == address) {
-            open.position = piece_begin - run_bytes;
-        } else {
-            if (run_bytes > 0 && !ms_sg_open_close(&open, run_bytes)) {
-                built->unmapped = left + run_bytes;
-                break;
-            }
-            open.address = address;
-            open.position = piece_begin;
-        }
-
-        bool has_room = pages <= SHORT_PAGES ? short_coalesce(pfn, pages, &open)
-                                             : builder->variant->coalesce(pfn, pages, &open);
-        run_bytes = piece_end - open.position;
-        if (has_room && !merges) {
-            has_room = ms_sg_open_close(&open, run_bytes); /* SGE-03 */
-            run_bytes = has_room ? 0 : run_bytes;
-        }
-        if (!has_room) {
-            built->unmapped = left - bytes + run_bytes;
-            break;
-        }
         left -= bytes;
-        if (left == 0) {
-            if (run_bytes > 0 && !ms_sg_open_close(&open, run_bytes)) {
-                built->unmapped = run_bytes;
-                break;
+        if (merges && run_bytes > 0) {
+            /* Byte addresses decide, not frames: a header and its payload may share a page. */
+            if (run_first + run_bytes == address) {
+                address = run_first;
+                position -= run_bytes;
+            } else if (!run_close(&slot, slot_end, &crossed, run_first, run_bytes)) {
+                return walk_full(built, slot, crossed, left + bytes + run_bytes);
             }
-            *built = (struct built){open.slot, open.crossed, 0, {mdl, base}};
-            return WALKED_ALL;
         }
-        skip += bytes;
+
+        if (piece_end > (uint64_t)SHORT_PAGES << MS_PAGE_SHIFT) {
+            uint32_t pages = (uint32_t)((piece_end + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT);
+
+            spill = (struct ms_sg_open){address, position, slot, slot_end, crossed};
+            bool has_room = builder->variant->coalesce(pfn, pages, &spill);
+            address = spill.address;
+            position = spill.position;
+            slot = spill.slot;
+            crossed = spill.crossed;
+            if (MS_UNLIKELY(!has_room))
+                return walk_full(built, slot, crossed, left + (piece_end - position));
+        } else {
+            /* Few pages: a branch each beats a call. */
+            for (uint64_t at = MS_PAGE_BYTES; at < piece_end; at += MS_PAGE_BYTES, pfn++) {
+                if (pfn[1] == pfn[0] + 1)
+                    continue;
+                if (!run_close(&slot, slot_end, &crossed, address, at - position))
+                    return walk_full(built, slot, crossed, left + (piece_end - position));
+                address = pfn[1] << MS_PAGE_SHIFT;
+                position = at;
+            }
+        }
+
+        if (merges) {
+            run_first = address;
+            run_bytes = piece_end - position;
+        } else if (!run_close(&slot, slot_end, &crossed, address,
+                              piece_end - position)) { /* SGE-03 */
+            return walk_full(built, slot, crossed, left + (piece_end - position));
+        }
+        if (left == 0)
+            break;
+        base += mdl->ByteCount;
+        mdl = mdl->Next;
+        skip = 0;
     }
-    built->slot = open.slot;
-    built->crossed = open.crossed;
-    return WALKED_FULL;
+    if (merges && !run_close(&slot, slot_end, &crossed, run_first, run_bytes))
+        return walk_full(built, slot, crossed, run_bytes);
+    built->slot = slot;
+    built->crossed = crossed;
+    built->unmapped = 0;
+    built->at.mdl = mdl;
+    built->at.base = base;
+    return WALKED_ALL;
+}
+
+static enum walked walk_apart(const struct ms_sg_builder *builder,
+                              const struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
+                              uint32_t capacity, struct built *built)
+{
+    return walk(builder, request, list, capacity, built, false);
+}
+
+static enum walked walk_merging(const struct ms_sg_builder *builder,
+                                const struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
+                                uint32_t capacity, struct built *built)
+{
+    return walk(builder, request, list, capacity, built, true);
 }
 
 /* OR of all last bytes: with a reach of 2^w - 1, some element is out of reach exactly when a bit
@@ -137,19 +202,32 @@ static bool slots_are_in_reach(const uint8_t *slot, const uint8_t *slot_end, uin
     return (all & ~reach_last) == 0;
 }
 
-NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *request,
-                   SCATTER_GATHER_LIST *list, uint32_t capacity, struct ms_sg_mapped *mapped)
+/* The header last: MTX-57. */
+FORCEINLINE void map_finish(SCATTER_GATHER_LIST *list, const uint8_t *slot_end, uint32_t bytes,
+                            struct ms_sg_mapped *mapped)
+{
+    uint32_t elements = (uint32_t)((size_t)(slot_end - ms_sg_slots(list)) / MS_SG_SLOT_BYTES);
+
+    ms_assert(elements > 0);
+    ms_sg_header_store(list, elements);
+    mapped->bytes = bytes;
+    mapped->elements = elements;
+    mapped->registers = 0;
+}
+
+static DECLSPEC_NOINLINE NTSTATUS map_long(const struct ms_sg_builder *builder,
+                                           struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
+                                           uint32_t capacity, struct ms_sg_mapped *mapped)
 {
     struct built built;
 
-    ms_assert(capacity >= 1);
-    ms_assert(request->length >= 1);
-    ms_assert(request->at.base <= request->offset);
     if (MS_UNLIKELY(!builder->is_plain || request->check_pfns))
         return ms_sg_map_general(builder, request, list, capacity, mapped);
 
     capacity = (uint32_t)ms_min_u64(capacity, builder->limits.elements_max);
-    enum walked walked = walk_fast(builder, request, list, capacity, &built);
+    enum walked walked = builder->limits.merge_mdls
+                             ? walk_merging(builder, request, list, capacity, &built)
+                             : walk_apart(builder, request, list, capacity, &built);
     if (MS_UNLIKELY(walked == WALKED_INVALID))
         return STATUS_INVALID_PARAMETER;
 
@@ -164,15 +242,92 @@ NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *re
         !ms_sg_range_is_valid(builder, request->at, request->offset, request->length, false))
         return STATUS_INVALID_PARAMETER;
 
-    uint32_t elements = (uint32_t)((size_t)(built.slot - slots) / MS_SG_SLOT_BYTES);
-    ms_assert(elements > 0);
-    ms_sg_header_store(list, elements); /* the header last: MTX-57 */
-    mapped->bytes = request->length - (uint32_t)built.unmapped;
-    mapped->elements = elements;
-    mapped->registers = 0;
+    map_finish(list, built.slot, request->length - (uint32_t)built.unmapped, mapped);
     if (MS_LIKELY(walked == WALKED_ALL))
         request->at = built.at;
     else
         ms_sg_cursor_leave(&request->at, request->offset, mapped->bytes);
+    return STATUS_SUCCESS;
+}
+
+/* The pages of one piece, while they are few and there is a slot for each: a branch a page beats a
+ * call. Returns the slot behind the last element, or NULL when one crossed a boundary. */
+FORCEINLINE uint8_t *short_build(const struct ms_sg_builder *builder, const PFN_NUMBER *pfn,
+                                 uint64_t position, uint64_t piece_end, uint8_t *slot)
+{
+    uint64_t address = (pfn[0] << MS_PAGE_SHIFT) + position;
+    uint64_t crossed = 0;
+
+    for (uint64_t at = MS_PAGE_BYTES; at < piece_end; at += MS_PAGE_BYTES, pfn++) {
+        if (pfn[1] == pfn[0] + 1)
+            continue;
+        ms_sg_slot_store(slot, address, at - position);
+        crossed |= ms_sg_crossing(address, at - position);
+        slot += MS_SG_SLOT_BYTES;
+        address = pfn[1] << MS_PAGE_SHIFT;
+        position = at;
+    }
+    ms_sg_slot_store(slot, address, piece_end - position);
+    crossed |= ms_sg_crossing(address, piece_end - position);
+    return crossed < builder->limits.boundary ? slot + MS_SG_SLOT_BYTES : NULL;
+}
+
+/* One piece of many pages, simple in the builder's sense. */
+static DECLSPEC_NOINLINE NTSTATUS map_piece(const struct ms_sg_builder *builder,
+                                            struct ms_sg_request *request,
+                                            SCATTER_GATHER_LIST *list, uint32_t capacity,
+                                            struct ms_sg_mapped *mapped)
+{
+    const MDL *mdl = request->at.mdl;
+    uint64_t first = mdl->ByteOffset + (request->offset - request->at.base);
+    uint64_t position = first % MS_PAGE_BYTES;
+    const PFN_NUMBER *pfn = ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT);
+    uint64_t piece_end = position + request->length;
+    struct ms_sg_open open = {
+        .address = (pfn[0] << MS_PAGE_SHIFT) + position,
+        .position = position,
+        .slot = ms_sg_slots(list),
+        .slot_end = ms_sg_slots(list) + (size_t)capacity * MS_SG_SLOT_BYTES,
+    };
+
+    if (!builder->variant->coalesce(
+            pfn, (uint32_t)((piece_end + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT), &open) ||
+        !ms_sg_open_close(&open, piece_end - open.position) ||
+        open.crossed >= builder->limits.boundary)
+        return map_long(builder, request, list, capacity, mapped);
+
+    map_finish(list, open.slot, request->length, mapped);
+    return STATUS_SUCCESS;
+}
+
+/* What most requests are: a few pages of one MDL, all direct. */
+NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *request,
+                   SCATTER_GATHER_LIST *list, uint32_t capacity, struct ms_sg_mapped *mapped)
+{
+    const MDL *mdl = request->at.mdl;
+    uint64_t skip = request->offset - request->at.base;
+    uint32_t length = request->length;
+
+    ms_assert(capacity >= 1);
+    ms_assert(length >= 1);
+    ms_assert(request->at.base <= request->offset);
+    if (MS_UNLIKELY(!builder->is_simple || request->check_pfns || !mdl ||
+                    skip + length > mdl->ByteCount || !ms_mdl_is_resident(mdl)))
+        return map_long(builder, request, list, capacity, mapped);
+
+    uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
+    uint64_t position = first % MS_PAGE_BYTES;
+    uint64_t pages = (position + length + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT;
+    if (pages > SHORT_PAGES)
+        return map_piece(builder, request, list, capacity, mapped);
+    if (pages > capacity)
+        return map_long(builder, request, list, capacity, mapped);
+
+    const uint8_t *slot = short_build(builder, ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT),
+                                      position, position + length, ms_sg_slots(list));
+    if (MS_UNLIKELY(!slot))
+        return map_long(builder, request, list, capacity, mapped);
+
+    map_finish(list, slot, length, mapped);
     return STATUS_SUCCESS;
 }

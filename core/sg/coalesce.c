@@ -14,6 +14,9 @@ struct entry {
 };
 
 static const struct entry entries[] = {
+#if defined(__x86_64__)
+    {&ms_sg_avx2, true, false},
+#endif
     {&ms_sg_scalar, false, false},
 };
 

@@ -52,4 +52,6 @@ void ms_sg_builder_init(struct ms_sg_builder *builder, const struct ms_memory *m
                     limits->unit == 1 && limits->element_bytes_max == UINT32_MAX &&
                     limits->boundary >= plain_boundary_min,
     };
+    builder->is_simple =
+        builder->is_direct && builder->is_plain && limits->elements_max == UINT32_MAX;
 }

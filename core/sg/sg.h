@@ -61,6 +61,7 @@ struct ms_sg_builder {
     struct ms_sg_limits limits;
     bool is_direct; /* every RAM page is in reach and nothing else forces a register */
     bool is_plain;  /* the limits are those that the fast path can honour and test for */
+    bool is_simple; /* direct, plain, any number of elements: a short list needs no test but one */
 };
 
 void ms_sg_limits_init(struct ms_sg_limits *limits, uint32_t address_width_bits);
