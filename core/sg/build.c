@@ -311,8 +311,8 @@ NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *re
     ms_assert(capacity >= 1);
     ms_assert(length >= 1);
     ms_assert(request->at.base <= request->offset);
-    if (MS_UNLIKELY(!builder->is_simple || request->check_pfns || !mdl ||
-                    skip + length > mdl->ByteCount || !ms_mdl_is_resident(mdl)))
+    if (MS_UNLIKELY(!builder->is_simple || request->check_pfns || !mdl || skip >= mdl->ByteCount ||
+                    length > mdl->ByteCount - skip || !ms_mdl_is_resident(mdl)))
         return map_long(builder, request, list, capacity, mapped);
 
     uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
