@@ -35,4 +35,139 @@ struct ms_bus_master_result ms_bus_master_store(const struct ms_bus_master *mast
                                                 const SCATTER_GATHER_LIST *list, const void *device,
                                                 uint64_t bytes);
 
+/* --- devices behind a request line --------------------------------------------------------------- */
+
+#define MS_ENDPOINT_FAULT UINT32_MAX
+
+/*
+ * What a device's register or FIFO does for the controller. Called by the one who drives the channel's
+ * engine only, so a device needs no lock against itself. All members are required.
+ */
+struct ms_endpoint_ops {
+    /* Bytes it can give (to_device false) or take (true) now: 0: it stalls or holds its request line
+     * low; MS_ENDPOINT_FAULT: it is broken. At most `wanted`. */
+    uint32_t (*ready)(void *device, uint64_t address, bool to_device, uint32_t wanted);
+    /* The next `count` bytes, not consumed yet; count was `ready`. */
+    void (*peek)(void *device, uint64_t address, uint8_t *bytes, uint32_t count);
+    /* Consumes what was peeked and moved. */
+    void (*pop)(void *device, uint64_t address, uint32_t count);
+    /* Takes `count` bytes; count was `ready`. */
+    void (*push)(void *device, uint64_t address, const uint8_t *bytes, uint32_t count);
+};
+
+struct ms_endpoint {
+    const struct ms_endpoint_ops *ops;
+    void *device;
+};
+
+/* A FIFO whose bytes are known beforehand: byte i from it is ms_fifo_byte(seed, i), and what it takes
+ * lands in `taken`. Stalls and faults where told. */
+struct ms_fifo {
+    uint64_t seed;        /* const while attached */
+    uint8_t *taken;       /* owner: the engine, until the transfer is over */
+    uint64_t taken_max;   /* bytes `taken` holds; more are counted and dropped */
+    uint64_t given_count; /* engine */
+    uint64_t taken_count; /* engine */
+    uint64_t fault_at; /* const while attached: faults at this byte of either; UINT64_MAX: never */
+    uint64_t address;  /* engine: device address of the last access (SDM-11) */
+    ms_atomic_u64 credit; /* bytes the request line is asserted for; UINT64_MAX: always (SDM-12) */
+};
+
+void ms_fifo_init(struct ms_fifo *fifo, uint64_t seed, uint8_t *taken, uint64_t taken_max);
+uint8_t ms_fifo_byte(uint64_t seed, uint64_t index);
+struct ms_endpoint ms_fifo_endpoint(struct ms_fifo *fifo);
+/* Asserts the request line for `bytes` more. Any thread. Wait-free. */
+void ms_fifo_credit(struct ms_fifo *fifo, uint64_t bytes);
+
+/* --- system DMA controllers ----------------------------------------------------------------------- */
+
+enum { MS_CHANNELS_MAX = 64, MS_LINES_MAX = 256, MS_RECORDS = 64, MS_BURST_MAX = 64 };
+
+/* What a controller is (SDM-01). */
+struct ms_controller_config {
+    const char *name;
+    uint32_t line_first;    /* request lines it serves: line_first .. line_first + lines - 1 */
+    uint32_t lines;         /* 1 .. MS_LINES_MAX */
+    uint32_t channels;      /* 1 .. MS_CHANNELS_MAX */
+    bool legacy;            /* a line is a channel, and versions 0..2 find it (DDX-30) */
+    uint32_t elements_max;  /* scatter/gather limit of one transfer; 1: none */
+    uint32_t address_width; /* bits, 24..64 */
+    uint32_t element_bytes_max;
+    uint64_t boundary;          /* no element crosses a multiple; a power of two */
+    uint32_t unit;              /* MinimumTransferUnit */
+    uint32_t port_widths;       /* bit per DMA_WIDTH it supports */
+    uint32_t map_registers_max; /* cap on nMR (DDX-32); UINT32_MAX: none */
+    bool interrupts;            /* completion routines are called (CPL-03) */
+    bool counter;               /* ReadDmaCounter works (GAI-03) */
+    uint32_t burst_bytes;       /* moved at a time, 1 .. MS_BURST_MAX */
+};
+
+/* 8237-like: 8 channels, 24 bits, 64 KiB, no scatter/gather, 16 map registers. */
+struct ms_controller_config ms_controller_legacy(void);
+/* A SoC's: 32 lines from 0x1000 on 8 channels, 32 bits, 256 elements. */
+struct ms_controller_config ms_controller_soc(void);
+
+struct ms_controller;
+
+/* Called at DISPATCH_LEVEL in the engine's context, or in whoever delivers; see ms_channel_deliver. */
+typedef void ms_channel_done(void *owner, DMA_COMPLETION_STATUS status,
+                             PDMA_COMPLETION_ROUTINE routine, PVOID context, PDEVICE_OBJECT device);
+
+/* NULL: no memory, or a number out of range. Single-threaded. */
+struct ms_controller *ms_controller_create(const struct ms_memory *memory, struct ms_kernel *kernel,
+                                           const struct ms_controller_config *config,
+                                           ms_channel_done *done);
+/* Stops the engine thread, if any. Single-threaded. */
+void ms_controller_destroy(struct ms_controller *controller);
+const struct ms_controller_config *ms_controller_config(const struct ms_controller *controller);
+/* Connects a device to a request line; lines without one move zeros and drop what they get. While no
+ * transfer runs on the line. */
+void ms_controller_attach(struct ms_controller *controller, uint32_t line,
+                          struct ms_endpoint endpoint);
+
+/* Drives every running channel by at most `bytes` each, then delivers what completed. The one way the
+ * engine moves; one driver at a time: a test, a fuzzer, or the engine thread. Returns bytes moved. */
+uint64_t ms_controller_step(struct ms_controller *controller, uint32_t bytes);
+/* Starts / stops a thread that drives the controller in real time. False: no thread to be had. */
+bool ms_controller_start(struct ms_controller *controller);
+void ms_controller_stop(struct ms_controller *controller);
+
+/* --- channels, for the adapter floor (SDM-03's entry points, ours in name) --- */
+
+/* A free channel for a line, or UINT32_MAX. Lock-free. */
+uint32_t ms_channel_take(struct ms_controller *controller, uint32_t line);
+void ms_channel_give(struct ms_controller *controller, uint32_t channel);
+
+struct ms_channel_program {
+    const SCATTER_GATHER_LIST *list; /* copied (SDM-18) */
+    uint32_t length;                 /* sum of its elements */
+    uint32_t line;
+    uint64_t device_address;
+    bool to_device;
+    bool looped;
+    bool demand;
+    void *owner;                     /* handed to ms_channel_done */
+    PDMA_COMPLETION_ROUTINE routine; /* NULL: nobody is called */
+    PVOID context;
+    PDEVICE_OBJECT device;
+};
+
+/* Fills the channel and starts it in one step against a cancel (MTX-60). By the channel's owner, one
+ * at a time. Status as ms_channel_step_program's, or STATUS_INSUFFICIENT_RESOURCES when too many
+ * completions wait to be delivered. Lock-free. */
+NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t channel,
+                          const struct ms_channel_program *program);
+/* Marks, and stops what runs (CMT-*); false: it was marked before. Any thread. Lock-free. */
+bool ms_channel_cancel_transfer(struct ms_controller *controller, uint32_t channel);
+bool ms_channel_is_marked(struct ms_controller *controller, uint32_t channel);
+/* Stops what runs, moves what the controller still holds to memory (FLX-05; at most `bytes`, nothing
+ * when discarding: FRE-13), and makes the channel programmable again. By the owner. Lock-free. */
+void ms_channel_flush(struct ms_controller *controller, uint32_t channel, uint32_t bytes);
+/* Bytes of the transfer not moved (RDC-*); 0 when none was programmed. Wait-free. */
+uint32_t ms_channel_left(const struct ms_controller *controller, uint32_t channel);
+/* Delivers completions that wait, unless another thread is at it: then that one goes on. Never waits. */
+void ms_channel_deliver(struct ms_controller *controller, uint32_t channel);
+/* Every transfer started so far on any channel by `owner` has had its callback, or has none to come. */
+bool ms_controller_owner_is_quiet(struct ms_controller *controller, const void *owner);
+
 #endif
