@@ -3,9 +3,9 @@
  * adapter: making and ending adapters (IoGetDmaAdapter, PutDmaAdapter) and the floor itself.
  *
  * Idea        a machine has a fixed table of adapters; one bit each says who is taken, so both
- * opening and putting are lock-free and a put at DISPATCH_LEVEL frees no memory. Ordering
- * hb:adapter-slot  put clears the bit with release; open takes it with acquire Progress    opening
- * and putting are lock-free
+ *             opening and putting are lock-free and a put at DISPATCH_LEVEL frees no memory.
+ * Ordering    hb:adapter-slot  put clears the bit with release; open takes it with acquire
+ * Progress    opening and putting are lock-free
  */
 #include "adapter/grant.h"
 
@@ -301,7 +301,7 @@ bool ms_dma_audit(struct ms_dma *dma)
         struct ms_pool *pool = dma->pool[p / MS_POOL_KINDS][p % MS_POOL_KINDS];
         if (!pool->ops->audit(pool->state) ||
             pool->ops->free_count(pool->state) + held[p] != pool->registers ||
-            ms_load_relaxed(&pool->waiting) != 0)
+            ms_load_relaxed(&pool->waiters.waiting) != 0)
             return false;
     }
     return true;

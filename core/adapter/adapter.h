@@ -13,8 +13,8 @@
 #include "wdm.h"
 
 enum {
-    MS_ADAPTERS_MAX = MS_POOL_SLOTS, /* adapters of one machine at a time */
-    MS_GRANTS_MAX = 1 << 20,         /* requests of one machine at a time, at the most */
+    MS_ADAPTERS_MAX = MS_TURNSTILE_SLOTS, /* adapters of one machine at a time */
+    MS_GRANTS_MAX = 1 << 20,              /* requests of one machine at a time, at the most */
 };
 
 /* Registers of one reach and kind form a pool of their own (MRG-04). */

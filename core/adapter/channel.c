@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channel: who owns an adapter, who waits for it and for registers, and how a grant begins and
- * ends.
+ * channel: who owns an adapter, who waits for it and for registers, how a grant begins and ends.
  *
  * Idea        being first in the adapter's list IS owning it, or being next to. So there is no
- * moment in which an adapter is free and somebody waits: releasing is leaving the list, and whoever
- *             leaves, appends or passes by looks at the first and carries it one step on. A request
- *             that can be granted at once enters an empty list with its registers already in hand.
+ *             moment in which an adapter is free and somebody waits: releasing is leaving the list,
+ *             and whoever leaves, appends or passes by looks at the first and carries it one step
+ *             on. A request that can be granted at once enters an empty list with its registers
+ *             already in hand.
  * Picture     queue -> [7 HELD owns] -> [3 WAITING] -> [9 WAITING]
  *             after 7 left: 3 shows a ticket at its pool, collects, becomes READY, is entered, HELD
- * Steps       FREE -> WAITING -> READY -> HELD -> FREE, WAITING -> CANCELLED -> FREE, FREE -> HELD
- * (fast) HELD loses `owns`, `has`, `running`, `linked` one by one, in any order, each by one CAS;
- * the step that clears the last recycles the grant. Invariants  I1 only the first of a list can be
- * READY or own I2 a grant is recycled only after its node left the list and its hoard is closed I3
- * READY -> HELD is made once; who makes it enters the routine (QUE-10) I4 a serial never repeats
- * within 2^32 lives, so a step meant for one life fails on the next Ordering    hb:grant  preparing
- * writes the plain fields, then the state is released; each step acquires it. What the routine's
- * thread wrote before a release is seen by the next life's preparer through hb:grant-free. ABA
- * every step is a CAS on the whole word with serial. A helper reads state, ticket and need between
- * two looks at the list's head word (ms_waitlist_is_first), so they belong to the life it found
- * there. Progress    lock-free: appending, cancelling, releasing and helping never wait; what a
- * stopped thread left undone (a READY grant not entered, a released one still linked, a ticket not
- *             cleared) is done by the next thread that calls on the same adapter or pool. A thread
- * that stops inside a routine, or between entering and calling it, holds what it was granted: the
- *             contract gives it the adapter until then.
+ * Steps       FREE -> WAITING -> READY -> HELD -> FREE, WAITING -> CANCELLED -> FREE,
+ *             FREE -> HELD (at once)
+ *             HELD loses `owns`, `has`, `running`, `linked` one by one, in any order, each by one
+ *             CAS; the step that clears the last recycles the grant.
+ * Invariants  I1 only the first of a list can be READY or own
+ *             I2 a grant is recycled only after its node left the list and its hoard is closed
+ *             I3 READY -> HELD is made once; who makes it enters the routine (QUE-10)
+ *             I4 a serial never repeats within 2^32 lives, so a step meant for one life fails on
+ *                the next
+ * Ordering    hb:grant  preparing writes the plain fields, then the state is released; each step
+ *             acquires it. What the routine's thread wrote before a release is seen by the next
+ *             life's preparer through hb:grant-free.
+ * ABA         every step is a CAS on the whole word with serial. A helper reads state, ticket and
+ *             need between two looks at the list's head word (ms_waitlist_is_first), so they belong
+ *             to the life it found there.
+ * Progress    lock-free: appending, cancelling, releasing and helping never wait; what a stopped
+ *             thread left undone (a READY grant not entered, a released one still linked, a ticket
+ *             not cleared) is done by the next thread that calls on the same adapter or pool. A
+ *             thread that stops inside a routine, or between entering and calling it, holds what it
+ *             was granted: the contract gives it the adapter until then.
  * Not done    nothing is handed out past the first waiter of a pool (QUE-05): a large request makes
  *             small ones of other adapters wait.
  */
@@ -205,7 +210,7 @@ static void registers_give(struct ms_cpu *cpu, struct ms_adapter *adapter, struc
     if (set.count == 0)
         return;
     ms_pool_give(pool, cpu->index, set);
-    if (ms_pool_has_waiters(pool))
+    if (ms_turnstile_has_waiters(&pool->waiters))
         note_pool(cpu, adapter->dma, pool);
 }
 
@@ -358,7 +363,7 @@ static uint64_t grant_ticket(struct ms_grant *grant, struct ms_pool *pool, uint3
         return 0;
     if (seen.ticket == 0) {
         union ticket_word drawn = seen;
-        drawn.ticket = ms_pool_ticket(pool) & ((UINT64_C(1) << 40) - 1);
+        drawn.ticket = ms_turnstile_ticket(&pool->waiters) & ((UINT64_C(1) << 40) - 1);
         if (ms_cas_acq_rel(&grant->ticket, &seen.raw, drawn.raw))
             return drawn.ticket;
         if (seen.serial != (serial & 0xFFFFFF))
@@ -381,8 +386,8 @@ static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *p
 {
     for (;;) {
         uint64_t ticket;
-        uint32_t slot = ms_pool_first_waiter(pool, &ticket);
-        if (slot == MS_POOL_SLOTS)
+        uint32_t slot = ms_turnstile_first(&pool->waiters, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
             return;
         struct ms_adapter *adapter = &dma->adapter[slot];
         struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
@@ -394,7 +399,8 @@ static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *p
         if (!ms_waitlist_is_first(&adapter->queue, first))
             continue;
         if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket) {
-            ms_pool_unwait(pool, slot, ticket); /* that wait is over; nobody cleared it yet */
+            ms_turnstile_unwait(&pool->waiters, slot,
+                                ticket); /* that wait is over; nobody cleared it yet */
             if (grant)
                 note_adapter(cpu, adapter);
             continue;
@@ -406,7 +412,7 @@ static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *p
             return;
         }
         grant_move(dma, grant, (uint32_t)word.serial, step_grant);
-        ms_pool_unwait(pool, slot, ticket);
+        ms_turnstile_unwait(&pool->waiters, slot, ticket);
         note_adapter(cpu, adapter);
     }
 }
@@ -429,7 +435,7 @@ static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
     ticket = grant_ticket(grant, adapter->pool, (uint32_t)word.serial);
     if (ticket == 0)
         return;
-    if (!ms_pool_wait(adapter->pool, adapter->index, ticket)) {
+    if (!ms_turnstile_wait(&adapter->pool->waiters, adapter->index, ticket)) {
         /* An ended wait still shows its ticket, or we are late: pool_serve tells and clears. */
         pool_serve(cpu, dma, adapter->pool);
         return;
@@ -644,7 +650,7 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
     registers_give(cpu, adapter, ms_hoard_close(&grant->hoard, serial));
     drawn.raw = ms_load_acquire(&grant->ticket);
     if (drawn.ticket != 0) {
-        ms_pool_unwait(adapter->pool, adapter->index, drawn.ticket);
+        ms_turnstile_unwait(&adapter->pool->waiters, adapter->index, drawn.ticket);
         note_pool(cpu, dma, adapter->pool); /* who stood behind it may go now (CAC-12) */
     }
     if (!word.appending)

@@ -3,14 +3,14 @@
  * context: the driver's 128 bytes that name a request (TCX-*).
  *
  * Idea        all we keep in the driver's memory is a magic number and one state word; everything
- * that must outlive it is in the grant (TCX-13). A queued context names its grant, so a cancel
- *             finds the request without searching.
+ *             that must outlive it is in the grant (TCX-13). A queued context names its grant, so a
+ *             cancel finds the request without searching.
  * Invariants  I1 a context is touched only inside a call that was handed it, and by the thread that
  *                enters its request's routine, before it enters (TCX-12)
  * Ordering    hb:context  queueing releases the word, cancel acquires it: what it names is prepared
- * ABA         the word carries the grant's serial: a cancel that read an old word fails on the
- * grant Progress    every operation is a load, or one CAS loop that fails only when another call on
- * the same context took effect: lock-free
+ * ABA         the word carries the grant's serial: a cancel that read an old word fails on the grant
+ * Progress    every operation is a load, or one CAS loop that fails only when another call on the
+ *             same context took effect: lock-free
  */
 #include "adapter/grant.h"
 

@@ -2,14 +2,16 @@
 /*
  * grant: the store of requests: a stack of free ones under a tagged head.
  *
- * Idea        take pops, untake and recycling push; links lie in a table beside the grants.
+ * Idea        take pops, untake and recycling push; links lie in a table beside the grants
  * Picture     free_head {index 5, tag 32} -> next_free[5] = 2 -> next_free[2] = NONE
- * Invariants  I1 a grant is on the stack exactly while its phase is GRANT_FREE and nobody prepares
- * it I2 the tag grows with every change of the head Ordering    hb:grant-free  push writes
- * next_free[], then releases the head; pop acquires it, and with it all that the grant's last user
- * wrote ABA         a head seen before a pop + push differs in tag; 32 bits: a thread must sleep
- * through exactly 2^32 changes to be fooled. next_free[] is never freed, so a stale read is
- * harmless. Progress    lock-free: a failed CAS means another one succeeded
+ * Invariants  I1 a grant is on the stack exactly while it is GRANT_FREE and nobody prepares it
+ *             I2 the tag grows with every change of the head
+ * Ordering    hb:grant-free  push writes next_free[], then releases the head; pop acquires it, and
+ *             with it all that the grant's last user wrote
+ * ABA         a head seen before a pop + push differs in tag; 32 bits: a thread must sleep through
+ *             exactly 2^32 changes to be fooled. next_free[] is never freed, so a stale read is
+ *             harmless.
+ * Progress    lock-free: a failed CAS means another one succeeded
  */
 #include "adapter/grant.h"
 

@@ -3,12 +3,13 @@
  * map: MapTransferEx and FlushAdapterBuffersEx for bus masters.
  *
  * Idea        a mapping belongs to a grant (MTX-51) and is one word beside what was mapped. Mapping
- * moves it NONE -> BUSY -> MAPPED, flushing MAPPED -> NONE. One compare-and-swap a pair: two calls
- *             on one map register base at once are the driver's fault (GEN-09), so only the one
- * that detects it is locked; the flush needs to publish, not to compete. Ordering    hb:mapping map
- * releases MAPPED after it wrote the grant's mapping fields; flush acquires it. flush releases NONE
- * after it copied back; the next map acquires it. Relaxed would let a flush on another thread read
- * the last mapping's length. Progress    wait-free: no loop but the walk over the chain
+ *             moves it NONE -> BUSY -> MAPPED, flushing MAPPED -> NONE. One compare-and-swap a pair:
+ *             two calls on one map register base at once are the driver's fault (GEN-09), so only
+ *             the one that detects it is locked; the flush needs to publish, not to compete.
+ * Ordering    hb:mapping  map releases MAPPED after it wrote the grant's mapping fields; flush
+ *             acquires it. flush releases NONE after it copied back; the next map acquires it.
+ *             Relaxed would let a flush on another thread read the last mapping's length.
+ * Progress    wait-free: no loop but the walk over the chain
  */
 #include "adapter/grant.h"
 

@@ -3,19 +3,21 @@
  * waitlist: lists of node numbers, first come first served, removal anywhere, no locks.
  *
  * Idea        Michael's list: a node's link carries a mark; who sets it has removed the node
- * logically, and every passer-by helps to unlink it. Nodes are numbers, links are words with tags
- * in a table that is never freed, so no hazard pointers are needed. Picture     head {5, tag 9} ->
- * link[5] {2, tag 41} -> link[2] {NONE, tag 7} Invariants  I1 every change of a word raises its
- * tag, so a word seen twice did not change in between I2 a marked link never changes but by the
- * node's next append I3 appends go to the last node only, and a node that is being removed has a
- * marked link, so nothing is appended behind a node that is on its way out Ordering
- * hb:waitlist-node  append releases the word that leads to the node; whoever reads that word
- *             acquires it, so what the node's owner wrote before the append is seen by those who
- * find it ABA         a traversal re-reads the word that led it to a node after it has read the
- * node's own link; tags make "unchanged" mean "still in the list". Tags have 32 bits: a thread must
- * sleep through exactly 2^32 changes of one word to be fooled. Progress    lock-free: a restart
- * means that another thread's append, mark or unlink took effect. A thread stopped between mark and
- * unlink is helped by the next passer-by.
+ *             logically, and every passer-by helps to unlink it. Nodes are numbers, links are words
+ *             with tags in a table that is never freed, so no hazard pointers are needed.
+ * Picture     head {5, tag 9} -> link[5] {2, tag 41} -> link[2] {NONE, tag 7}
+ * Invariants  I1 every change of a word raises its tag: a word seen twice did not change in between
+ *             I2 a marked link never changes but by the node's next append
+ *             I3 appends go to the last node only, and a node that is being removed has a marked
+ *                link, so nothing is appended behind a node that is on its way out
+ * Ordering    hb:waitlist-node  append releases the word that leads to the node; whoever reads that
+ *             word acquires it, so what the node's owner wrote before the append is seen by those
+ *             who find it
+ * ABA         a traversal re-reads the word that led it to a node after it has read the node's own
+ *             link; tags make "unchanged" mean "still in the list". Tags have 32 bits: a thread must
+ *             sleep through exactly 2^32 changes of one word to be fooled.
+ * Progress    lock-free: a restart means that another thread's append, mark or unlink took effect.
+ *             A thread stopped between mark and unlink is helped by the next passer-by.
  */
 #include "adapter/waitlist.h"
 
@@ -106,7 +108,7 @@ void ms_waitlist_append(struct ms_waitlist *list, ms_atomic_u64 *links, uint32_t
     node_prepare(&links[node]);
     do {
         walk = walk_to_end(list, links);
-        /* hb:waitlist-node; seq_cst because pool.c's hb:pool-dekker may stand behind it. */
+        /* hb:waitlist-node; seq_cst: a turnstile's look may stand behind it. */
     } while (!ms_cas_seq_cst(walk.at, &walk.seen.raw, link_to(walk.seen, node, false).raw));
 }
 

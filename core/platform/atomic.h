@@ -6,8 +6,8 @@
  *             access is a call that names its memory order.
  * Types       ms_atomic_u32, ms_atomic_u64, ms_atomic_ptr; never structs (padding breaks CAS)
  * Names       ms_<operation>_<order>(&atomic, ...): load, store, exchange, cas, fetch_add,
- * fetch_sub, fetch_or, fetch_and. cas is strong: it returns true when it stored, else it puts the
- *             value seen into *expected (acquire at least where the success order acquires).
+ *             fetch_sub, fetch_or, fetch_and. cas is strong: it returns true when it stored, else it
+ *             puts the value seen into *expected (acquire at least where success acquires).
  * Builds      here each call is the C17 operation itself. With MS_SIM the same names come from
  *             atomic_sim.h, where each call is a switch point of the simulator.
  * Progress    every operation is wait-free on x86-64 and lock-free wherever C17 says it is always

@@ -3,26 +3,24 @@
  * pool: a strategy's registers with pages behind them, and customers who wait in order.
  *
  * Idea        a set is a chain of runs, linked in a table beside the registers, so that scattered
- *             registers need no memory of their own. A customer that must wait draws a ticket and
- *             shows it in its slot; whoever gives registers back looks for the lowest ticket and
- *             collects for it. What is collected lies in the waiter's hoard, one word: servers push
- *             runs onto it, so two servers add up instead of holding one half each for ever.
- * Picture     slot[3] = ticket 17, slot[9] = ticket 12 <- served first
- *             hoard {head: 40, count: 6, life 5} -> run[40] {4 registers, next 8} -> run[8] {2}
+ *             registers need no memory of their own. A customer that must wait does so at the
+ *             pool's turnstile; whoever gives registers back collects for the first one there.
+ *             What is collected lies in the waiter's hoard, one word: servers push runs onto it, so
+ *             two servers add up instead of holding one half each for ever.
+ * Picture     hoard {head: 40, count: 6, life 5} -> run[40] {4 registers, next 8} -> run[8] {2}
  * Invariants  I1 a register is free in the strategy, or in exactly one set or hoard
- *             I2 waiting >= number of slots that show a ticket: it is raised before a slot is set
- * and lowered after one is cleared, so a stopped thread leaves it too high, never too low I3 a slot
- * goes 0 -> ticket -> 0 and tickets never repeat, so clearing "that ticket" can not wipe a later
- * one I4 a hoard only grows while open, and never beyond what its life wants Ordering hb:hoard-push
- * a push writes run[], then releases the hoard; reading or closing acquires it, then walks run[].
- * Relaxed would let a chain be walked before it is written. hb:pool-dekker  give: registers visible
- * (seq_cst), then waiting is read (seq_cst); wait: waiting raised (seq_cst), fence, then registers
- * are looked for. One of the two sees the other, so no wake-up is lost. With acquire/release both
- * could read the old value. ABA         a hoard's serial is 24 bits of the request's life: a server
- * must sleep through exactly 2^24 lives of one request slot to push to the wrong one. run[] entries
- * are written only by the holder of that run, before the push that publishes them. Progress    all
- * but create and destroy are lock-free where the strategy's take and give are. A server that stops
- * after take and before push keeps at most that run, as if it had claimed it.
+ *             I2 a hoard only grows while open, and never beyond what its life wants
+ * Ordering    hb:hoard-push  a push writes run[], then releases the hoard; reading or closing
+ *             acquires it, then walks run[]. Relaxed would let a chain be walked before it is
+ *             written.
+ *             hb:turnstile-dekker  give makes registers visible (seq_cst), then looks at the
+ *             turnstile; turnstile.c has the other side.
+ * ABA         a hoard's serial is 24 bits of the request's life: a server must sleep through
+ *             exactly 2^24 lives of one request slot to push to the wrong one. run[] entries are
+ *             written only by the holder of that run, before the push that publishes them.
+ * Progress    all but create and destroy are lock-free where the strategy's take and give are. A
+ *             server that stops after take and before push keeps at most that run, as if it had
+ *             claimed it.
  */
 #include "registers/registers.h"
 
@@ -162,7 +160,7 @@ bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
     struct ms_reg_set taken = {.head = MS_REG_NONE, .count = 0};
     uint32_t chunk = chunk_for(pool, want, want.count);
 
-    if (want.count > pool->registers || ms_pool_has_waiters(pool))
+    if (want.count > pool->registers || ms_turnstile_has_waiters(&pool->waiters))
         return false;
     while (taken.count < want.count) {
         uint32_t missing = want.count - taken.count;
@@ -185,59 +183,12 @@ bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
 void ms_pool_give(struct ms_pool *pool, uint32_t cpu, struct ms_reg_set set)
 {
     set_give(pool, cpu, set);
-    /* hb:pool-dekker: the gives above are visible, or in our own stock, which goes back now. */
-    if (set.count > 0 && ms_pool_has_waiters(pool))
+    /* hb:turnstile-dekker: the gives above are visible, or in our own stock, which goes back now. */
+    if (set.count > 0 && ms_turnstile_has_waiters(&pool->waiters))
         pool->ops->drain(pool->state, cpu);
 }
 
-/* --- waiting -------------------------------------------------------------------------------------
- */
-
-uint64_t ms_pool_ticket(struct ms_pool *pool)
-{
-    return ms_fetch_add_relaxed(&pool->ticket, 1) + 1; /* order of numbers only; no data behind */
-}
-
-bool ms_pool_wait(struct ms_pool *pool, uint32_t slot, uint64_t ticket)
-{
-    uint64_t seen = ms_load_acquire(&pool->slot[slot]);
-
-    ms_assert(slot < MS_POOL_SLOTS && ticket != 0);
-    if (seen == ticket)
-        return true;
-    if (seen != 0)
-        return false;
-    ms_fetch_add_seq_cst(&pool->waiting, 1); /* hb:pool-dekker; before the slot: I2 */
-    if (!ms_cas_seq_cst(&pool->slot[slot], &seen, ticket)) {
-        ms_fetch_sub_seq_cst(&pool->waiting, 1);
-        return seen == ticket;
-    }
-    ms_fence_seq_cst(); /* hb:pool-dekker: our look at the registers comes after */
-    return true;
-}
-
-void ms_pool_unwait(struct ms_pool *pool, uint32_t slot, uint64_t ticket)
-{
-    uint64_t seen = ticket;
-
-    if (ms_cas_acq_rel(&pool->slot[slot], &seen, 0))
-        ms_fetch_sub_seq_cst(&pool->waiting, 1); /* after the slot: I2 */
-}
-
-uint32_t ms_pool_first_waiter(const struct ms_pool *pool, uint64_t *ticket)
-{
-    uint32_t first = MS_POOL_SLOTS;
-
-    *ticket = UINT64_MAX;
-    for (uint32_t i = 0; i < MS_POOL_SLOTS; i++) {
-        uint64_t seen = ms_load_acquire(&pool->slot[i]);
-        if (seen != 0 && seen < *ticket) {
-            *ticket = seen;
-            first = i;
-        }
-    }
-    return first;
-}
+/* --- collecting for one who waits ---------------------------------------------------------------- */
 
 void ms_hoard_open(ms_hoard *hoard, uint32_t serial)
 {

@@ -116,8 +116,34 @@ struct ms_reg_run {
     uint32_t count; /* registers in this run */
 };
 
-/* Customers (adapters) that can wait at one pool, each with at most one request at a time. */
-enum { MS_POOL_SLOTS = 256 };
+/* --- the turnstile: customers who wait for something, first come first served ------------------- */
+
+/* Customers (adapters) that can wait at one place, each with at most one request at a time. */
+enum { MS_TURNSTILE_SLOTS = 256 };
+
+/* See turnstile.c. On lines of its own: read by every take, written rarely. */
+struct ms_turnstile {
+    ms_atomic_u32 waiting __attribute__((aligned(MS_CACHE_LINE))); /* never below the slots set */
+    ms_atomic_u64 ticket; /* last one handed out; 0 is nobody's */
+    ms_atomic_u64 slot[MS_TURNSTILE_SLOTS] __attribute__((aligned(MS_CACHE_LINE)));
+};
+
+/* Somebody may be waiting; sequentially consistent, so that a give before and a wait's own try after
+ * cannot both miss each other (hb:turnstile-dekker). Wait-free. */
+static inline bool ms_turnstile_has_waiters(const struct ms_turnstile *gate)
+{
+    return ms_load_seq_cst(&gate->waiting) != 0;
+}
+
+/* A number that is later than all handed out before. Wait-free. */
+uint64_t ms_turnstile_ticket(struct ms_turnstile *gate);
+/* The customer of `slot` waits with `ticket`; idempotent, any thread may say it. False when another
+ * ticket is in the slot. Then try once more to take: a give may have come before. Wait-free. */
+bool ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
+/* That wait is over; idempotent, touches no other ticket. Wait-free. */
+void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
+/* The slot that waits longest, or MS_TURNSTILE_SLOTS when nobody does. Wait-free. */
+uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket);
 
 struct ms_pool {
     const struct ms_reg_ops *ops; /* const after create */
@@ -129,10 +155,7 @@ struct ms_pool {
     uint8_t *pages;               /* const: host address of register 0's page */
     uint32_t registers;           /* const */
     size_t state_bytes;           /* const */
-    /* Waiting customers; see pool.c. On lines of their own: read by every take, written rarely. */
-    ms_atomic_u32 waiting __attribute__((aligned(MS_CACHE_LINE))); /* never below the slots set */
-    ms_atomic_u64 ticket; /* last one handed out; 0 is nobody's */
-    ms_atomic_u64 slot[MS_POOL_SLOTS] __attribute__((aligned(MS_CACHE_LINE)));
+    struct ms_turnstile waiters;  /* customers who wait for registers */
 };
 
 struct ms_pool_config {
@@ -158,27 +181,8 @@ void ms_pool_destroy(struct ms_pool *pool);
  * Lock-free where the strategy is; a fault point. */
 bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
                   struct ms_reg_set *set);
-/* Gives a whole set back. The caller then serves the waiters, if ms_pool_has_waiters. Lock-free. */
+/* Gives a whole set back. The caller then serves the waiters, if any (ms_turnstile_has_waiters). Lock-free. */
 void ms_pool_give(struct ms_pool *pool, uint32_t cpu, struct ms_reg_set set);
-
-/* --- waiting --- */
-
-/* Somebody may be waiting; sequentially consistent, so that a give before and a wait's own try
- * after cannot both miss each other (hb:pool-dekker in pool.c). */
-static inline bool ms_pool_has_waiters(const struct ms_pool *pool)
-{
-    return ms_load_seq_cst(&pool->waiting) != 0;
-}
-
-/* A number that is later than all handed out before. Wait-free. */
-uint64_t ms_pool_ticket(struct ms_pool *pool);
-/* The customer of `slot` waits with `ticket`; idempotent, any thread may say it. False when another
- * ticket is in the slot. Then try to collect once more: a give may have come before. */
-bool ms_pool_wait(struct ms_pool *pool, uint32_t slot, uint64_t ticket);
-/* That wait is over; idempotent, touches no other ticket. */
-void ms_pool_unwait(struct ms_pool *pool, uint32_t slot, uint64_t ticket);
-/* The slot that waits longest, or MS_POOL_SLOTS when nobody does. */
-uint32_t ms_pool_first_waiter(const struct ms_pool *pool, uint64_t *ticket);
 
 /* What has been collected for a waiting request so far, in one word that many servers may push to:
  * {head:20, count:20, serial:24}; the serial belongs to the request's present life. */

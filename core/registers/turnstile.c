@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * turnstile: customers who wait for something scarce, first come first served, without a lock.
+ *
+ * Idea        a customer that must wait draws a ticket and shows it in its slot; whoever gives something
+ *             back looks for the lowest ticket and serves that one. Looking is a walk over a few lines,
+ *             and only while somebody waits.
+ * Picture     slot[3] = ticket 17, slot[9] = ticket 12 <- served first; waiting = 2
+ * Invariants  I1 waiting >= number of slots that show a ticket: it is raised before a slot is set and
+ *                lowered after one is cleared, so a stopped thread leaves it too high, never too low
+ *             I2 a slot goes 0 -> ticket -> 0 and tickets never repeat, so clearing "that ticket" can not
+ *                wipe a later one, and setting it twice is harmless
+ * Ordering    hb:turnstile-dekker  give: what is given becomes visible (seq_cst), then waiting is read
+ *             (seq_cst); wait: waiting is raised (seq_cst), fence, then one looks for what was given. One
+ *             of the two sees the other, so no wake-up is lost. With acquire/release both could read the
+ *             old value.
+ * ABA         tickets have 64 bits and never repeat
+ * Progress    wait-free: no operation loops but over the fixed number of slots
+ */
+#include "registers/registers.h"
+
+uint64_t ms_turnstile_ticket(struct ms_turnstile *gate)
+{
+    return ms_fetch_add_relaxed(&gate->ticket, 1) + 1; /* order of numbers only; no data behind */
+}
+
+bool ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket)
+{
+    uint64_t seen;
+
+    ms_assert(slot < MS_TURNSTILE_SLOTS && ticket != 0);
+    seen = ms_load_acquire(&gate->slot[slot]);
+    if (seen == ticket)
+        return true;
+    if (seen != 0)
+        return false;
+    ms_fetch_add_seq_cst(&gate->waiting, 1); /* hb:turnstile-dekker; before the slot: I1 */
+    if (!ms_cas_seq_cst(&gate->slot[slot], &seen, ticket)) {
+        ms_fetch_sub_seq_cst(&gate->waiting, 1);
+        return seen == ticket;
+    }
+    ms_fence_seq_cst(); /* hb:turnstile-dekker: our look at what is free comes after */
+    return true;
+}
+
+void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket)
+{
+    uint64_t seen = ticket;
+
+    if (ms_cas_acq_rel(&gate->slot[slot], &seen, 0))
+        ms_fetch_sub_seq_cst(&gate->waiting, 1); /* after the slot: I1 */
+}
+
+uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
+{
+    uint32_t first = MS_TURNSTILE_SLOTS;
+
+    *ticket = UINT64_MAX;
+    for (uint32_t i = 0; i < MS_TURNSTILE_SLOTS; i++) {
+        uint64_t seen = ms_load_acquire(&gate->slot[i]);
+        if (seen != 0 && seen < *ticket) {
+            *ticket = seen;
+            first = i;
+        }
+    }
+    return first;
+}
