@@ -213,6 +213,11 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
     dma->next_free = ms_alloc(grants * sizeof *dma->next_free);
     if (!dma->next_free)
         goto undo_links;
+    dma->lists = ms_alloc(grants * sizeof *dma->lists);
+    if (!dma->lists)
+        goto undo_next;
+    if (!ms_list_store_create(&dma->store, grants))
+        goto undo_lists;
     for (uint32_t i = 0; i < grants; i++) {
         ms_waitlink_init(&dma->links[i]);
         ms_init(&dma->next_free[i], i + 1 < grants ? i + 1 : UINT32_MAX);
@@ -223,6 +228,10 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
 
 undo_pools:
     pools_destroy(dma);
+    ms_list_store_destroy(&dma->store);
+undo_lists:
+    ms_free(dma->lists, grants * sizeof *dma->lists);
+undo_next:
     ms_free(dma->next_free, grants * sizeof *dma->next_free);
 undo_links:
     ms_free(dma->links, grants * sizeof *dma->links);
@@ -257,6 +266,8 @@ void ms_dma_destroy(struct ms_dma *dma)
 
     grants_reclaim(dma);
     pools_destroy(dma);
+    ms_list_store_destroy(&dma->store);
+    ms_free(dma->lists, grants * sizeof *dma->lists);
     ms_free(dma->next_free, grants * sizeof *dma->next_free);
     ms_free(dma->links, grants * sizeof *dma->links);
     ms_free(dma->grants, grants * sizeof *dma->grants);
@@ -279,7 +290,7 @@ uint32_t ms_dma_grants_used(const struct ms_dma *dma)
 
 bool ms_dma_audit(struct ms_dma *dma)
 {
-    uint32_t free_grants = 0, held[MS_REACHES * MS_POOL_KINDS] = {0};
+    uint32_t free_grants = 0, blocks = 0, held[MS_REACHES * MS_POOL_KINDS] = {0};
 
     for (uint32_t i = (uint32_t)ms_load_relaxed(&dma->free_head); i != UINT32_MAX;
          i = ms_load_relaxed(&dma->next_free[i])) {
@@ -291,12 +302,18 @@ bool ms_dma_audit(struct ms_dma *dma)
         return false;
     for (uint32_t i = 0; i < dma->config.grants; i++) {
         struct ms_adapter *adapter = ms_load_relaxed(&dma->grants[i].adapter);
+        const struct ms_list *list = &dma->lists[i];
+        if (ms_load_relaxed(&list->list))
+            blocks += (uint32_t)list->plan.is_ours + (list->plan.shadow != NULL) +
+                      (list->plan.made != NULL);
         union ms_grant_word word = ms_grant_look(&dma->grants[i]);
         if (word.phase == GRANT_HELD && word.has)
             for (uint32_t p = 0; p < MS_REACHES * MS_POOL_KINDS; p++)
                 if (adapter->pool == dma->pool[p / MS_POOL_KINDS][p % MS_POOL_KINDS])
                     held[p] += ms_grant_registers(&dma->grants[i]).count;
     }
+    if (blocks != ms_list_store_used(&dma->store))
+        return false;
     for (uint32_t p = 0; p < MS_REACHES * MS_POOL_KINDS; p++) {
         struct ms_pool *pool = dma->pool[p / MS_POOL_KINDS][p % MS_POOL_KINDS];
         if (!pool->ops->audit(pool->state) ||

@@ -12,6 +12,25 @@ NTSTATUS HalInitializeDmaTransferContext(PDMA_ADAPTER DmaAdapter, PVOID DmaTrans
                                                                    : STATUS_INVALID_PARAMETER;
 }
 
+static NTSTATUS request_check(const struct ms_request *request, ULONG flags)
+{
+    bool synchronous = (flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
+    NTSTATUS status;
+
+    if (!request->device || (flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) != 0)
+        return STATUS_INVALID_PARAMETER; /* ACX-19, ACX-06 */
+    if (!request->routine && !request->base)
+        return STATUS_INVALID_PARAMETER; /* ACX-12 */
+    if (!synchronous && (!request->routine || request->base))
+        return STATUS_INVALID_PARAMETER; /* ACX-07 */
+    status = ms_context_check(request->adapter->dma, request->context);
+    if (!NT_SUCCESS(status))
+        return status; /* ACX-18, ACX-19, TCX-16, TCX-17 */
+    if (request->registers > request->adapter->map_registers)
+        return STATUS_INSUFFICIENT_RESOURCES; /* ACX-05 */
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS HalAllocateAdapterChannelEx(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                      PVOID DmaTransferContext, ULONG NumberOfMapRegisters,
                                      ULONG Flags, PDRIVER_CONTROL ExecutionRoutine,
@@ -26,22 +45,14 @@ NTSTATUS HalAllocateAdapterChannelEx(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Dev
         .registers = NumberOfMapRegisters,
         .routine = ExecutionRoutine,
         .routine_context = ExecutionContext,
+        .enter = ExecutionRoutine ? ms_channel_enter : NULL,
+        .base = MapRegisterBase,
     };
-    NTSTATUS status;
+    NTSTATUS status = request_check(&request, Flags);
 
-    if (!DeviceObject || (Flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) != 0)
-        return STATUS_INVALID_PARAMETER; /* ACX-19, ACX-06 */
-    if (!ExecutionRoutine && !MapRegisterBase)
-        return STATUS_INVALID_PARAMETER; /* ACX-12 */
-    if (!synchronous && (!ExecutionRoutine || MapRegisterBase))
-        return STATUS_INVALID_PARAMETER; /* ACX-07 */
-    status = ms_context_check(adapter->dma, DmaTransferContext);
     if (!NT_SUCCESS(status))
-        return status; /* ACX-18, ACX-19, TCX-16, TCX-17 */
-    if (NumberOfMapRegisters > adapter->map_registers)
-        return STATUS_INSUFFICIENT_RESOURCES; /* ACX-05 */
-    return synchronous ? ms_channel_allocate_sync(&request, MapRegisterBase)
-                       : ms_channel_allocate_async(&request);
+        return synchronous ? ms_channel_sync_failed(adapter, status) : status;
+    return synchronous ? ms_channel_allocate_sync(&request) : ms_channel_allocate_async(&request);
 }
 
 BOOLEAN HalCancelAdapterChannel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,

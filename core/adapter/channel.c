@@ -40,6 +40,7 @@
 static bool word_is_over(union ms_grant_word word)
 {
     return !word.linked && !word.owns && !word.has && !word.running && !word.appending &&
+           !word.listed && !word.putting &&
            (word.phase == GRANT_HELD || word.phase == GRANT_CANCELLED);
 }
 
@@ -67,6 +68,7 @@ static bool step_cancel(union ms_grant_word *word)
     if (word->phase != GRANT_WAITING)
         return false;
     word->phase = GRANT_CANCELLED;
+    word->listed = 0;
     return true;
 }
 
@@ -83,6 +85,22 @@ static bool step_drop(union ms_grant_word *word)
     if (word->phase != GRANT_HELD || !word->has)
         return false;
     word->has = 0;
+    return true;
+}
+
+static bool step_claim_list(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_HELD || !word->listed)
+        return false;
+    word->listed = 0;
+    word->putting = 1;
+    return true;
+}
+
+static bool step_put(union ms_grant_word *word)
+{
+    ms_assert(word->putting);
+    word->putting = 0;
     return true;
 }
 
@@ -132,8 +150,10 @@ static union ms_grant_word grant_step_apply(struct ms_dma *dma, struct ms_grant 
             return (union ms_grant_word){.raw = 0};
         if (!ms_cas_acq_rel(&grant->state, &seen.raw, next.raw))
             continue;
-        if (word_is_over(next))
+        if (word_is_over(next)) {
+            ms_list_clear(dma, &dma->lists[ms_grant_index(dma, grant)]); /* it was cancelled */
             grant_recycle(dma, grant, next);
+        }
         return next;
     }
 }
@@ -255,6 +275,20 @@ bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *g
     return done;
 }
 
+bool ms_channel_claim_list(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial)
+{
+    return grant_move(dma, grant, serial, step_claim_list);
+}
+
+void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial)
+{
+    struct ms_cpu *cpu = cpu_of(adapter->dma);
+
+    grant_drop(cpu, adapter, grant, serial); /* nothing when FreeAdapterObject came first */
+    grant_move(adapter->dma, grant, serial, step_put);
+    run_deferred(cpu, adapter->dma);
+}
+
 /* The first of the list, if it is granted; its word is looked at while it is first. */
 static struct ms_grant *owner_find(struct ms_adapter *adapter, union ms_grant_word *word)
 {
@@ -312,17 +346,24 @@ static void action_apply(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
     grant_move(adapter->dma, grant, serial, step_returned);
 }
 
+IO_ALLOCATION_ACTION ms_channel_enter(struct ms_adapter *adapter, struct ms_grant *grant,
+                                      uint32_t serial, const struct ms_request *request)
+{
+    (void)request;
+    return grant->routine(grant->device, grant->irp, ms_grant_base(adapter->dma, grant, serial),
+                          grant->routine_context); /* EXR-01 */
+}
+
 /* Calls the driver. The grant is HELD and running; its context is the driver's again (TCX-12). */
 static void routine_run(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
-                        uint32_t serial)
+                        uint32_t serial, const struct ms_request *request)
 {
-    PVOID base = ms_grant_base(adapter->dma, grant, serial);
     KIRQL irql = cpu->irql;
     IO_ALLOCATION_ACTION action;
 
     cpu->depth++;
     cpu->irql = DISPATCH_LEVEL; /* EXR-01, IRQ-23 */
-    action = grant->routine(grant->device, grant->irp, base, grant->routine_context);
+    action = grant->enter(adapter, grant, serial, request);
     cpu->irql = irql;
     cpu->depth--;
     action_apply(cpu, adapter, grant, serial, action);
@@ -343,7 +384,7 @@ static void grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
     context = ms_load_relaxed(&grant->context);
     if (context)
         ms_context_unqueue(context, ms_grant_index(adapter->dma, grant), serial, false);
-    routine_run(cpu, adapter, grant, serial);
+    routine_run(cpu, adapter, grant, serial, NULL);
 }
 
 union ticket_word {
@@ -492,6 +533,12 @@ static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t
     grant->irp = request->device ? request->device->CurrentIrp : NULL; /* EXR-02 */
     grant->routine = request->routine;
     grant->routine_context = request->routine_context;
+    grant->enter = request->enter;
+    if (request->list) {
+        struct ms_list *record = &adapter->dma->lists[ms_grant_index(adapter->dma, grant)];
+        record->plan = *request->list;
+        ms_store_relaxed(&record->list, request->list->list); /* published by the state */
+    }
     return grant;
 }
 
@@ -501,7 +548,7 @@ static uint32_t registers_needed(const struct ms_request *request)
     return request->adapter->pool ? request->registers : 0;
 }
 
-static void held_publish(struct ms_grant *grant, uint32_t serial, bool running)
+static void held_publish(struct ms_grant *grant, uint32_t serial, const struct ms_request *request)
 {
     union ms_grant_word word = {.raw = 0};
 
@@ -509,7 +556,8 @@ static void held_publish(struct ms_grant *grant, uint32_t serial, bool running)
     word.linked = 1;
     word.owns = 1;
     word.has = 1;
-    word.running = running;
+    word.running = request->enter != NULL;
+    word.listed = request->list != NULL;
     word.serial = serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
 }
@@ -519,6 +567,8 @@ static void grant_unprepare(struct ms_dma *dma, struct ms_grant *grant, uint32_t
     union ms_grant_word word = {.raw = 0};
 
     word.serial = serial;
+    /* What its list is made of stays the requester's. */
+    ms_store_relaxed(&dma->lists[ms_grant_index(dma, grant)].list, NULL);
     grant_recycle(dma, grant, word);
 }
 
@@ -540,7 +590,7 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set))
         goto undo_prepare;
     ms_grant_registers_set(grant, set);
-    held_publish(grant, *serial, request->routine != NULL);
+    held_publish(grant, *serial, request);
     if (!ms_waitlist_append_if_empty(&adapter->queue, dma->links, ms_grant_index(dma, grant)))
         goto undo_take;
     return grant;
@@ -552,27 +602,38 @@ undo_prepare:
     return NULL;
 }
 
-NTSTATUS ms_channel_allocate_sync(const struct ms_request *request, PVOID *base)
+NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status)
+{
+    struct ms_cpu *cpu = cpu_of(adapter->dma);
+    uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
+
+    ms_fetch_or_relaxed(&adapter->failed, own); /* FRE-18: this CPU alone reads its bit */
+    return status;
+}
+
+NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
 {
     struct ms_adapter *adapter = request->adapter;
     struct ms_cpu *cpu = cpu_of(adapter->dma);
     uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
+    NTSTATUS status = STATUS_SUCCESS;
     uint32_t serial;
     struct ms_grant *grant = grant_at_once(cpu, request, &serial);
 
     if (!grant) {
-        ms_fetch_or_relaxed(&adapter->failed, own); /* FRE-18: this CPU alone reads its bit */
         run_deferred(cpu, adapter->dma);
-        return STATUS_INSUFFICIENT_RESOURCES; /* ACX-08 */
+        return ms_channel_sync_failed(adapter, STATUS_INSUFFICIENT_RESOURCES); /* ACX-08 */
     }
     if (ms_load_relaxed(&adapter->failed) & own)
         ms_fetch_and_relaxed(&adapter->failed, ~own);
-    if (base)
-        *base = ms_grant_base(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
-    if (request->routine)
-        routine_run(cpu, adapter, grant, serial);
+    if (request->base)
+        *request->base = ms_grant_base(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
+    if (request->enter)
+        routine_run(cpu, adapter, grant, serial, request);
     run_deferred(cpu, adapter->dma);
-    return STATUS_SUCCESS;
+    if (request->failed)
+        status = *request->failed;
+    return NT_SUCCESS(status) ? status : ms_channel_sync_failed(adapter, status);
 }
 
 static NTSTATUS request_enqueue(struct ms_cpu *cpu, const struct ms_request *request)
@@ -594,6 +655,7 @@ static NTSTATUS request_enqueue(struct ms_cpu *cpu, const struct ms_request *req
     word.phase = GRANT_WAITING;
     word.linked = 1;
     word.appending = 1;
+    word.listed = request->list != NULL;
     word.serial = serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
     if (request->context) {
@@ -626,9 +688,9 @@ NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
     if (cpu->depth == 0) {
         grant = grant_at_once(cpu, request, &serial); /* ACX-16 */
         if (grant) {
-            routine_run(cpu, adapter, grant, serial);
+            routine_run(cpu, adapter, grant, serial, request);
             run_deferred(cpu, adapter->dma);
-            return STATUS_SUCCESS;
+            return request->failed ? *request->failed : STATUS_SUCCESS;
         }
     }
     status = request_enqueue(cpu, request);

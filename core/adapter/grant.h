@@ -6,6 +6,7 @@
 #define MS_GRANT_H
 
 #include "adapter/adapter.h"
+#include "adapter/list_store.h"
 #include "adapter/waitlist.h"
 
 /* --- a request's life ----------------------------------------------------------------------------
@@ -28,7 +29,9 @@ union ms_grant_word {
         uint64_t has : 1;       /* its map register base is valid */
         uint64_t running : 1;   /* its routine has not returned */
         uint64_t appending : 1; /* its requester has not finished the append */
-        uint64_t unused : 23;
+        uint64_t listed : 1;    /* it has, or shall have, a list that nobody has put yet */
+        uint64_t putting : 1;   /* somebody is putting that list */
+        uint64_t unused : 21;
         uint64_t serial : 32; /* +1 per life */
     };
     uint64_t raw;
@@ -36,6 +39,15 @@ union ms_grant_word {
 static_assert(sizeof(union ms_grant_word) == sizeof(uint64_t), "a grant's state must fit one CAS");
 
 enum ms_mapping { MAPPING_NONE, MAPPING_BUSY, MAPPING_MAPPED };
+
+struct ms_adapter;
+struct ms_grant;
+struct ms_request;
+
+/* What the one who grants does: calls the driver, or makes a list first. The grant is held and
+ * running. `request` is NULL when it had to wait: then nobody is there to be told more. */
+typedef IO_ALLOCATION_ACTION ms_enter(struct ms_adapter *adapter, struct ms_grant *grant,
+                                      uint32_t serial, const struct ms_request *request);
 
 /*
  * One request. Line 0 is all that a direct map and flush touch; line 1 joins when pages bounce;
@@ -58,6 +70,7 @@ struct ms_grant {
         __attribute__((aligned(MS_CACHE_LINE))); /* a packed struct ms_reg_set */
     uint32_t count;             /* registers asked for: what FreeMapRegisters must name (FRE-03) */
     struct ms_mdl_cursor start; /* hb:mapping: where the mapping's walk began */
+    ms_enter *enter;            /* preparer, then the one who grants; NULL: nothing to do */
     /* line 2 */
     ms_atomic_u64 ticket __attribute__((aligned(MS_CACHE_LINE))); /* {ticket:40, serial:24} */
     ms_hoard hoard;          /* registers collected while waiting */
@@ -71,6 +84,27 @@ struct ms_grant {
 static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
 static_assert(sizeof(struct ms_grant) == 3 * MS_CACHE_LINE, "a grant is three lines");
+
+/* What a request of the list family asks for and has. */
+struct ms_list_plan {
+    PSCATTER_GATHER_LIST list;
+    PDRIVER_LIST_CONTROL routine; /* NULL: none */
+    PMDL head;                    /* the chain, or our copy of it in `shadow` */
+    uint64_t offset;
+    uint32_t length;
+    uint32_t capacity; /* element slots in the list */
+    bool write_to_device;
+    bool is_ours;  /* the list's memory is a block of the store */
+    bool is_joint; /* one element for all MDLs, bounced into one run (SGL-08) */
+    void *shadow;  /* block with a copy of the chain, its end stretched (CSG-12); or NULL */
+    void *made;    /* block with the chain of BuildMdlFromScatterGatherList; or NULL */
+};
+
+/* A grant's list: dma->lists[the grant's index]. */
+struct ms_list {
+    ms_atomic_ptr list;       /* plan.list again, for those who only look; NULL: none */
+    struct ms_list_plan plan; /* preparer, then the one who enters, then the one who puts */
+} __attribute__((aligned(MS_CACHE_LINE)));
 
 /* --- an adapter
  * ------------------------------------------------------------------------------------ */
@@ -99,6 +133,8 @@ struct ms_dma {
     DMA_OPERATIONS table[4]; /* [1..3]: what a driver of that version gets; const after create */
     struct ms_pool *pool[MS_REACHES][MS_POOL_KINDS]; /* const after create */
     struct ms_grant *grants;                         /* const pointer */
+    struct ms_list *lists;                           /* const pointer; one per grant */
+    struct ms_list_store store;                      /* what lists are made of */
     ms_atomic_u64 *links;     /* const pointer; one per grant, shared by all queues */
     ms_atomic_u32 *next_free; /* const pointer; one per grant */
     ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
@@ -183,11 +219,19 @@ struct ms_request {
     uint32_t registers;
     PDRIVER_CONTROL routine; /* NULL: none */
     PVOID routine_context;
+    ms_enter *enter;                 /* NULL: the grant is all there is (synchronous, no routine) */
+    const struct ms_list_plan *list; /* NULL: no list */
+    PVOID *base;                     /* synchronous: where the map register base goes; or NULL */
+    PSCATTER_GATHER_LIST *made; /* where the list goes if it is granted now (SGX-18); or NULL */
+    NTSTATUS *failed;           /* where `enter` says that it could not make the list */
 };
 
+/* The `enter` of channel requests: calls their routine. */
+IO_ALLOCATION_ACTION ms_channel_enter(struct ms_adapter *adapter, struct ms_grant *grant,
+                                      uint32_t serial, const struct ms_request *request);
 /* Grants at once or fails with STATUS_INSUFFICIENT_RESOURCES; nothing waits (ACX-08, QUE-06). With
- * a routine it has run when this returns; without, `*base` names the grant. */
-NTSTATUS ms_channel_allocate_sync(const struct ms_request *request, PVOID *base);
+ * a routine it has run when this returns; `*base` names the grant. */
+NTSTATUS ms_channel_allocate_sync(const struct ms_request *request);
 /* Grants now or later, in order (ACX-07, QUE-03); the routine runs in whichever thread grants. */
 NTSTATUS ms_channel_allocate_async(const struct ms_request *request);
 /* Ends the adapter's ownership by whoever has it; registers too unless `keep_registers`. With
@@ -196,6 +240,13 @@ void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, b
 /* Ends the registers of a grant; false when they are gone already. */
 bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *grant,
                                   uint32_t serial);
+/* Claims the list of that life of the grant, for putting it: true for one caller. */
+bool ms_channel_claim_list(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial);
+/* What was claimed is put: its registers go, and the grant when nothing else holds it. */
+void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial);
+/* A synchronous request of this thread on this adapter failed: FreeAdapterObject must not take that
+ * for a grant (FRE-18). Hands `status` through. */
+NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status);
 /* Ends a waiting request; true when this call ended it (CAC-05). */
 bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t serial);
 /* The transfer context of the present owner, or NULL. */
@@ -219,6 +270,35 @@ enum ms_context_cancel ms_context_look(PVOID context, uint32_t *index, uint32_t 
 /* Marks an idle context cancelled, sticky until initialised again (CAC-08); false: it is not idle.
  */
 bool ms_context_mark_cancelled(PVOID context);
+
+/* --- mappings and lists
+ * ---------------------------------------------------------------------------------- */
+
+/* Maps a range of a chain under the grant, whose mapping the caller has made BUSY: fills the list
+ * and the grant's mapping fields; `*length` becomes what was mapped. Statuses as ms_sg_map. */
+NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
+                      uint64_t offset, uint32_t *length, bool write_to_device,
+                      PSCATTER_GATHER_LIST list, uint32_t capacity);
+/* Copies the first `bytes` of a read that bounced back into the buffer; the caller owns the mapping.
+ */
+void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant, uint32_t bytes);
+
+/* Frees what a grant's list holds; then it has none. Nothing when it has none. The caller owns the
+ * list: nobody else knows the grant, or it claimed the list. */
+void ms_list_clear(struct ms_dma *dma, struct ms_list *list);
+/* Takes the mappings away that a driver made of the MDLs in a block of ours (PSG-02). */
+void ms_made_mdls_unmap(void *block);
+/* The grant whose list that is on this adapter, with its life; NULL: nobody's (PSG-06). */
+struct ms_grant *ms_list_find(struct ms_adapter *adapter, PSCATTER_GATHER_LIST list,
+                              uint32_t *serial);
+/* Bytes a list of that many elements needs anywhere in the interface (GTI-07, CSG-09). */
+static inline uint64_t ms_list_bytes(uint64_t elements)
+{
+    return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT) +
+           MS_LIST_OVERHEAD;
+}
+/* Where `address` lies in `mdl`, as an offset to its first byte; false: outside (SGL-12). */
+bool ms_mdl_offset_of(const MDL *mdl, const void *address, uint64_t *offset);
 
 /* --- the routines behind the table: one per member, named after it
  * ---------------------------------- */
@@ -247,5 +327,34 @@ VOID HalFreeAdapterChannel(PDMA_ADAPTER DmaAdapter);
 VOID HalFreeMapRegisters(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
                          ULONG NumberOfMapRegisters);
 VOID HalFreeAdapterObject(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction);
+NTSTATUS HalGetScatterGatherList(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl,
+                                 PVOID CurrentVa, ULONG Length,
+                                 PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                 BOOLEAN WriteToDevice);
+NTSTATUS HalBuildScatterGatherList(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl,
+                                   PVOID CurrentVa, ULONG Length,
+                                   PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                   BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
+                                   ULONG ScatterGatherLength);
+NTSTATUS HalGetScatterGatherListEx(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                   PVOID DmaTransferContext, PMDL Mdl, ULONGLONG Offset,
+                                   ULONG Length, ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine,
+                                   PVOID Context, BOOLEAN WriteToDevice,
+                                   PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
+                                   PVOID CompletionContext,
+                                   PSCATTER_GATHER_LIST *ScatterGatherList);
+NTSTATUS HalBuildScatterGatherListEx(
+    PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PVOID DmaTransferContext, PMDL Mdl,
+    ULONGLONG Offset, ULONG Length, ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine,
+    PVOID Context, BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer, ULONG ScatterGatherLength,
+    PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext, PVOID ScatterGatherList);
+VOID HalPutScatterGatherList(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather,
+                             BOOLEAN WriteToDevice);
+NTSTATUS HalCalculateScatterGatherList(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID CurrentVa,
+                                       ULONG Length, PULONG ScatterGatherListSize,
+                                       PULONG NumberOfMapRegisters);
+NTSTATUS HalBuildMdlFromScatterGatherList(PDMA_ADAPTER DmaAdapter,
+                                          PSCATTER_GATHER_LIST ScatterGather, PMDL OriginalMdl,
+                                          PMDL *TargetMdl);
 
 #endif

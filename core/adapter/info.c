@@ -22,13 +22,6 @@ NTSTATUS HalGetDmaAdapterInfo(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO Adapter
     return STATUS_SUCCESS; /* GAI-02, GAI-05 */
 }
 
-/* Bytes a list of that many elements may need anywhere in the interface (GTI-07, CSG-09). */
-static uint64_t list_bytes(uint64_t elements)
-{
-    return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT) +
-           MS_LIST_OVERHEAD;
-}
-
 NTSTATUS HalGetDmaTransferInfo(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offset, ULONG Length,
                                BOOLEAN WriteOnly, PDMA_TRANSFER_INFO TransferInfo)
 {
@@ -50,7 +43,7 @@ NTSTATUS HalGetDmaTransferInfo(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offs
     TransferInfo->V1 = (DMA_TRANSFER_INFO_V1){
         .MapRegisterCount = need.registers, /* GTI-06, GTI-13 */
         .ScatterGatherElementCount = need.elements,
-        .ScatterGatherListSize = (ULONG)ms_min_u64(list_bytes(need.elements), MAXULONG),
+        .ScatterGatherListSize = (ULONG)ms_min_u64(ms_list_bytes(need.elements), MAXULONG),
     };
     if (TransferInfo->Version == DMA_TRANSFER_INFO_VERSION2)
         TransferInfo->V2.LogicalPageCount = need.logical_pages; /* GTI-12 */

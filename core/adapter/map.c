@@ -44,9 +44,9 @@ static NTSTATUS map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST lis
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
-                          uint64_t offset, uint32_t *length, bool write_to_device,
-                          PSCATTER_GATHER_LIST list, uint32_t capacity)
+NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
+                      uint64_t offset, uint32_t *length, bool write_to_device,
+                      PSCATTER_GATHER_LIST list, uint32_t capacity)
 {
     struct ms_sg_request request = {
         .at = walk_begin(grant, head, offset),
@@ -103,11 +103,28 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
         ms_store_release(&grant->mapping, MAPPING_NONE);
         return status;
     }
-    status = grant_map(adapter, grant, Mdl, Offset, Length, WriteToDevice != 0, ScatterGatherBuffer,
-                       capacity);
+    status = ms_grant_map(adapter, grant, Mdl, Offset, Length, WriteToDevice != 0,
+                          ScatterGatherBuffer, capacity);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, NT_SUCCESS(status) ? MAPPING_MAPPED : MAPPING_NONE);
     return status;
+}
+
+void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant, uint32_t bytes)
+{
+    struct ms_sg_request request = {
+        .at = grant->start,
+        .offset = grant->offset,
+        .length = grant->mapped_bytes,
+        .write_to_device = false,
+        .registers = ms_grant_registers(grant),
+    };
+    struct ms_sg_mapped mapped = {
+        .bytes = grant->mapped_bytes,
+        .registers = grant->mapped_registers,
+    };
+
+    ms_sg_copy_back(&adapter->builder, &request, &mapped, bytes); /* MRG-15, FLX-16 */
 }
 
 NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
@@ -124,20 +141,8 @@ NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     if (Mdl != grant->head || Offset != grant->offset ||
         (WriteToDevice != 0) != grant->write_to_device || Length > grant->mapped_bytes)
         return STATUS_INVALID_PARAMETER; /* FLX-11 */
-    if (grant->mapped_registers > 0 && !grant->write_to_device && Length > 0) {
-        struct ms_sg_request request = {
-            .at = grant->start,
-            .offset = grant->offset,
-            .length = grant->mapped_bytes,
-            .write_to_device = false,
-            .registers = ms_grant_registers(grant),
-        };
-        struct ms_sg_mapped mapped = {
-            .bytes = grant->mapped_bytes,
-            .registers = grant->mapped_registers,
-        };
-        ms_sg_copy_back(&adapter->builder, &request, &mapped, Length); /* MRG-15, FLX-16 */
-    }
+    if (grant->mapped_registers > 0 && !grant->write_to_device && Length > 0)
+        ms_grant_copy_back(adapter, grant, Length);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_NONE);
     return STATUS_SUCCESS;

@@ -9,6 +9,15 @@ static void table_v1(DMA_OPERATIONS *table)
     table->PutDmaAdapter = HalPutDmaAdapter;
     table->FreeAdapterChannel = HalFreeAdapterChannel;
     table->FreeMapRegisters = HalFreeMapRegisters;
+    table->GetScatterGatherList = HalGetScatterGatherList;
+    table->PutScatterGatherList = HalPutScatterGatherList;
+}
+
+static void table_v2(DMA_OPERATIONS *table)
+{
+    table->CalculateScatterGatherList = HalCalculateScatterGatherList;
+    table->BuildScatterGatherList = HalBuildScatterGatherList;
+    table->BuildMdlFromScatterGatherList = HalBuildMdlFromScatterGatherList;
 }
 
 static void table_v3(DMA_OPERATIONS *table)
@@ -21,12 +30,16 @@ static void table_v3(DMA_OPERATIONS *table)
     table->MapTransferEx = HalMapTransferEx;
     table->FlushAdapterBuffersEx = HalFlushAdapterBuffersEx;
     table->FreeAdapterObject = HalFreeAdapterObject;
+    table->GetScatterGatherListEx = HalGetScatterGatherListEx;
+    table->BuildScatterGatherListEx = HalBuildScatterGatherListEx;
 }
 
 void ms_tables_fill(DMA_OPERATIONS table[4])
 {
     for (int version = 1; version <= 3; version++)
         table_v1(&table[version]);
+    for (int version = 2; version <= 3; version++)
+        table_v2(&table[version]);
     table_v3(&table[3]);
     table[1].Size = offsetof(DMA_OPERATIONS, CalculateScatterGatherList); /* VER-08 */
     table[2].Size = offsetof(DMA_OPERATIONS, GetDmaAdapterInfo);
