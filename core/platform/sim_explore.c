@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim_explore.c: every interleaving of a small program, once per class of equal ones.
+ *
+ * Idea        stateless search: run, find where two dependent steps could have come in the other
+ *             order, go back there, run again from the start. Two steps depend on each other when
+ *             they touch one address and one writes. (Flanagan and Godefroid's dynamic
+ *             partial-order reduction; Godefroid's sleep sets on top.)
+ * Races       for each step p is about to do, the last executed step that depends on it and is not
+ *             ordered before p by other steps: p is tried there too, or everybody when p could not
+ *             run there.
+ * Sleep       a fiber whose alternatives were all explored sleeps until a dependent step; an
+ *             execution in which all who can run sleep is equivalent to an earlier one: given up
+ * Claims      complete for the given program under sequential consistency, in the model where a
+ *             spinning fiber waits for a write. Weak memory and longer programs are the fuzzers'.
+ * Validated   against plain search over all interleavings: same final states (explore_sim.c)
+ */
+#include "platform/sim_explore.h"
+#include "platform/sim_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 1024 };
+
+/* The state before step `index of node`, and the step taken from it. */
+struct node {
+    struct ms_sim_pending pending[MS_SIM_FIBERS_MAX];
+    uint32_t enabled;
+    uint32_t backtrack; /* to be explored from here */
+    uint32_t explored;
+    uint32_t sleep;
+    uint32_t chosen;
+    const void *address; /* of the step taken */
+    bool wrote;
+    uint16_t clock[MS_SIM_FIBERS_MAX]; /* of the step taken: steps (+1) ordered before or equal */
+};
+
+struct search {
+    enum ms_sim_search kind;
+    struct node *node;
+    uint32_t depth;  /* nodes of the current execution */
+    uint32_t prefix; /* of which the first so many are replayed */
+    uint16_t fiber_clock[MS_SIM_FIBERS_MAX][MS_SIM_FIBERS_MAX];
+    bool is_blocked;
+    bool is_too_deep;
+};
+
+static bool depends(const struct node *taken, const struct ms_sim_pending *next)
+{
+    return taken->address && taken->address == next->address && (taken->wrote || next->is_write);
+}
+
+/* The step from the newest node has been done: what it touched, and what is ordered before it. */
+static void step_done(struct search *s)
+{
+    struct node *n = &s->node[s->depth - 1];
+    uint16_t *mine = s->fiber_clock[n->chosen];
+    struct ms_sim_pending did = n->pending[n->chosen];
+
+    if (sim.result.event_count > 0 && sim.result.event_count < MS_SIM_TRACE_MAX) {
+        const struct ms_sim_event *last = &sim.events[sim.result.event_count - 1];
+        if (last->site == did.site && last->failed)
+            did.is_write = false; /* a compare-exchange that failed only read */
+    }
+    n->address = did.address;
+    n->wrote = did.is_write;
+    if (s->kind == MS_SIM_PLAIN)
+        return;
+    for (uint32_t i = 0; i + 1 < s->depth; i++)
+        if (depends(&s->node[i], &did))
+            for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
+                if (s->node[i].clock[f] > mine[f])
+                    mine[f] = s->node[i].clock[f];
+    mine[n->chosen] = (uint16_t)s->depth; /* index + 1 */
+    memcpy(n->clock, mine, sizeof n->clock);
+}
+
+static bool is_ordered_before(const struct search *s, uint32_t step, uint32_t fiber)
+{
+    return s->fiber_clock[fiber][s->node[step].chosen] >= step + 1;
+}
+
+/* Where could `fiber`'s next step have come earlier and mattered? */
+static void add_backtrack(struct search *s, const struct node *n, uint32_t fiber)
+{
+    for (uint32_t i = s->depth; i-- > 0;) {
+        struct node *earlier = &s->node[i];
+        if (earlier->chosen == fiber || !depends(earlier, &n->pending[fiber]) ||
+            is_ordered_before(s, i, fiber))
+            continue;
+        earlier->backtrack |= earlier->enabled >> fiber & 1 ? 1u << fiber : earlier->enabled;
+        return;
+    }
+}
+
+/* Who still sleeps after the newest step. */
+static uint32_t sleep_after(const struct search *s)
+{
+    const struct node *n;
+    uint32_t sleep;
+
+    if (s->depth == 0 || s->kind == MS_SIM_PLAIN)
+        return 0;
+    n = &s->node[s->depth - 1];
+    sleep = (n->sleep | n->explored) & ~(1u << n->chosen);
+    for (uint32_t rest = sleep; rest; rest &= rest - 1) {
+        uint32_t f = (uint32_t)__builtin_ctz(rest);
+        if (depends(n, &n->pending[f]))
+            sleep &= ~(1u << f);
+    }
+    return sleep;
+}
+
+static uint32_t decide(const struct ms_sim_choice *choice, void *context)
+{
+    struct search *s = context;
+    struct node *n = &s->node[s->depth];
+    uint32_t free;
+
+    if (s->depth > 0)
+        step_done(s);
+    if (s->depth < s->prefix) {
+        ms_require(n->enabled == choice->runnable); /* the program is deterministic */
+        s->depth++;
+        return n->chosen;
+    }
+    if (s->depth + 1 >= DEPTH_MAX) {
+        s->is_too_deep = true;
+        return MS_SIM_NOBODY;
+    }
+    n->enabled = choice->runnable;
+    for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
+        n->pending[f] = *choice->pending[f];
+    n->sleep = sleep_after(s);
+    if (s->kind == MS_SIM_REDUCED)
+        for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
+            if (n->pending[f].address)
+                add_backtrack(s, n, f);
+    free = n->enabled & ~n->sleep;
+    if (!free) {
+        s->is_blocked = true;
+        return MS_SIM_NOBODY;
+    }
+    n->chosen = choice->current != MS_SIM_NOBODY && (free >> choice->current & 1)
+                    ? choice->current
+                    : (uint32_t)__builtin_ctz(free);
+    n->backtrack = s->kind == MS_SIM_PLAIN ? n->enabled : 1u << n->chosen;
+    n->explored = 1u << n->chosen;
+    s->depth++;
+    return n->chosen;
+}
+
+/* Sets the next execution's prefix; false when nothing is left. */
+static bool next_prefix(struct search *s)
+{
+    for (uint32_t i = s->depth; i-- > 0;) {
+        struct node *n = &s->node[i];
+        uint32_t left = n->backtrack & ~n->explored & ~n->sleep;
+        if (!left)
+            continue;
+        n->chosen = (uint32_t)__builtin_ctz(left);
+        n->explored |= 1u << n->chosen;
+        s->prefix = i + 1;
+        return true;
+    }
+    return false;
+}
+
+static void state_add(struct ms_sim_explored *explored, uint64_t digest)
+{
+    uint32_t low = 0;
+    uint32_t high = explored->state_count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (explored->states[middle] < digest)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if ((low < explored->state_count && explored->states[low] == digest) ||
+        explored->state_count == MS_SIM_STATES_MAX)
+        return;
+    memmove(&explored->states[low + 1], &explored->states[low],
+            (explored->state_count - low) * sizeof explored->states[0]);
+    explored->states[low] = digest;
+    explored->state_count++;
+}
+
+void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search search,
+                    uint64_t executions_max, struct ms_sim_explored *explored)
+{
+    struct search s = {.kind = search};
+    struct ms_sim_config config = scenario->config;
+    struct ms_sim_result result;
+
+    s.node = calloc(DEPTH_MAX, sizeof *s.node);
+    ms_require(s.node != NULL);
+    memset(explored, 0, sizeof *explored);
+    explored->is_complete = true;
+    config.schedule =
+        (struct ms_sim_schedule){.strategy = MS_SIM_ASKED, .decide = decide, .decide_context = &s};
+    config.strong_memory = true;
+    do {
+        s.depth = 0;
+        s.is_blocked = false;
+        memset(s.fiber_clock, 0, sizeof s.fiber_clock);
+        scenario->reset(scenario->context);
+        ms_sim_run(&config, &result);
+        if (result.verdict == MS_SIM_BUG) {
+            explored->bug = result;
+            explored->is_complete = false;
+        } else if (s.is_blocked) {
+            explored->sleep_blocked++;
+        } else if (result.verdict == MS_SIM_INCONCLUSIVE) {
+            explored->is_complete = false;
+        } else {
+            state_add(explored, scenario->digest(scenario->context));
+        }
+        explored->executions += !s.is_blocked;
+        if (result.steps > explored->steps_max)
+            explored->steps_max = result.steps;
+        if (explored->executions + explored->sleep_blocked >= executions_max)
+            explored->is_complete = false;
+    } while (explored->bug.verdict != MS_SIM_BUG && !s.is_too_deep &&
+             explored->executions + explored->sleep_blocked < executions_max && next_prefix(&s));
+    free(s.node);
+}
+
+/* --- stopped threads -----------------------------------------------------------------------------
+ */
+
+static void stop_schedule(struct ms_sim_schedule *schedule, uint32_t number)
+{
+    *schedule = (struct ms_sim_schedule){.strategy = MS_SIM_DENSE};
+    if (number == 0)
+        return;
+    schedule->strategy = number % 2 ? MS_SIM_WALK : MS_SIM_PCT;
+    schedule->seed = number;
+    schedule->depth = 3;
+    schedule->stale_of_256 = number % 3 == 0 ? 32 : 0;
+}
+
+void ms_sim_stop_each(const struct ms_sim_scenario *scenario, uint32_t only_actor,
+                      uint32_t schedules, uint32_t bound, struct ms_sim_stopped *stopped)
+{
+    struct ms_sim_config config = scenario->config;
+    struct ms_sim_result result;
+
+    memset(stopped, 0, sizeof *stopped);
+    config.freeze_bound = bound;
+    config.no_check_when_frozen = true;
+    for (uint32_t actor = 0; actor < config.actor_count; actor++) {
+        if (only_actor != MS_SIM_NOBODY && actor != only_actor)
+            continue;
+        for (uint32_t number = 0; number < schedules; number++) {
+            stop_schedule(&config.schedule, number);
+            for (uint32_t step = 0;; step++) {
+                config.freeze_actor = actor;
+                config.freeze_step = step;
+                scenario->reset(scenario->context);
+                ms_sim_run(&config, &result);
+                stopped->executions++;
+                if (!result.froze)
+                    break;
+                stopped->points++;
+                if (result.frozen_steps > stopped->steps_worst)
+                    stopped->steps_worst = result.frozen_steps;
+                if (result.verdict == MS_SIM_CLEAN)
+                    continue;
+                if (stopped->failures++ == 0) {
+                    stopped->failed_actor = actor;
+                    stopped->failed_step = step;
+                    stopped->failed_site = sim.fiber[actor].pending.site;
+                    stopped->failed = result;
+                }
+            }
+            if (result.verdict == MS_SIM_BUG && stopped->failures == 0) {
+                stopped->failures = 1; /* wrong without anybody stopped */
+                stopped->failed = result;
+            }
+        }
+    }
+}
