@@ -262,6 +262,7 @@ void sim_block(void)
     struct sim_fiber *me = sim.current;
 
     me->pending = (struct ms_sim_pending){0};
+    sim_schedule_arrive(me);
     go_elsewhere();
     count_step(me); /* so that no two decisions share a number */
 }

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz.h: one input is one execution: set-up, operations of each actor, schedule, read choices.
+ *
+ * A target knows how to prepare its subject, do one operation and judge the end. All else is common
+ * to all targets: reading inputs from bytes and text, playing, hunting, shrinking, telling.
+ */
+#ifndef MS_FUZZ_H
+#define MS_FUZZ_H
+
+#include <stdio.h>
+
+#include "platform/prng.h"
+#include "platform/sim_explore.h"
+
+enum {
+    FUZZ_OPS_MAX = 32,
+    FUZZ_OPERANDS_MAX = 4,
+    FUZZ_SETUP_MAX = 4,
+    FUZZ_DENSE_MAX = 255,
+    FUZZ_SWITCHES_MAX = 255,
+    FUZZ_RULES_MAX = 15,
+    FUZZ_READS_MAX = 255,
+    FUZZ_BYTES_MAX = 2048, /* of an encoded input; engines keep to 512 */
+    FUZZ_FEATURES = 8192,
+};
+
+struct fuzz_op {
+    uint8_t kind;
+    uint8_t actor;
+    uint8_t operand[FUZZ_OPERANDS_MAX];
+};
+
+/* A whole execution as data. Equal inputs have equal traces. */
+struct fuzz_input {
+    uint8_t setup[FUZZ_SETUP_MAX];
+    uint32_t op_count;
+    struct fuzz_op op[FUZZ_OPS_MAX];
+
+    enum ms_sim_strategy strategy;
+    bool strong_memory;
+    uint8_t stale;       /* 0..15: of 16, how often a load with a choice is old by chance */
+    uint32_t seed;       /* 24 bits: walk, PCT, POS, stall */
+    uint8_t depth;       /* PCT: 1..8 */
+    uint8_t estimate;    /* PCT: a quarter of the steps changes fall into */
+    uint8_t stall_actor; /* 0..7 */
+    uint16_t stall_step;
+    uint32_t dense_count, switch_count, rule_count, read_count;
+    uint8_t dense[FUZZ_DENSE_MAX];
+    struct ms_sim_preemption switches[FUZZ_SWITCHES_MAX];
+    struct ms_sim_rule rules[FUZZ_RULES_MAX];
+    uint8_t reads[FUZZ_READS_MAX];
+};
+
+/* A word of the vocabulary. */
+struct fuzz_kind {
+    const char *name;
+    uint8_t operands;
+    uint8_t actors; /* bit i: actor i may do it */
+    const char *help;
+};
+
+struct fuzz_setting {
+    const char *name;
+    uint8_t values; /* 0 .. values-1 */
+};
+
+/* All members are required. State belongs to the target and is reused by every execution. */
+struct fuzz_target {
+    const char *name;
+    const char *summary; /* what it proves, one line */
+    const char *const *actors;
+    uint32_t actor_count;
+    const struct fuzz_setting *settings;
+    uint32_t setting_count;
+    const struct fuzz_kind *kinds; /* at most 31 */
+    uint32_t kind_count;
+    bool is_sequential; /* one actor: there is no schedule to look for */
+    uint32_t steps_max;
+    /* What the name of a bug begins with when this target is told to fail: the canary; else NULL. */
+    const char *planted;
+
+    void (*reset)(const uint8_t *setup);                       /* outside of an execution */
+    void (*perform)(uint32_t actor, const struct fuzz_op *op); /* by the actor's fiber */
+    void (*finish)(uint32_t actor);                            /* after the actor's last */
+    void (*check)(void *unused);                               /* alone, at the end */
+    uint64_t (*digest)(void);                                  /* of the final state */
+    /* The operation in words, for the story; returns text. */
+    const char *(*tell)(const struct fuzz_op *op, char *text, size_t bytes);
+};
+
+#define FUZZ_TARGET(name) extern const struct fuzz_target fuzz_target_##name;
+#include "targets.def"
+#undef FUZZ_TARGET
+extern const struct fuzz_target *const fuzz_targets[]; /* NULL behind the last */
+const struct fuzz_target *fuzz_target_find(const char *name);
+
+/* --- decode.c ------------------------------------------------------------------------------------
+ */
+
+/* Every byte string means something; what is missing reads as zero. */
+void fuzz_decode(const struct fuzz_target *target, const uint8_t *bytes, size_t count,
+                 struct fuzz_input *input);
+/* decode(encode(i)) is i, for every i that decode or the text form gave. `bytes` has FUZZ_BYTES_MAX
+ * bytes. */
+size_t fuzz_encode(const struct fuzz_target *target, const struct fuzz_input *input,
+                   uint8_t *bytes);
+
+/* --- text.c --------------------------------------------------------------------------------------
+ */
+
+/* What a text file says beside the input. */
+struct fuzz_note {
+    char target[32];
+    char bug[160];       /* "bug": what it found when it was made */
+    uint32_t visits[32]; /* sites that must occur, or the file is stale */
+    uint32_t visit_count;
+};
+
+/* The lossless form for people; see corpus/README.md. False: `error` says where and what. */
+bool fuzz_text_read(const char *text, struct fuzz_input *input, struct fuzz_note *note, char *error,
+                    size_t error_bytes);
+/* Returns the bytes it needs, as snprintf does. */
+size_t fuzz_text_write(const struct fuzz_target *target, const struct fuzz_input *input,
+                       const struct fuzz_note *note, char *text, size_t bytes);
+
+/* --- play.c --------------------------------------------------------------------------------------
+ */
+
+struct fuzz_options {
+    uint8_t *features; /* FUZZ_FEATURES bytes, or NULL */
+    uint32_t mutant_site;
+    enum ms_sim_mutation mutation;
+};
+
+void fuzz_play(const struct fuzz_target *target, const struct fuzz_input *input,
+               const struct fuzz_options *options, struct ms_sim_result *result);
+/* Replaces the schedule by what was done: switches and reads in full. False when too long. */
+bool fuzz_make_explicit(struct fuzz_input *input, const struct ms_sim_result *result);
+/* The same as rules by site instead of step numbers; plays it to find out. False when too long or
+ * when the rules do not lead to the same bug. */
+bool fuzz_make_keyed(const struct fuzz_target *target, struct fuzz_input *input);
+/* The program as a scenario for the exhaustive search and for stopping threads. `input` must
+ * outlive it. */
+void fuzz_scenario(const struct fuzz_target *target, const struct fuzz_input *input,
+                   struct ms_sim_scenario *scenario);
+
+/* --- mutate.c ------------------------------------------------------------------------------------
+ */
+
+void fuzz_generate(const struct fuzz_target *target, struct ms_prng *prng,
+                   struct fuzz_input *input);
+void fuzz_mutate(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input);
+/* Operations of one parent under the schedule of the other, or the two programs one after another. */
+void fuzz_cross(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input,
+                const struct fuzz_input *other);
+
+/* --- hunt.c --------------------------------------------------------------------------------------
+ */
+
+struct fuzz_hunt {
+    uint64_t seed;
+    double seconds_max;      /* 0: none */
+    uint64_t executions_max; /* 0: none */
+    const struct fuzz_input *seeds;
+    uint32_t seed_count;
+    bool is_quiet;
+    struct fuzz_options options;
+
+    /* Results. */
+    uint64_t executions;
+    uint64_t steps;
+    uint64_t inconclusive;
+    double seconds;
+    uint32_t features;
+    uint32_t corpus_count;
+    bool found;
+    struct fuzz_input input; /* the finding */
+    struct ms_sim_result result;
+};
+
+/* Plays mutations of the seeds, keeping what shows new features, until a bug or a limit. */
+void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt);
+
+/* --- shrink.c ------------------------------------------------------------------------------------
+ */
+
+/* Makes a failing input as small as it can while the same bug remains. Returns executions used; 0:
+ * it did not fail. */
+uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
+                     const struct fuzz_options *options);
+
+/* --- story.c -------------------------------------------------------------------------------------
+ */
+
+/* The execution as a table, a column per actor, a row per step. */
+void fuzz_story(const struct fuzz_target *target, const struct fuzz_input *input,
+                const struct ms_sim_result *result, FILE *out);
+/* The same as one HTML file with a sequence chart. */
+void fuzz_story_html(const struct fuzz_target *target, const struct fuzz_input *input,
+                     const struct ms_sim_result *result, FILE *out);
+
+#endif

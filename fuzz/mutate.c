@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mutate.c: new inputs from nothing and from others, on the level of operations and schedules.
+ *
+ * Numbers of a strategy are redrawn more often than operations are changed: for one program there
+ * are many schedules, and playing one costs microseconds.
+ */
+#include "fuzz.h"
+
+#include <string.h>
+
+static void draw_op(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_op *op)
+{
+    memset(op, 0, sizeof *op);
+    op->kind = (uint8_t)ms_prng_below(prng, target->kind_count);
+    op->actor = (uint8_t)ms_prng_below(prng, target->actor_count);
+    while (!(target->kinds[op->kind].actors >> op->actor & 1))
+        op->actor = (uint8_t)((op->actor + 1) % target->actor_count);
+    for (uint32_t i = 0; i < target->kinds[op->kind].operands; i++)
+        op->operand[i] =
+            (uint8_t)(ms_prng_below(prng, 4) ? ms_prng_below(prng, 16) : ms_prng_below(prng, 256));
+}
+
+/* Weights after what finds bugs: dense 2/8, PCT 2/8, walk 2/8, POS 1/8, stall 1/8. */
+static void draw_schedule(const struct fuzz_target *target, struct ms_prng *prng,
+                          struct fuzz_input *input)
+{
+    static const uint8_t weighted[8] = {MS_SIM_DENSE, MS_SIM_DENSE, MS_SIM_PCT, MS_SIM_PCT,
+                                        MS_SIM_WALK,  MS_SIM_WALK,  MS_SIM_POS, MS_SIM_STALL};
+
+    input->strategy = (enum ms_sim_strategy)weighted[ms_prng_below(prng, 8)];
+    input->seed = ms_prng_below(prng, 1u << 24);
+    input->depth = (uint8_t)(2 + ms_prng_below(prng, 4));
+    input->estimate = (uint8_t)(4 + ms_prng_below(prng, 40));
+    input->stall_actor = (uint8_t)ms_prng_below(prng, target->actor_count);
+    input->stall_step = (uint16_t)ms_prng_below(prng, 24);
+    input->stale = (uint8_t)(ms_prng_below(prng, 2) ? ms_prng_below(prng, 8) : 0);
+    input->switch_count = input->rule_count = input->dense_count = input->read_count = 0;
+    if (input->strategy != MS_SIM_DENSE)
+        return;
+    input->dense_count = 8 + ms_prng_below(prng, 80);
+    for (uint32_t i = 0; i < input->dense_count; i++)
+        input->dense[i] =
+            (uint8_t)(ms_prng_below(prng, 3) ? 0 : 1 + ms_prng_below(prng, target->actor_count));
+}
+
+void fuzz_generate(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input)
+{
+    memset(input, 0, sizeof *input);
+    for (uint32_t i = 0; i < target->setting_count; i++)
+        input->setup[i] = (uint8_t)ms_prng_below(prng, target->settings[i].values);
+    input->op_count = 2 + ms_prng_below(prng, FUZZ_OPS_MAX - 8);
+    for (uint32_t i = 0; i < input->op_count; i++)
+        draw_op(target, prng, &input->op[i]);
+    if (!target->is_sequential)
+        draw_schedule(target, prng, input);
+}
+
+static void op_insert(const struct fuzz_target *target, struct ms_prng *prng,
+                      struct fuzz_input *input)
+{
+    uint32_t at = ms_prng_below(prng, input->op_count + 1);
+
+    if (input->op_count == FUZZ_OPS_MAX)
+        return;
+    memmove(&input->op[at + 1], &input->op[at], (input->op_count - at) * sizeof input->op[0]);
+    input->op_count++;
+    draw_op(target, prng, &input->op[at]);
+}
+
+static void op_remove(struct ms_prng *prng, struct fuzz_input *input)
+{
+    uint32_t at = ms_prng_below(prng, input->op_count);
+
+    input->op_count--;
+    memmove(&input->op[at], &input->op[at + 1], (input->op_count - at) * sizeof input->op[0]);
+}
+
+static void ops_duplicate(struct ms_prng *prng, struct fuzz_input *input)
+{
+    uint32_t from = ms_prng_below(prng, input->op_count);
+    uint32_t count = 1 + ms_prng_below(prng, 4);
+
+    for (uint32_t i = 0; i < count && from + i < input->op_count; i++)
+        if (input->op_count < FUZZ_OPS_MAX)
+            input->op[input->op_count++] = input->op[from + i];
+}
+
+static void op_change(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_op *op)
+{
+    uint32_t operands = target->kinds[op->kind].operands;
+
+    switch (ms_prng_below(prng, 3)) {
+    case 0:
+        do
+            op->actor = (uint8_t)((op->actor + 1) % target->actor_count);
+        while (!(target->kinds[op->kind].actors >> op->actor & 1));
+        return;
+    case 1:
+        if (operands > 0) {
+            uint8_t *operand = &op->operand[ms_prng_below(prng, operands)];
+            *operand = (uint8_t)(*operand + (ms_prng_below(prng, 2) ? 1 : -1));
+        }
+        return;
+    default:
+        draw_op(target, prng, op);
+    }
+}
+
+static void schedule_change(const struct fuzz_target *target, struct ms_prng *prng,
+                            struct fuzz_input *input)
+{
+    uint32_t at;
+
+    if (input->strategy == MS_SIM_DENSE && input->dense_count > 0 && ms_prng_below(prng, 2)) {
+        for (uint32_t i = 1 + ms_prng_below(prng, 4); i > 0; i--) {
+            at = ms_prng_below(prng, input->dense_count);
+            input->dense[at] =
+                (uint8_t)(input->dense[at] ? 0 : 1 + ms_prng_below(prng, target->actor_count));
+        }
+    } else if (input->strategy == MS_SIM_SPARSE && input->switch_count > 0) {
+        at = ms_prng_below(prng, input->switch_count);
+        uint32_t lowest = at > 0 ? input->switches[at - 1].step : 0;
+        input->switches[at].step += ms_prng_below(prng, 5);
+        input->switches[at].step -= input->switches[at].step >= lowest + 2 ? 2 : 0;
+        for (uint32_t i = at + 1; i < input->switch_count; i++)
+            if (input->switches[i].step < input->switches[i - 1].step)
+                input->switches[i].step = input->switches[i - 1].step;
+    } else {
+        draw_schedule(target, prng, input);
+    }
+}
+
+void fuzz_mutate(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input)
+{
+    for (uint32_t i = 1 + ms_prng_below(prng, 3); i > 0; i--) {
+        uint32_t what = ms_prng_below(prng, target->is_sequential ? 6 : 12);
+        if (what >= 6)
+            schedule_change(target, prng, input);
+        else if (what == 5 && target->setting_count > 0) {
+            uint32_t which = ms_prng_below(prng, target->setting_count);
+            input->setup[which] = (uint8_t)ms_prng_below(prng, target->settings[which].values);
+        } else if (input->op_count == 0 || what == 0)
+            op_insert(target, prng, input);
+        else if (what == 1)
+            op_remove(prng, input);
+        else if (what == 2)
+            ops_duplicate(prng, input);
+        else
+            op_change(target, prng, &input->op[ms_prng_below(prng, input->op_count)]);
+    }
+}
+
+void fuzz_cross(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input,
+                const struct fuzz_input *other)
+{
+    if (ms_prng_below(prng, 2) && !target->is_sequential) {
+        struct fuzz_input mixed = *other;
+        memcpy(mixed.setup, input->setup, sizeof mixed.setup);
+        mixed.op_count = input->op_count;
+        memcpy(mixed.op, input->op, sizeof mixed.op);
+        *input = mixed;
+        return;
+    }
+    for (uint32_t i = ms_prng_below(prng, other->op_count + 1); i < other->op_count; i++)
+        if (input->op_count < FUZZ_OPS_MAX)
+            input->op[input->op_count++] = other->op[i];
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shrink.c: a failing input becomes the smallest one that fails in the same way.
+ *
+ * Idea        first the schedule becomes explicit (switches and reads in full); then, to a fixed
+ *             point: drop operations (under the same schedule, else under fresh shallow ones), drop
+ *             switches, make reads new, make operands small. Each step keeps the bug's identity:
+ *             without that check shrinking drifts to another bug.
+ */
+#include "fuzz.h"
+
+#include <string.h>
+
+enum { FRESH_SCHEDULES = 120 };
+
+struct shrinker {
+    const struct fuzz_target *target;
+    const struct fuzz_options *options;
+    struct fuzz_input *best;
+    char bug[160];
+    uint64_t executions;
+    struct ms_prng prng;
+};
+
+/* Plays a candidate; when it fails alike, it becomes the best, in explicit form. */
+static bool accept(struct shrinker *s, struct fuzz_input *candidate)
+{
+    struct ms_sim_result result;
+
+    s->executions++;
+    fuzz_play(s->target, candidate, s->options, &result);
+    if (result.verdict != MS_SIM_BUG || strcmp(result.bug, s->bug) != 0)
+        return false;
+    if (!s->target->is_sequential && !fuzz_make_explicit(candidate, &result))
+        return false;
+    *s->best = *candidate;
+    return true;
+}
+
+static bool accept_under_any_schedule(struct shrinker *s, const struct fuzz_input *shorter)
+{
+    struct fuzz_input candidate = *shorter;
+
+    if (accept(s, &candidate))
+        return true;
+    for (int i = 0; i < FRESH_SCHEDULES && !s->target->is_sequential; i++) {
+        candidate = *shorter;
+        candidate.strategy = i % 4 == 3 ? MS_SIM_WALK : MS_SIM_PCT;
+        candidate.seed = ms_prng_below(&s->prng, 1u << 24);
+        candidate.depth = (uint8_t)(2 + i % 3);
+        candidate.estimate = (uint8_t)(2 + ms_prng_below(&s->prng, 16));
+        candidate.stale = i % 2 ? 4 : 0;
+        candidate.read_count = 0;
+        if (accept(s, &candidate))
+            return true;
+    }
+    return false;
+}
+
+static bool drop_ops(struct shrinker *s)
+{
+    bool any = false;
+
+    for (uint32_t length = s->best->op_count / 2; length >= 1; length /= 2)
+        for (uint32_t at = 0; at + length <= s->best->op_count;) {
+            struct fuzz_input shorter = *s->best;
+            memmove(&shorter.op[at], &shorter.op[at + length],
+                    (shorter.op_count - at - length) * sizeof shorter.op[0]);
+            shorter.op_count -= length;
+            if (accept_under_any_schedule(s, &shorter))
+                any = true;
+            else
+                at += length;
+        }
+    return any;
+}
+
+static bool drop_switches(struct shrinker *s)
+{
+    bool any = false;
+
+    for (uint32_t at = 0; at < s->best->switch_count;) {
+        struct fuzz_input fewer = *s->best;
+        memmove(&fewer.switches[at], &fewer.switches[at + 1],
+                (fewer.switch_count - at - 1) * sizeof fewer.switches[0]);
+        fewer.switch_count--;
+        uint32_t before = s->best->switch_count;
+        /* Explicit again, it may have found new switches: only fewer is progress. */
+        struct fuzz_input kept = *s->best;
+        if (accept(s, &fewer) && s->best->switch_count < before) {
+            any = true;
+        } else {
+            *s->best = kept;
+            at++;
+        }
+    }
+    return any;
+}
+
+static bool freshen_reads(struct shrinker *s)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < s->best->read_count; i++) {
+        struct fuzz_input newer = *s->best;
+        if (newer.reads[i] == 0)
+            continue;
+        newer.reads[i] = 0;
+        any |= accept(s, &newer);
+    }
+    if (!s->best->strong_memory && s->best->read_count == 0) {
+        struct fuzz_input strong = *s->best;
+        strong.strong_memory = true;
+        accept(s, &strong); /* tells whether the bug needs weak memory */
+    }
+    return any;
+}
+
+static bool simplify_operands(struct shrinker *s)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < s->best->op_count; i++)
+        for (uint32_t k = 0; k < s->target->kinds[s->best->op[i].kind].operands; k++) {
+            struct fuzz_input simpler = *s->best;
+            uint8_t *operand = &simpler.op[i].operand[k];
+            if (*operand == 0)
+                continue;
+            *operand = 0;
+            if (accept(s, &simpler)) {
+                any = true;
+                continue;
+            }
+            simpler = *s->best;
+            operand = &simpler.op[i].operand[k];
+            *operand = *operand / 2;
+            any |= accept(s, &simpler);
+        }
+    for (uint32_t i = 0; i < s->target->setting_count; i++) {
+        struct fuzz_input simpler = *s->best;
+        if (simpler.setup[i] == 0)
+            continue;
+        simpler.setup[i] = 0;
+        any |= accept(s, &simpler);
+    }
+    return any;
+}
+
+uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
+                     const struct fuzz_options *options)
+{
+    struct shrinker s = {.target = target, .options = options, .best = input, .prng = {1}};
+    struct ms_sim_result result;
+    struct fuzz_input candidate = *input;
+
+    fuzz_play(target, input, options, &result);
+    if (result.verdict != MS_SIM_BUG)
+        return 0;
+    s.executions = 1;
+    memcpy(s.bug, result.bug, sizeof s.bug);
+    if (!target->is_sequential && !fuzz_make_explicit(&candidate, &result))
+        return s.executions; /* too long to be told; it stays as it is */
+    if (!accept(&s, &candidate))
+        return s.executions;
+    for (int round = 0; round < 8; round++) {
+        bool any = drop_ops(&s);
+        any |= drop_switches(&s);
+        any |= freshen_reads(&s);
+        any |= simplify_operands(&s);
+        if (!any)
+            break;
+    }
+    return s.executions;
+}
