@@ -140,6 +140,22 @@ static int hunt_one(const struct fuzz_target *target, struct fuzz_hunt *hunt, co
            (double)hunt->steps / (double)hunt->executions, hunt->features,
            (unsigned long)hunt->inconclusive, hunt->found ? hunt->result.bug : "clean");
     free(seeds);
+    if (hunt->cover) {
+        char folder[600];
+        char name[32];
+        snprintf(folder, sizeof folder, "%s/%s", corpus, target->name);
+        mkdir(folder, 0777);
+        snprintf(folder, sizeof folder, "%s/%s/seeds", corpus, target->name);
+        mkdir(folder, 0777);
+        for (uint32_t i = 0; i < hunt->corpus_count; i++) {
+            snprintf(name, sizeof name, "%04u.txt", i);
+            if (!text_save(folder, name, target, &hunt->cover[i], NULL))
+                return EXIT_USAGE;
+        }
+        printf("%u seeds in %s\n", hunt->corpus_count, folder);
+        free(hunt->cover);
+        hunt->cover = NULL;
+    }
     if (target->planted) {
         bool is_it = hunt->found && strcmp(hunt->result.bug, target->planted) == 0;
         printf("%s: the planted bug was %s\n", target->name, is_it ? "found" : "MISSED");
@@ -170,6 +186,7 @@ int command_fuzz(int argc, char **argv)
     int worst = EXIT_CLEAN;
 
     hunt.is_quiet = flag(&argc, argv, "--quiet");
+    hunt.keeps_cover = flag(&argc, argv, "--grow");
     hunt.seed = seed ? strtoull(seed, NULL, 0) : 1;
     hunt.executions_max = executions ? strtoull(executions, NULL, 0) : 0;
     hunt.seconds_max = time ? seconds_of(time) : executions ? 0 : 60;
@@ -277,7 +294,7 @@ static bool survives(const struct fuzz_target *target, const struct fuzz_input *
 static const char *file_check(const char *path, uint64_t *hash)
 {
     static struct fuzz_input input;
-    static char wrong[200];
+    static char wrong[512];
     const struct fuzz_target *target;
     struct fuzz_note note;
     struct ms_sim_result first;

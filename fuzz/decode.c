@@ -78,6 +78,8 @@ static void decode_switches(const struct fuzz_target *target, struct reader *r,
 
     while (input->switch_count < count && r->front < r->back) {
         step += back_number(r);
+        if (step > MS_SIM_STEPS_MAX)
+            step = MS_SIM_STEPS_MAX;
         input->switches[input->switch_count++] =
             (struct ms_sim_preemption){step, back(r) % target->actor_count};
     }

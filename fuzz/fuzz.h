@@ -115,6 +115,7 @@ struct fuzz_note {
     char bug[160];       /* "bug": what it found when it was made */
     uint32_t visits[32]; /* sites that must occur, or the file is stale */
     uint32_t visit_count;
+    uint32_t executions, states; /* "explored": of the exhaustive search; 0: not said */
 };
 
 /* The lossless form for people; see corpus/README.md. False: `error` says where and what. */
@@ -165,6 +166,7 @@ struct fuzz_hunt {
     const struct fuzz_input *seeds;
     uint32_t seed_count;
     bool is_quiet;
+    bool keeps_cover; /* without a finding, `cover` is a small set of inputs with all features */
     struct fuzz_options options;
 
     /* Results. */
@@ -173,7 +175,8 @@ struct fuzz_hunt {
     uint64_t inconclusive;
     double seconds;
     uint32_t features;
-    uint32_t corpus_count;
+    uint32_t corpus_count;    /* inputs in `cover` */
+    struct fuzz_input *cover; /* the caller frees */
     bool found;
     struct fuzz_input input; /* the finding */
     struct ms_sim_result result;

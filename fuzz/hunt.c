@@ -94,6 +94,46 @@ static void next_input(const struct fuzz_target *target, const struct corpus *c,
     fuzz_mutate(target, prng, input);
 }
 
+/* A small set of inputs that shows every feature: greedy, the richest first. The rest is dropped. */
+static void cover(const struct fuzz_target *target, struct corpus *c)
+{
+    uint8_t *shows = calloc(c->count, FUZZ_FEATURES);
+    uint8_t *is_kept = calloc(c->count, 1);
+    uint8_t covered[FUZZ_FEATURES] = {0};
+    uint32_t kept = 0;
+    struct ms_sim_result result;
+
+    ms_require(shows != NULL && is_kept != NULL);
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct fuzz_options options = {.features = shows + (size_t)i * FUZZ_FEATURES};
+        fuzz_play(target, &c->input[i], &options, &result);
+    }
+    for (;;) {
+        uint32_t best = 0;
+        uint32_t best_gain = 0;
+        for (uint32_t i = 0; i < c->count; i++) {
+            uint32_t gain = 0;
+            for (uint32_t k = 0; k < FUZZ_FEATURES && !is_kept[i]; k++)
+                gain += shows[(size_t)i * FUZZ_FEATURES + k] && !covered[k];
+            if (gain > best_gain) {
+                best = i;
+                best_gain = gain;
+            }
+        }
+        if (best_gain == 0)
+            break;
+        is_kept[best] = 1;
+        for (uint32_t k = 0; k < FUZZ_FEATURES; k++)
+            covered[k] |= shows[(size_t)best * FUZZ_FEATURES + k];
+    }
+    for (uint32_t i = 0; i < c->count; i++)
+        if (is_kept[i])
+            c->input[kept++] = c->input[i];
+    c->count = kept;
+    free(shows);
+    free(is_kept);
+}
+
 void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
 {
     struct corpus *c = calloc(1, sizeof *c);
@@ -129,6 +169,12 @@ void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
     hunt->seconds = seconds_now() - began;
     hunt->features = c->known_count;
     hunt->corpus_count = c->count;
-    free(c->input);
+    if (hunt->keeps_cover && !hunt->found) {
+        cover(target, c);
+        hunt->cover = c->input; /* the caller's now */
+        hunt->corpus_count = c->count;
+    } else {
+        free(c->input);
+    }
     free(c);
 }

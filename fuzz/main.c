@@ -14,7 +14,8 @@ static const struct {
     const char *help;
 } commands[] = {
     {"list", command_list, "                              the targets and their vocabulary"},
-    {"fuzz", command_fuzz, "[TARGET] [--time S] [--executions N] [--seed N] [--corpus DIR]"},
+    {"fuzz", command_fuzz,
+     "[TARGET] [--time S] [--executions N] [--seed N] [--corpus DIR] [--grow]"},
     {"replay", command_replay, "FILE... [--html FILE] [--quiet]  what happened, as a table"},
     {"shrink", command_shrink, "FILE                        the smallest input with the same bug"},
     {"corpus", command_corpus, "DIR...                      replay all, twice; report stale ones"},

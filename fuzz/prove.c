@@ -12,14 +12,25 @@
 
 enum { FILES_MAX = 512, STOP_SCHEDULES = 24, STOP_BOUND = 1500 };
 
-/* The count a scenario file promises in its "bug" line: "explored N executions, M states". */
-static bool is_as_promised(const struct fuzz_note *note, const struct ms_sim_explored *explored)
+/* Rewrites the file's "explored" line. */
+static bool promise(const char *path, const struct ms_sim_explored *explored)
 {
-    unsigned long executions;
-    unsigned states;
+    size_t bytes;
+    char *text = file_read(path, &bytes);
+    char *line = text ? strstr(text, "explored ") : NULL;
+    char *all = text ? malloc(bytes + 100) : NULL;
+    bool is_written = false;
 
-    return sscanf(note->bug, "none: %lu executions, %u states", &executions, &states) == 2 &&
-           executions == explored->executions && states == explored->state_count;
+    if (all) {
+        if (line)
+            *line = 0;
+        snprintf(all, bytes + 100, "%sexplored %lu %u\n", text, (unsigned long)explored->executions,
+                 explored->state_count);
+        is_written = file_write(path, all, strlen(all));
+    }
+    free(all);
+    free(text);
+    return is_written;
 }
 
 int command_explore(int argc, char **argv)
@@ -29,6 +40,7 @@ int command_explore(int argc, char **argv)
     static struct fuzz_input input;
     const char *max = option(&argc, argv, "--max");
     bool is_checking = flag(&argc, argv, "--check");
+    bool is_updating = flag(&argc, argv, "--update");
     bool is_plain = flag(&argc, argv, "--plain");
     int worst = EXIT_CLEAN;
 
@@ -53,8 +65,13 @@ int command_explore(int argc, char **argv)
                 worst = EXIT_BUG;
             } else if (!explored.is_complete) {
                 worst = worst ? worst : EXIT_UNCLEAR;
-            } else if (is_checking && !is_as_promised(&note, &explored)) {
-                printf("    the file says: %s\n", note.bug);
+            } else if (is_updating) {
+                if (!promise(paths[i], &explored))
+                    return EXIT_USAGE;
+            } else if (is_checking && (note.executions != explored.executions ||
+                                       note.states != explored.state_count)) {
+                printf("    the file says: %u executions, %u states\n", note.executions,
+                       note.states);
                 worst = worst ? worst : EXIT_UNCLEAR;
             }
             free(paths[i]);
@@ -126,7 +143,9 @@ static int stop_table(void)
             ms_require(fuzz_text_read(text, &input, &note, error, sizeof error));
             stop_program(target, &input, 0, &stopped);
             points += stopped.points;
-            if (stopped.failures > 0) {
+            if (stopped.points == 0) {
+                printf(" - |"); /* it refuses without a step */
+            } else if (stopped.failures > 0) {
                 printf(" stuck |");
                 is_stuck[i % 32] = true;
             } else {

@@ -263,11 +263,19 @@ static bool read_visits(const struct line *l, struct fuzz_note *note)
     return true;
 }
 
+static bool read_explored(const struct line *l, struct fuzz_note *note)
+{
+    if (l->words != 3)
+        return wrong(l, "wants explored EXECUTIONS STATES");
+    return number(l, l->word[1], 10, UINT32_MAX, &note->executions) &&
+           number(l, l->word[2], 10, UINT32_MAX, &note->states);
+}
+
 static bool read_line(struct line *l, char *text, const struct fuzz_target **target,
                       struct fuzz_input *input, struct fuzz_note *note)
 {
     if (strncmp(text, "bug ", 4) == 0) {
-        snprintf(note->bug, sizeof note->bug, "%s", text + 4);
+        snprintf(note->bug, sizeof note->bug, "%.*s", (int)sizeof note->bug - 1, text + 4);
         return true;
     }
     l->words = 0;
@@ -295,6 +303,8 @@ static bool read_line(struct line *l, char *text, const struct fuzz_target **tar
         return read_memory(l, input);
     if (strcmp(l->word[0], "reads") == 0)
         return read_reads(l, input);
+    if (strcmp(l->word[0], "explored") == 0)
+        return read_explored(l, note);
     if (strcmp(l->word[0], "visits") == 0)
         return read_visits(l, note);
     return read_op(l, *target, input);

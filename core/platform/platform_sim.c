@@ -153,7 +153,7 @@ bool ms_wait(const ms_atomic_u32 *word, uint32_t seen, uint64_t nanoseconds)
 {
     struct ms_sim_site *site = HERE("word", MS_SIM_WAIT);
 
-    if (!sim.current) /* nobody could wake us */
+    if (!sim.current || sim.is_checking) /* nobody could wake us */
         return word->value != seen || nanoseconds == UINT64_MAX;
     sim_step_begin(site, word, false);
     struct sim_fiber *me = sim.current;
@@ -177,7 +177,7 @@ void ms_wake(const ms_atomic_u32 *word, uint32_t count)
 {
     struct ms_sim_site *site = HERE("word", MS_SIM_WAKE);
 
-    if (!sim.current)
+    if (!sim.current || sim.is_checking)
         return;
     sim_step_begin(site, word, true);
     struct ms_sim_event event = {.site = site, .address = word};
@@ -194,7 +194,7 @@ bool ms_fence_asymmetric_heavy(void)
 {
     struct ms_sim_site *site = HERE("everybody", MS_SIM_FENCE_HEAVY);
 
-    if (!sim.current)
+    if (!sim.current || sim.is_checking)
         return true;
     sim_step_begin(site, NULL, true);
     struct ms_sim_event event = {.site = site};

@@ -9,6 +9,18 @@
 
 #include <stdio.h>
 
+/* Nobody else runs: set-up, or the final check. Memory holds the newest values and nothing can come
+ * in between, so the operation is done at once. Steps of the check still count: it must end. */
+static bool is_alone(void)
+{
+    if (!sim.current)
+        return true;
+    if (!sim.is_checking)
+        return false;
+    sim_step_alone();
+    return true;
+}
+
 static bool is_mutated(const struct ms_sim_site *site, enum ms_sim_mutation mutation)
 {
     return MS_UNLIKELY(sim.config.mutant_site == site->id) && sim.config.mutation == mutation;
@@ -72,7 +84,7 @@ static struct ms_sim_event event_of(const struct ms_sim_site *site, const void *
 
 uint64_t ms_sim_load(struct ms_sim_site *site, const void *a, enum ms_sim_width width)
 {
-    if (!sim.current)
+    if (is_alone())
         return sim_raw_read(a, width);
     sim_step_begin(site, a, false);
     struct sim_seen seen = sim_memory_load(site, sim.current, a, width, order_of(site));
@@ -91,7 +103,7 @@ static void store_now(const struct ms_sim_site *site, void *a, enum ms_sim_width
 
 void ms_sim_store(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint64_t v)
 {
-    if (!sim.current) {
+    if (is_alone()) {
         sim_raw_write(a, width, v);
         return;
     }
@@ -123,7 +135,7 @@ static uint64_t split_load(const struct ms_sim_site *site, const void *a, enum m
 
 uint64_t ms_sim_modify(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint64_t v)
 {
-    if (!sim.current) {
+    if (is_alone()) {
         uint64_t old = sim_raw_read(a, width);
         sim_raw_write(a, width, modified(site->kind, old, v));
         return old;
@@ -159,7 +171,7 @@ static enum ms_sim_order failure_order(enum ms_sim_order order)
 bool ms_sim_cas(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint64_t *expected,
                 uint64_t v)
 {
-    if (!sim.current) {
+    if (is_alone()) {
         uint64_t old = sim_raw_read(a, width);
         if (old == *expected)
             sim_raw_write(a, width, v);
@@ -196,7 +208,7 @@ static void step_without_access(struct ms_sim_site *site)
 
 void ms_sim_fence(struct ms_sim_site *site)
 {
-    if (!sim.current)
+    if (is_alone())
         return;
     step_without_access(site);
     if (!is_mutated(site, MS_SIM_MUTATE_RELAX))
@@ -205,7 +217,7 @@ void ms_sim_fence(struct ms_sim_site *site)
 
 void ms_sim_spin(struct ms_sim_site *site)
 {
-    if (!sim.current)
+    if (is_alone())
         return;
     sim.current->spinning = true;
     step_without_access(site);
@@ -213,7 +225,7 @@ void ms_sim_spin(struct ms_sim_site *site)
 
 void ms_sim_point(struct ms_sim_site *site)
 {
-    if (sim.current)
+    if (!is_alone())
         step_without_access(site);
 }
 
@@ -223,7 +235,7 @@ void ms_sim_data(struct ms_sim_site *site, const void *object, size_t bytes)
     char there[120];
     const struct ms_sim_site *other;
 
-    if (!sim.current || sim.config.no_race_check)
+    if (!sim.current || sim.is_checking || sim.config.no_race_check)
         return;
     other = sim_race_access(site, sim.current, object, bytes, site->kind == MS_SIM_DATA_WRITE);
     if (!other)

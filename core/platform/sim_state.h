@@ -95,6 +95,7 @@ struct sim_state {
     bool may_switch_record; /* the next step was chosen against the default */
     uint32_t steps;
     uint32_t steps_max;
+    uint32_t check_steps;
     uint32_t frozen_since; /* step of the freeze */
     bool froze;
     uint64_t time; /* virtual nanoseconds */
@@ -182,6 +183,8 @@ void sim_race_forget(const void *memory, size_t bytes);
 
 /* The calling fiber comes to a step: others may go first. Returns when the schedule chose it. */
 void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write);
+/* A step of the final check: only counted. */
+void sim_step_alone(void);
 /* The step is done: trace and hash. */
 void sim_step_end(const struct ms_sim_event *event);
 /* The calling fiber cannot go on (blocked_on is set): others run until it can. */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_test.c: the fuzzing machinery against itself: inputs survive bytes and text, a hunt is
+ * repeatable and finds the canary, a finding shrinks and replays in all its forms.
+ */
+#include "fuzz.h"
+#include "platform/test.h"
+
+MS_TEST(every_byte_string_decodes_and_the_decoded_survives_bytes_and_text)
+{
+    static struct fuzz_input first, again;
+    static char text[16384];
+    struct ms_prng prng = {7};
+    uint8_t bytes[600];
+    uint8_t encoded[FUZZ_BYTES_MAX];
+    struct fuzz_note note;
+    char error[200];
+
+    for (const struct fuzz_target *const *t = fuzz_targets; *t; t++)
+        for (int round = 0; round < 20000; round++) {
+            size_t count = ms_prng_below(&prng, round % 10 == 0 ? 600 : 60);
+            for (size_t i = 0; i < count; i++)
+                bytes[i] = (uint8_t)ms_prng_next(&prng);
+            fuzz_decode(*t, bytes, count, &first);
+            size_t size = fuzz_encode(*t, &first, encoded);
+            assert_true(size < FUZZ_BYTES_MAX);
+            fuzz_decode(*t, encoded, size, &again);
+            if (memcmp(&first, &again, sizeof first) != 0)
+                fail_msg("%s: round %d does not survive bytes", (*t)->name, round);
+            assert_true(fuzz_text_write(*t, &first, NULL, text, sizeof text) < sizeof text);
+            if (!fuzz_text_read(text, &again, &note, error, sizeof error))
+                fail_msg("%s: %s in\n%s", (*t)->name, error, text);
+            if (memcmp(&first, &again, sizeof first) != 0)
+                fail_msg("%s: round %d does not survive text", (*t)->name, round);
+        }
+}
+
+MS_TEST(text_that_is_not_understood_is_refused_with_its_line)
+{
+    static const struct {
+        const char *text;
+        const char *error;
+    } cases[] = {
+        {"setup\n", "line 1: the first line must name the target"},
+        {"target nobody\n", "line 1: no target of that name"},
+        {"target canary\nz pop\n", "line 2: canary has no actor 'z'"},
+        {"target canary\na jump\n", "line 2: canary has no operation 'jump'"},
+        {"target canary\na push\n", "line 2: 'push' takes 1 operands"},
+        {"target canary\na push 1x\n", "line 2: '1x' is no number"},
+        {"target canary\n\nschedule sometimes\n", "line 3: no schedule of that name"},
+        {"target canary\nschedule sparse 5:a 4:b\n", "line 2: step 4 comes after step 5"},
+        {"target strategies\nsetup strategy=1\n", "line 2: strategies has 2 settings"},
+        {"target strategies\nsetup strategy=1 shape=8\n", "line 2: '8' is more than 7"},
+        {"", "line 0: names no target"},
+    };
+    struct fuzz_input input;
+    struct fuzz_note note;
+    char error[200];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_false(fuzz_text_read(cases[i].text, &input, &note, error, sizeof error));
+        assert_string_equal(error, cases[i].error);
+    }
+}
+
+static struct fuzz_hunt hunt_canary(uint64_t seed)
+{
+    struct fuzz_hunt hunt = {.seed = seed, .executions_max = 200000, .is_quiet = true};
+
+    fuzz_hunt(&fuzz_target_canary, &hunt);
+    return hunt;
+}
+
+MS_TEST(a_hunt_finds_the_canary_under_every_seed_and_is_repeatable)
+{
+    static struct fuzz_hunt hunt;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        hunt = hunt_canary(seed);
+        assert_true(hunt.found);
+        assert_string_equal(hunt.result.bug, fuzz_target_canary.planted);
+        uint64_t executions = hunt.executions;
+        uint64_t hash = hunt.result.trace_hash;
+        hunt = hunt_canary(seed);
+        assert_true(hunt.executions == executions);
+        assert_true(hunt.result.trace_hash == hash);
+    }
+}
+
+MS_TEST(a_finding_shrinks_to_a_few_operations_and_switches_with_the_same_bug)
+{
+    static struct fuzz_hunt hunt;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct ms_sim_result result;
+        hunt = hunt_canary(seed);
+        struct fuzz_input small = hunt.input;
+        assert_true(fuzz_shrink(&fuzz_target_canary, &small, NULL) > 0);
+        fuzz_play(&fuzz_target_canary, &small, NULL, &result);
+        assert_int_equal(result.verdict, MS_SIM_BUG);
+        assert_string_equal(result.bug, hunt.result.bug);
+        assert_in_range(small.op_count, 4, 6);
+        assert_in_range(small.switch_count, 1, 5);
+        assert_true(small.strong_memory); /* this bug needs no weak memory */
+
+        struct fuzz_input keyed = small;
+        assert_true(fuzz_make_keyed(&fuzz_target_canary, &keyed));
+        assert_int_equal(keyed.strategy, MS_SIM_KEYED);
+        fuzz_play(&fuzz_target_canary, &keyed, NULL, &result);
+        assert_string_equal(result.bug, hunt.result.bug);
+    }
+}
+
+MS_TEST(an_input_that_does_not_fail_is_not_shrunk)
+{
+    struct fuzz_input input = {0};
+
+    assert_true(fuzz_shrink(&fuzz_target_canary, &input, NULL) == 0);
+}
+
+MS_TEST(features_show_who_read_from_whom)
+{
+    static uint8_t features[FUZZ_FEATURES];
+    struct fuzz_options options = {.features = features};
+    struct ms_prng prng = {3};
+    struct fuzz_input input;
+    struct ms_sim_result result;
+    uint32_t alone = 0;
+    uint32_t together = 0;
+
+    memset(&input, 0, sizeof input);
+    input.op_count = 1;
+    fuzz_play(&fuzz_target_canary, &input, &options, &result);
+    for (uint32_t i = 0; i < FUZZ_FEATURES; i++)
+        alone += features[i];
+    for (int i = 0; i < 100; i++) {
+        fuzz_generate(&fuzz_target_canary, &prng, &input);
+        fuzz_play(&fuzz_target_canary, &input, &options, &result);
+    }
+    for (uint32_t i = 0; i < FUZZ_FEATURES; i++)
+        together += features[i];
+    assert_int_equal(alone, 0);
+    assert_true(together > 10);
+}
