@@ -19,6 +19,7 @@ struct shrinker {
     struct fuzz_input *best;
     char bug[160];
     uint64_t executions;
+    uint32_t steps; /* of the best */
     struct ms_prng prng;
 };
 
@@ -34,7 +35,18 @@ static bool accept(struct shrinker *s, struct fuzz_input *candidate)
     if (!s->target->is_sequential && !fuzz_make_explicit(candidate, &result))
         return false;
     *s->best = *candidate;
+    s->steps = result.steps;
     return true;
+}
+
+static void draw_schedule(struct shrinker *s, struct fuzz_input *input, int number)
+{
+    input->strategy = number % 4 == 3 ? MS_SIM_WALK : MS_SIM_PCT;
+    input->seed = ms_prng_below(&s->prng, 1u << 24);
+    input->depth = (uint8_t)(2 + number % 5);
+    input->estimate = (uint8_t)(s->steps / 4 < 250 ? s->steps / 4 + 1 : 250);
+    input->stale = !input->strong_memory && number % 2 ? 4 : 0;
+    input->read_count = 0;
 }
 
 static bool accept_under_any_schedule(struct shrinker *s, const struct fuzz_input *shorter)
@@ -45,12 +57,7 @@ static bool accept_under_any_schedule(struct shrinker *s, const struct fuzz_inpu
         return true;
     for (int i = 0; i < FRESH_SCHEDULES && !s->target->is_sequential; i++) {
         candidate = *shorter;
-        candidate.strategy = i % 4 == 3 ? MS_SIM_WALK : MS_SIM_PCT;
-        candidate.seed = ms_prng_below(&s->prng, 1u << 24);
-        candidate.depth = (uint8_t)(2 + i % 3);
-        candidate.estimate = (uint8_t)(2 + ms_prng_below(&s->prng, 16));
-        candidate.stale = i % 2 ? 4 : 0;
-        candidate.read_count = 0;
+        draw_schedule(s, &candidate, i);
         if (accept(s, &candidate))
             return true;
     }
@@ -97,6 +104,25 @@ static bool drop_switches(struct shrinker *s)
     return any;
 }
 
+/* Dropping one by one stops where two must go together: other schedules may do with fewer. */
+static bool redraw_switches(struct shrinker *s)
+{
+    bool any = false;
+
+    for (int i = 0; i < FRESH_SCHEDULES * 6 && s->best->switch_count > 1; i++) {
+        struct fuzz_input kept = *s->best;
+        struct fuzz_input other = kept;
+        draw_schedule(s, &other, i);
+        if (!accept(s, &other))
+            continue;
+        if (s->best->switch_count < kept.switch_count)
+            any = true;
+        else
+            *s->best = kept;
+    }
+    return any;
+}
+
 static bool freshen_reads(struct shrinker *s)
 {
     bool any = false;
@@ -108,12 +134,20 @@ static bool freshen_reads(struct shrinker *s)
         newer.reads[i] = 0;
         any |= accept(s, &newer);
     }
-    if (!s->best->strong_memory && s->best->read_count == 0) {
-        struct fuzz_input strong = *s->best;
-        strong.strong_memory = true;
-        accept(s, &strong); /* tells whether the bug needs weak memory */
-    }
     return any;
+}
+
+/* A bug that needs no weak memory is told without it; what stays weak needs it. */
+static bool try_strong(struct shrinker *s)
+{
+    struct fuzz_input strong = *s->best;
+
+    if (strong.strong_memory)
+        return false;
+    strong.strong_memory = true;
+    strong.stale = 0;
+    strong.read_count = 0;
+    return accept_under_any_schedule(s, &strong);
 }
 
 static bool simplify_operands(struct shrinker *s)
@@ -164,7 +198,9 @@ uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
         return s.executions;
     for (int round = 0; round < 8; round++) {
         bool any = drop_ops(&s);
+        any |= !target->is_sequential && try_strong(&s);
         any |= drop_switches(&s);
+        any |= !target->is_sequential && redraw_switches(&s);
         any |= freshen_reads(&s);
         any |= simplify_operands(&s);
         if (!any)
