@@ -21,17 +21,20 @@ expected() {
     nm --undefined-only --format=posix "$1" 2>/dev/null | awk '$2 == "U" { print $1 }' | sort -u
 }
 
+# By their names alone: the list below is split at spaces, and a path may hold some.
+cd "${1%/*}" || exit 1
 below=
 checked=0
 for archive in "$@"; do
-    floor=${archive##*/}
+    archive=${archive##*/}
+    floor=$archive
     if [ -n "$below" ]; then
         # What the floors so far expect, and only this higher floor defines.
         defined "$archive" >"$work/above"
         for low in $below; do
             expected "$low" >"$work/expected"
             calls=$(comm -12 "$work/above" "$work/expected" | tr '\n' ' ')
-            [ -z "$calls" ] || wrong "${low##*/} calls up into $floor: $calls"
+            [ -z "$calls" ] || wrong "$low calls up into $floor: $calls"
         done
 
         # The planted call: links with the higher floor, must not without.
