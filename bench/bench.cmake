@@ -59,7 +59,8 @@ if(MAPSTORM_BUILD_TESTS)
     MS_TEST_DATA="${PROJECT_SOURCE_DIR}/bench/testdata")
   target_link_libraries(bench_test PRIVATE ms_flags ms_bench cmocka)
   # One entry a subject, chosen by the beginning of the test names.
-  foreach(subject stats_vectors stats_calibrated order histogram topology clock key capture)
+  foreach(subject stats_vectors stats_calibrated order histogram topology clock key capture
+          plan controls overlap judge runner stand exact)
     add_test(NAME bench.${subject} COMMAND bench_test ${subject}_)
     set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 60)
   endforeach()
@@ -70,4 +71,20 @@ if(MAPSTORM_BUILD_TESTS)
   add_test(NAME report.browser COMMAND bench_test report_browser_)
   set_tests_properties(report.browser PROPERTIES LABELS report TIMEOUT 120
     SKIP_REGULAR_EXPRESSION "SKIPPED")
+
+  # Strategies from outside the tree, each wrong in one way, and the program's tests with them.
+  foreach(kind RANGE 0 5)
+    add_library(broken${kind} MODULE bench/testplugins/broken.c)
+    target_compile_definitions(broken${kind} PRIVATE BROKEN=${kind})
+    target_include_directories(broken${kind} PRIVATE core core/include)
+    target_link_libraries(broken${kind} PRIVATE ms_flags)
+    set_target_properties(broken${kind} PROPERTIES
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/testplugins)
+  endforeach()
+  foreach(subject smoke usage crash plugin folder interrupt hang)
+    add_test(NAME bench.${subject} COMMAND ${PROJECT_SOURCE_DIR}/bench/program_test.sh ${subject}
+      $<TARGET_FILE:mapstorm> ${PROJECT_BINARY_DIR}/testplugins)
+    set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 120)
+  endforeach()
+  set_tests_properties(bench.hang PROPERTIES LABELS "bench;slow")
 endif()

@@ -15,11 +15,19 @@
 #include "memory/memory.h"
 #include "registers/registers.h"
 
-enum { CATALOG_CONTROLS = 3, LAYOUT_BYTES_MAX = 16 << 20, LAYOUTS_MAX = 64 };
+enum {
+    CATALOG_CONTROLS = 3,
+    LAYOUT_BYTES_MAX = 16 << 20,
+    LAYOUTS_MAX = 64,
+    WHOLE_PAGES_MAX = 1024, /* a layout up to here is mapped as a whole */
+    WINDOW_PAGES = 16,
+    WINDOW_PAGES_LONG = 256,
+};
 
 /* A shape that stands for a recorded layout. */
 struct recorded {
     struct ms_shape_info info;
+    const struct ms_layout *layout;
     char name[72];
     char title[200];
 };
@@ -32,7 +40,8 @@ struct ms_catalog {
     size_t plugin_count;
     struct ms_layout *layouts;
     size_t layout_count;
-    struct recorded *recorded; /* two shapes a layout */
+    struct recorded *recorded; /* one or two shapes a layout */
+    size_t recorded_count;
 };
 
 extern const struct ms_reg_ops ms_reg_null; /* scenarios/null.c */
@@ -219,23 +228,36 @@ static bool layouts_add(struct ms_catalog *c, const char *path, char *why)
     return is_good;
 }
 
+static void recorded_add(struct ms_catalog *c, const struct ms_layout *layout, uint64_t pages,
+                         const char *suffix)
+{
+    struct recorded *shape = &c->recorded[c->recorded_count++];
+    bool is_quick = strcmp(layout->name, "heap-recycled-1m") == 0;
+
+    shape->layout = layout;
+    snprintf(shape->name, sizeof shape->name, "%s%s", layout->name, suffix);
+    snprintf(shape->title, sizeof shape->title, "recorded: %.150s, %u KiB", layout->source,
+             (unsigned)(pages * MS_PAGE_BYTES / 1024));
+    shape->info = (struct ms_shape_info){.name = shape->name,
+                                         .title = shape->title,
+                                         .pages = (uint32_t)pages,
+                                         .bytes = pages * MS_PAGE_BYTES,
+                                         .is_recorded = true,
+                                         .is_quick = is_quick};
+}
+
 /* Describes the shapes the layouts stand for. */
 static void recorded_describe(struct ms_catalog *c)
 {
-    for (size_t i = 0; i < 2 * c->layout_count; i++) {
-        const struct ms_layout *layout = &c->layouts[i / 2];
-        struct recorded *shape = &c->recorded[i];
-        bool is_long = i % 2 == 1;
+    for (size_t i = 0; i < c->layout_count; i++) {
+        const struct ms_layout *layout = &c->layouts[i];
 
-        snprintf(shape->name, sizeof shape->name, "%s%s", layout->name, is_long ? "-1m" : "");
-        snprintf(shape->title, sizeof shape->title, "recorded: %.150s, %s", layout->source,
-                 is_long ? "1 MiB" : "64 KiB");
-        shape->info = (struct ms_shape_info){.name = shape->name,
-                                             .title = shape->title,
-                                             .pages = is_long ? 256 : 16,
-                                             .bytes = is_long ? 1 << 20 : 1 << 16,
-                                             .is_recorded = true,
-                                             .is_quick = i == 0};
+        if (layout->pages <= WHOLE_PAGES_MAX) {
+            recorded_add(c, layout, layout->pages, "");
+            continue;
+        }
+        recorded_add(c, layout, WINDOW_PAGES, "");
+        recorded_add(c, layout, WINDOW_PAGES_LONG, "-1m");
     }
 }
 
@@ -330,10 +352,10 @@ const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *c, const char *
 
 const struct ms_shape_info *ms_catalog_recorded(const struct ms_catalog *c, size_t index)
 {
-    return index < 2 * c->layout_count ? &c->recorded[index].info : NULL;
+    return index < c->recorded_count ? &c->recorded[index].info : NULL;
 }
 
 const struct ms_layout *ms_catalog_layout(const struct ms_catalog *c, size_t index)
 {
-    return index < 2 * c->layout_count ? &c->layouts[index / 2] : NULL;
+    return index < c->recorded_count ? c->recorded[index].layout : NULL;
 }

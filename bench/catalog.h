@@ -36,8 +36,9 @@ const struct ms_contender *ms_catalog_find(const struct ms_catalog *catalog, con
 /* The table behind a contender; `drag` is the baseline's. NULL if there is none of that name. */
 const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *catalog, const char *name);
 
-/* The index-th shape made of a recorded layout, and its layout; NULL behind the last. There are
- * two of each: 64 KiB under the layout's name, and 1 MiB under the name with -1m. */
+/* The index-th shape made of a recorded layout, and its layout; NULL behind the last. A layout of
+ * up to 4 MiB is one shape: all of it. A longer one is two: windows of 64 KiB under its name, and
+ * of 1 MiB under its name with -1m. */
 const struct ms_shape_info *ms_catalog_recorded(const struct ms_catalog *catalog, size_t index);
 const struct ms_layout *ms_catalog_layout(const struct ms_catalog *catalog, size_t index);
 

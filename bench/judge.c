@@ -72,6 +72,26 @@ static bool is_entered(const struct ms_schedule *s, const struct ms_contender *w
     return false;
 }
 
+/* What the scenario that checks every strategy with a shadow found out on the way. */
+static enum ms_check check_of(const struct ms_schedule *s, const struct ms_contender *who)
+{
+    enum ms_check check = MS_CHECK_NOT_RUN;
+
+    for (size_t i = 0; i < s->case_count; i++) {
+        const struct ms_case *c = &s->cases[i];
+
+        for (uint32_t k = 0; k < c->entrants && c->scenario->compares; k++) {
+            if (c->entrant[k].who != who || who->part == MS_PART_NULL)
+                continue;
+            if (c->entrant[k].state == MS_STATE_FAILED)
+                return MS_CHECK_FAILED;
+            if (c->entrant[k].sample_count > 0)
+                check = MS_CHECK_PASSED;
+        }
+    }
+    return check;
+}
+
 static void strategies_add(struct judge *j)
 {
     const struct ms_contender *all;
@@ -88,6 +108,7 @@ static void strategies_add(struct judge *j)
         s->role = role_of(&all[i]);
         s->progress = progress_of(&all[i]);
         s->run_max = all[i].run_max == UINT32_MAX ? 0 : all[i].run_max;
+        s->conformance = check_of(j->schedule, &all[i]);
     }
 }
 

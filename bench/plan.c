@@ -108,6 +108,20 @@ static void names_collect(const struct ms_catalog *catalog, struct names *strate
     }
 }
 
+/* Checks that the value of a filter exists; numbers need not. */
+static bool filter_value_holds(const char *filter, const struct names *known,
+                               const char *const *keys, struct ms_problem *problem)
+{
+    for (size_t i = 0; keys[i]; i++) {
+        size_t length = strlen(keys[i]);
+        struct ms_choices one = {.text = {filter + length + 1}, .count = 1};
+
+        if (strncmp(filter, keys[i], length) == 0 && filter[length] == ':')
+            return names_hold(&known[i], &one, keys[i], problem);
+    }
+    return true;
+}
+
 static bool filters_hold(const struct ms_choices *filters, struct ms_problem *problem)
 {
     static const char *const keys[] = {"scenario", "strategy", "adapter",
@@ -134,18 +148,20 @@ static bool filters_hold(const struct ms_choices *filters, struct ms_problem *pr
 static bool wish_check(const struct ms_catalog *catalog, const struct ms_wish *wish,
                        struct ms_problem *problem)
 {
-    struct names strategies = {.count = 0};
-    struct names shapes = {.count = 0};
-    struct names scenarios = {.count = 0};
-    struct names adapters = {.count = 0};
+    static const char *const keys[] = {"strategy", "shape", "scenario", "adapter", NULL};
+    const struct ms_choices *wishes[] = {&wish->strategies, &wish->shapes, &wish->scenarios,
+                                         &wish->adapters};
+    struct names known[4] = {{.count = 0}};
 
-    names_collect(catalog, &strategies, &shapes, &scenarios, &adapters);
-    if (!names_hold(&strategies, &wish->strategies, "strategy", problem) ||
-        !names_hold(&shapes, &wish->shapes, "shape", problem) ||
-        !names_hold(&scenarios, &wish->scenarios, "scenario", problem) ||
-        !names_hold(&adapters, &wish->adapters, "adapter", problem) ||
-        !filters_hold(&wish->filters, problem))
+    names_collect(catalog, &known[0], &known[1], &known[2], &known[3]);
+    for (size_t i = 0; i < 4; i++)
+        if (!names_hold(&known[i], wishes[i], keys[i], problem))
+            return false;
+    if (!filters_hold(&wish->filters, problem))
         return false;
+    for (size_t i = 0; i < wish->filters.count; i++)
+        if (!filter_value_holds(wish->filters.text[i], known, keys, problem))
+            return false;
     for (size_t i = 0; i < wish->thread_count; i++)
         if (wish->threads[i] == 0 || wish->threads[i] > MS_BENCH_THREADS_MAX)
             return refuse(problem, MS_EXIT_USAGE, "--threads wants numbers from 1 to %d",
@@ -254,8 +270,8 @@ static bool cases_staff(struct making *m)
         struct ms_case *c = &s->cases[i];
         bool *is_served = &has_controls[c->key.threads > 1];
 
-        c->has_controls = c->scenario->compares && !c->adapter && !c->is_oversubscribed &&
-                          !*is_served && c->shape->pages == 1;
+        c->has_controls =
+            c->scenario->compares && !c->adapter && !c->is_oversubscribed && !*is_served;
         *is_served = *is_served || c->has_controls;
         if (!entrants_add(m->catalog, m->wish, c))
             return false;
@@ -334,7 +350,9 @@ static double schedule_seconds(const struct ms_schedule *s)
     double samples = 0.0;
 
     for (size_t i = 0; i < s->case_count; i++)
-        samples += s->cases[i].entrants * (s->launches * s->blocks + CALIBRATION_SAMPLES);
+        for (uint32_t k = 0; k < s->cases[i].entrants; k++)
+            if (s->cases[i].entrant[k].state == MS_STATE_READY)
+                samples += s->launches * s->blocks + CALIBRATION_SAMPLES;
     return samples * SAMPLE_SECONDS + s->launches * LAUNCH_SECONDS;
 }
 

@@ -13,6 +13,7 @@ enum {
     INPUTS_FEW = 64,    /* every input has the same breaks: nothing to learn */
     INPUTS_MANY = 4096, /* random breaks: more than a branch predictor remembers */
     INPUTS_LARGE = 16,
+    INPUTS_HUGE = 4,
     LAYOUT_SEED = 4711,
     GRANTS = 256,
     LENGTH_MAX = 4 * MIB, /* of one transfer, as the device description says */
@@ -86,34 +87,41 @@ static const struct ms_chain_recipe recipes[] = {
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 static_assert(sizeof infos / sizeof *infos == RECIPES, "each shape has its recipe");
 
-/* Windows of a recorded layout: 64 KiB, and 1 MiB under the name with -1m. */
-static const struct ms_chain_recipe recorded_short = {
-    MS_FRAMES_RECORDED, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false};
-static const struct ms_chain_recipe recorded_long = {
-    MS_FRAMES_RECORDED, {{1, 0, MIB}}, INPUTS_LARGE, false, false};
-
 const struct ms_shape_info *ms_chain_shape(const struct ms_catalog *catalog, size_t index)
 {
     return index < RECIPES ? &infos[index] : ms_catalog_recorded(catalog, index - RECIPES);
 }
 
-const struct ms_chain_recipe *ms_chain_recipe_find(const struct ms_catalog *catalog,
-                                                   const char *shape,
-                                                   const struct ms_layout **layout)
+bool ms_chain_recipe_find(const struct ms_catalog *catalog, const char *shape,
+                          struct ms_chain_recipe *recipe, const struct ms_layout **layout)
 {
     const struct ms_shape_info *info;
 
     *layout = NULL;
-    for (size_t i = 0; i < RECIPES; i++)
-        if (strcmp(infos[i].name, shape) == 0)
-            return &recipes[i];
+    for (size_t i = 0; i < RECIPES; i++) {
+        if (strcmp(infos[i].name, shape) != 0)
+            continue;
+        *recipe = recipes[i];
+        return true;
+    }
     for (size_t i = 0; (info = ms_catalog_recorded(catalog, i)); i++) {
+        bool is_whole;
+
         if (strcmp(info->name, shape) != 0)
             continue;
         *layout = ms_catalog_layout(catalog, i);
-        return info->bytes == MIB ? &recorded_long : &recorded_short;
+        is_whole = (*layout)->pages == info->pages;
+        *recipe = (struct ms_chain_recipe){
+            .frames = MS_FRAMES_RECORDED,
+            .part = {{.mdls = 1, .bytes = (uint32_t)info->bytes}},
+            .inputs = info->pages > 256  ? INPUTS_HUGE
+                      : info->pages > 16 ? INPUTS_LARGE
+                      : is_whole         ? INPUTS_FEW
+                                         : INPUTS_MANY,
+        };
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 /* ---- chains ----------------------------------------------------------------------------------- */

@@ -48,10 +48,9 @@ struct ms_chains {
     uint64_t pages; /* of all chains */
 };
 
-/* The shape's recipe, or NULL. `layout` is set for a recorded one. */
-const struct ms_chain_recipe *ms_chain_recipe_find(const struct ms_catalog *catalog,
-                                                   const char *shape,
-                                                   const struct ms_layout **layout);
+/* The shape's recipe; false if there is no such shape. `layout` is set for a recorded one. */
+bool ms_chain_recipe_find(const struct ms_catalog *catalog, const char *shape,
+                          struct ms_chain_recipe *recipe, const struct ms_layout **layout);
 /* The index-th shape, recorded ones behind the others; NULL behind the last. */
 const struct ms_shape_info *ms_chain_shape(const struct ms_catalog *catalog, size_t index);
 

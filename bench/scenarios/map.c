@@ -307,11 +307,16 @@ static bool adapter_bounces(const char *name)
 static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why)
 {
     const struct ms_layout *layout;
-    const struct ms_chain_recipe *recipe = ms_chain_recipe_find(catalog, key->shape, &layout);
-    struct stage *s = recipe ? calloc(1, sizeof *s) : NULL;
+    struct ms_chain_recipe recipe;
+    struct stage *s;
 
+    if (!ms_chain_recipe_find(catalog, key->shape, &recipe, &layout)) {
+        snprintf(why, MS_WHY_BYTES, "no shape is named %s", key->shape);
+        return NULL;
+    }
+    s = calloc(1, sizeof *s);
     if (!s) {
-        snprintf(why, MS_WHY_BYTES, recipe ? "out of memory" : "no shape is named %s", key->shape);
+        snprintf(why, MS_WHY_BYTES, "out of memory");
         return NULL;
     }
     if (!ms_rig_make(&s->rig, why) ||
@@ -328,7 +333,7 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
     }
     s->threads = key->threads;
     for (uint32_t i = 0; i < s->threads; i++)
-        if (!lane_make(s, &s->lane[i], recipe, layout, adapter_bounces(key->adapter), why))
+        if (!lane_make(s, &s->lane[i], &recipe, layout, adapter_bounces(key->adapter), why))
             goto undo;
     return s;
 
@@ -342,10 +347,11 @@ undo:
 static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
 {
     const struct ms_layout *layout;
-    const struct ms_chain_recipe *recipe = ms_chain_recipe_find(catalog, key->shape, &layout);
+    struct ms_chain_recipe recipe;
 
-    return recipe && (recipe->is_bounced || !adapter_bounces(key->adapter)) &&
-           (recipe->is_small || key->threads == 1);
+    return ms_chain_recipe_find(catalog, key->shape, &recipe, &layout) &&
+           (recipe.is_bounced || !adapter_bounces(key->adapter)) &&
+           (recipe.is_small || key->threads == 1);
 }
 
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)

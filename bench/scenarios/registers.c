@@ -9,6 +9,9 @@
  *             the slot empty; the stream does not notice.
  * Occupancy   pairs (1r, 8r, 64r) run in a file of which a random half is taken; mixes hold the
  *             *requested* occupancy at 50, 75 or 90 %. All threads together fill the file.
+ * Checked     before a strategy's first sample of a case a part of the stream is replayed with a
+ *             shadow byte per register: nothing out of range, nothing in two hands; after every
+ *             sample all registers must be free again and the strategy's own audit must pass.
  * Not shown   latencies, waiting, what the copy into a cold register costs.
  */
 #include "catalog.h"
@@ -28,6 +31,8 @@ enum {
     SLOT_BITS = 19,
     SLOT_MASK = (1 << SLOT_BITS) - 1,
     SIZES = 5,
+    CHECK_STEPS = 4096,
+    CHECKED_MAX = 64,
 };
 
 static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)SLOT_MASK,
@@ -122,7 +127,10 @@ struct stage {
     bool has_streams;
     struct held *resident; /* fills the file for the pairs; registers entries */
     uint32_t residents;
-    struct lane *lane; /* threads entries */
+    struct lane *lane;                             /* threads entries */
+    uint8_t *shadow;                               /* who has a register: registers entries */
+    const struct ms_reg_ops *checked[CHECKED_MAX]; /* strategies that passed the shadow */
+    uint32_t checked_count;
 };
 
 /* ---- the stream -------------------------------------------------------------------------------
@@ -323,6 +331,56 @@ static void residents_take(struct stage *s, uint64_t seed)
     s->ops->drain(s->state, 0);
 }
 
+/* Marks a run as taken or free; false when it lies outside or another hand has part of it. */
+static bool shadow_mark(struct stage *s, ms_reg first, uint32_t run, uint8_t from, uint8_t to)
+{
+    if (first >= s->registers || run > s->registers - first)
+        return false;
+    for (uint32_t i = 0; i < run; i++) {
+        if (s->shadow[first + i] != from)
+            return false;
+        s->shadow[first + i] = to;
+    }
+    return true;
+}
+
+/* Takes a run and gives it to the shadow; false when the shadow says no. */
+static bool shadow_step(struct stage *s, struct lane *lane)
+{
+    const struct held *held = &lane->held[lane->step[lane->next] & SLOT_MASK];
+
+    if (held->run > 0 && !shadow_mark(s, held->first, held->run, 1, 0))
+        return false;
+    step_do(s, lane);
+    return held->run == 0 || shadow_mark(s, held->first, held->run, 0, 1);
+}
+
+/* Replays a part of every lane's stream with the shadow; the lanes take turns, as threads that
+ * never meet would. */
+static bool shadow_check(struct stage *s, char *why)
+{
+    memset(s->shadow, 0, s->registers);
+    for (uint32_t i = 0; i < s->residents; i++)
+        if (!shadow_mark(s, s->resident[i].first, s->resident[i].run, 0, 1))
+            goto wrong;
+    for (uint32_t i = 0; i < s->threads; i++) {
+        for (uint32_t slot = 0; slot < s->lane[i].slots; slot++) {
+            const struct held *held = &s->lane[i].held[slot];
+            if (held->run > 0 && !shadow_mark(s, held->first, held->run, 0, 1))
+                goto wrong;
+        }
+    }
+    for (uint32_t step = 0; step < CHECK_STEPS; step++)
+        for (uint32_t i = 0; i < s->threads; i++)
+            if (!shadow_step(s, &s->lane[i]))
+                goto wrong;
+    return true;
+
+wrong:
+    snprintf(why, MS_WHY_BYTES, "it hands out registers that somebody has, or that do not exist");
+    return false;
+}
+
 static bool state_fit(struct stage *s, char *why)
 {
     struct ms_reg_shape shape = {.registers = s->registers, .cpus = s->threads};
@@ -343,6 +401,48 @@ static bool state_fit(struct stage *s, char *why)
     return true;
 }
 
+/* Fills the file as the recipe says, with nothing left over from the sample before. */
+static bool file_fill(struct stage *s, uint64_t seed, char *why)
+{
+    if (!state_fit(s, why))
+        return false;
+    s->residents = 0;
+    if (s->recipe->pattern == PATTERN_PAIR)
+        residents_take(s, seed);
+    for (uint32_t i = 0; i < s->threads; i++) {
+        struct lane *lane = &s->lane[i];
+
+        memset(lane->held, 0, lane->slots * sizeof *lane->held);
+        for (lane->next = 0; lane->next < lane->fill;)
+            step_do(s, lane);
+        lane->refused = 0;
+    }
+    return true;
+}
+
+static bool streams_fit(struct stage *s, uint64_t seed, char *why)
+{
+    if (s->has_streams && s->seed == seed)
+        return true;
+    for (uint32_t i = 0; i < s->threads; i++) {
+        if (stream_make(s, &s->lane[i], ms_seed_mix(seed, i)))
+            continue;
+        snprintf(why, MS_WHY_BYTES, "no memory for the operation stream");
+        return false;
+    }
+    s->seed = seed;
+    s->has_streams = true;
+    return true;
+}
+
+static bool is_checked(const struct stage *s)
+{
+    for (uint32_t i = 0; i < s->checked_count; i++)
+        if (s->checked[i] == s->ops)
+            return true;
+    return s->checked_count == CHECKED_MAX;
+}
+
 static bool prepare(void *stage, const struct ms_cell_key *key, uint64_t seed, char *why)
 {
     struct stage *s = stage;
@@ -354,26 +454,14 @@ static bool prepare(void *stage, const struct ms_cell_key *key, uint64_t seed, c
     }
     if (!s->ops)
         return true;
-    if (!state_fit(s, why))
+    if (!streams_fit(s, seed, why) || !file_fill(s, seed, why))
         return false;
-
-    s->residents = 0;
-    if (s->recipe->pattern == PATTERN_PAIR)
-        residents_take(s, seed);
-    for (uint32_t i = 0; i < s->threads; i++) {
-        struct lane *lane = &s->lane[i];
-
-        if ((!s->has_streams || s->seed != seed) && !stream_make(s, lane, ms_seed_mix(seed, i))) {
-            snprintf(why, MS_WHY_BYTES, "no memory for the operation stream");
-            return false;
-        }
-        memset(lane->held, 0, lane->slots * sizeof *lane->held);
-        for (lane->next = 0; lane->next < lane->fill;)
-            step_do(s, lane);
-        lane->refused = 0;
-    }
-    s->seed = seed;
-    s->has_streams = true;
+    /* The control that does nothing has nothing to be right about. */
+    if (is_checked(s) || ms_catalog_find(s->catalog, key->strategy)->part == MS_PART_NULL)
+        return true;
+    if (!shadow_check(s, why) || !file_fill(s, seed, why))
+        return false;
+    s->checked[s->checked_count++] = s->ops;
     return true;
 }
 
@@ -430,6 +518,7 @@ static void stage_close(void *stage)
     if (s->state)
         ms_free(s->state, s->state_bytes);
     free(s->resident);
+    free(s->shadow);
     free(s);
 }
 
@@ -471,7 +560,8 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
     s->registers = key->registers;
     s->threads = key->threads;
     s->resident = calloc(s->registers, sizeof *s->resident);
-    if (!s->resident || !lanes_make(s))
+    s->shadow = calloc(s->registers, 1);
+    if (!s->resident || !s->shadow || !lanes_make(s))
         goto no_memory;
     return s;
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge_test.c: from samples whose truth is known to what is said: controls, overlap, verdicts,
+ * rankings. No clock: every sample is made up.
+ */
+#include "platform/test.h"
+
+#include <math.h>
+
+#include "judge.h"
+#include "platform/prng.h"
+#include "runner.h"
+#include "stand.h"
+
+enum { LAUNCHES = 3, BLOCKS = 12, OPS = 1000 };
+
+/* One thing that makes up a contender's times. */
+struct maker {
+    const char *name;
+    double time;    /* of the truth: 1.0 is the baseline's */
+    double overlap; /* of its samples with several threads */
+};
+
+static const struct ms_shape_info shape_info = {.name = "1r", .title = "one", .pages = 1};
+static const struct ms_scenario *scenario(void)
+{
+    return ms_scenario_find("registers");
+}
+
+static struct ms_catalog *catalog;
+static struct ms_schedule schedule;
+static struct ms_result *result;
+
+static void schedule_open(uint32_t cases)
+{
+    struct ms_catalog_config config = {.layout_count = 0};
+    char why[MS_WHY_BYTES];
+
+    catalog = ms_catalog_open(&config, why);
+    assert_non_null(catalog);
+    schedule = (struct ms_schedule){.launches = LAUNCHES, .blocks = BLOCKS, .seed = 1, .pus = 2};
+    schedule.cases = calloc(cases, sizeof *schedule.cases);
+    result = ms_result_new();
+}
+
+static void schedule_close(void)
+{
+    for (size_t i = 0; i < schedule.case_count; i++) {
+        for (uint32_t k = 0; k < schedule.cases[i].entrants; k++)
+            free(schedule.cases[i].entrant[k].samples);
+        free(schedule.cases[i].entrant);
+    }
+    free(schedule.cases);
+    ms_result_free(result);
+    ms_catalog_close(catalog);
+}
+
+/* A case with 36 samples of each maker: common drift, a little noise of its own. */
+static struct ms_case *case_make(uint32_t threads, const struct maker *makers, uint32_t count)
+{
+    struct ms_case *c = &schedule.cases[schedule.case_count++];
+    struct ms_prng random = {schedule.case_count};
+
+    *c = (struct ms_case){.scenario = scenario(), .shape = &shape_info, .ops = OPS};
+    snprintf(c->key.scenario, sizeof c->key.scenario, "registers");
+    snprintf(c->key.shape, sizeof c->key.shape, "1r");
+    c->key.threads = threads;
+    c->key.registers = 64 << schedule.case_count;
+    c->entrant = calloc(count, sizeof *c->entrant);
+    c->entrants = count;
+    for (uint32_t k = 0; k < count; k++) {
+        struct ms_entrant *e = &c->entrant[k];
+
+        e->who = ms_catalog_find(catalog, makers[k].name);
+        assert_non_null(e->who);
+        e->samples = calloc(LAUNCHES * BLOCKS, sizeof *e->samples);
+        e->sample_room = LAUNCHES * BLOCKS;
+        for (uint32_t i = 0; i < LAUNCHES * BLOCKS; i++) {
+            double noise = 1.0 + 0.004 * ((double)ms_prng_below(&random, 1000) / 1000.0 - 0.5);
+            double drift = 1.0 + 0.002 * i;
+
+            e->samples[e->sample_count++] = (struct ms_sample){
+                .launch = i / BLOCKS,
+                .block = i % BLOCKS,
+                .ops = OPS,
+                .wall_ns = (uint64_t)(1e7 * makers[k].time * noise * drift),
+                .overlap = makers[k].overlap > 0.0 ? makers[k].overlap : 1.0,
+            };
+        }
+    }
+    return c;
+}
+
+static void judge_now(void)
+{
+    struct ms_judge_config config = {.program = "mapstorm", .may_rank = true};
+    struct ms_problem problem;
+
+    assert_true(ms_judge(&config, catalog, &schedule, result));
+    if (!ms_result_check(result, "the result", &problem))
+        fail_msg("%s", problem.text);
+}
+
+static const struct ms_pair *pair_of(const char *strategy)
+{
+    for (size_t i = 0; i < result->pair_count; i++)
+        if (strcmp(result->cells[result->pairs[i].cell].strategy, strategy) == 0)
+            return &result->pairs[i];
+    return NULL;
+}
+
+/* ---- controls --------------------------------------------------------------------------------- */
+
+static const struct maker sound[] = {
+    {.name = "spin-bitmap", .time = 1.0}, {.name = "cas-bitmap", .time = 1.0},
+    {.name = "magazine", .time = 0.5},    {.name = "null", .time = 0.2},
+    {.name = "twin", .time = 1.0},        {.name = "drag", .time = 1.05}};
+
+MS_TEST(controls_a_planted_slowdown_is_found_and_the_twin_passes)
+{
+    schedule_open(1);
+    case_make(1, sound, 6)->has_controls = true;
+    judge_now();
+    assert_int_equal(result->control_count, 1);
+    assert_int_equal(result->controls[0].drag_verdict, MS_VERDICT_SLOWER);
+    assert_true(fabs(result->controls[0].drag.value - 0.05) < 0.003);
+    assert_int_equal(result->controls[0].twin_verdict, MS_VERDICT_SAME);
+    assert_true(result->controls[0].trusted);
+    assert_false(result->controls[0].blunt);
+    assert_true(result->controls[0].visible < 0.01);
+    assert_int_equal(pair_of("cas-bitmap")->verdict, MS_VERDICT_SAME);
+    assert_int_equal(pair_of("magazine")->verdict, MS_VERDICT_FASTER);
+    assert_true(fabs(pair_of("magazine")->ratio.value - 2.0) < 0.01);
+    assert_string_equal(result->rankings[0].leader, "magazine");
+    assert_int_equal(result->rankings[0].lead_verdict, MS_VERDICT_FASTER);
+    schedule_close();
+}
+
+MS_TEST(controls_a_run_whose_twin_differs_ranks_nothing)
+{
+    struct maker odd[6];
+
+    memcpy(odd, sound, sizeof odd);
+    odd[4].time = 1.03;
+    schedule_open(1);
+    case_make(1, odd, 6)->has_controls = true;
+    judge_now();
+    assert_false(result->controls[0].trusted);
+    assert_int_equal(pair_of("magazine")->verdict, MS_VERDICT_NONE);
+    assert_non_null(strstr(pair_of("magazine")->why, "twin"));
+    assert_null(result->rankings[0].leader);
+    schedule_close();
+}
+
+MS_TEST(controls_without_the_planted_slowdown_nothing_is_called_the_same)
+{
+    struct maker dull[6];
+
+    memcpy(dull, sound, sizeof dull);
+    dull[5].time = 1.0;
+    schedule_open(1);
+    case_make(1, dull, 6)->has_controls = true;
+    judge_now();
+    assert_true(result->controls[0].blunt);
+    assert_int_equal(pair_of("cas-bitmap")->verdict, MS_VERDICT_UNKNOWN);
+    assert_int_equal(pair_of("magazine")->verdict, MS_VERDICT_FASTER);
+    schedule_close();
+}
+
+MS_TEST(controls_what_costs_less_than_twice_the_harness_is_marked)
+{
+    struct maker cheap[6];
+
+    memcpy(cheap, sound, sizeof cheap);
+    cheap[2].time = 0.3;
+    schedule_open(1);
+    case_make(1, cheap, 6)->has_controls = true;
+    judge_now();
+    assert_true(result->cells[pair_of("magazine")->cell].mostly_harness);
+    assert_false(result->cells[pair_of("cas-bitmap")->cell].mostly_harness);
+    schedule_close();
+}
+
+/* ---- what may not be ranked ------------------------------------------------------------------- */
+
+MS_TEST(judge_more_threads_than_processors_are_measured_and_never_ranked)
+{
+    schedule_open(1);
+    case_make(4, sound, 3)->is_oversubscribed = true;
+    judge_now();
+    assert_int_equal(pair_of("magazine")->verdict, MS_VERDICT_NONE);
+    assert_true(pair_of("magazine")->ratio.value > 1.9);
+    assert_null(result->rankings[0].leader);
+    schedule_close();
+}
+
+MS_TEST(judge_a_strategy_that_missed_a_case_is_not_ranked)
+{
+    struct ms_case *second;
+
+    schedule_open(2);
+    case_make(1, sound, 3);
+    second = case_make(1, sound, 3);
+    second->entrant[2].state = MS_STATE_REFUSED;
+    second->entrant[2].sample_count = 0;
+    judge_now();
+    assert_string_not_equal(result->rankings[0].leader, "magazine");
+    for (size_t i = 0; i < result->rankings[0].standing_count; i++) {
+        const struct ms_standing *s = &result->rankings[0].standings[i];
+        if (strcmp(s->strategy, "magazine") == 0) {
+            assert_false(s->ranked);
+            assert_int_equal(s->served, 1);
+            assert_int_equal(s->cases, 2);
+        }
+    }
+    schedule_close();
+}
+
+MS_TEST(judge_a_crashed_strategy_costs_its_cell_and_nobody_elses)
+{
+    schedule_open(1);
+    struct ms_case *c = case_make(1, sound, 3);
+    c->entrant[2].state = MS_STATE_CRASHED;
+    c->entrant[2].why = "killed by signal 6";
+    c->entrant[2].sample_count = 5;
+    judge_now();
+    assert_int_equal(result->cells[2].outcome, MS_OUTCOME_CRASHED);
+    assert_string_equal(result->cells[2].why, "killed by signal 6");
+    assert_non_null(strstr(result->cells[2].command, "--strategy magazine"));
+    assert_int_equal(pair_of("cas-bitmap")->verdict, MS_VERDICT_SAME);
+    schedule_close();
+}
+
+/* ---- overlap ---------------------------------------------------------------------------------- */
+
+MS_TEST(overlap_threads_that_ran_one_after_the_other_have_none)
+{
+    struct ms_lap apart[2] = {{.start_ns = 100, .end_ns = 200}, {.start_ns = 300, .end_ns = 400}};
+    struct ms_lap half[2] = {{.start_ns = 100, .end_ns = 300}, {.start_ns = 200, .end_ns = 400}};
+    struct ms_lap same[2] = {{.start_ns = 100, .end_ns = 200}, {.start_ns = 100, .end_ns = 200}};
+    struct ms_lap waited[2] = {{.start_ns = 100, .end_ns = 200, .delay_ns = 25},
+                               {.start_ns = 100, .end_ns = 200}};
+
+    assert_true(ms_laps_overlap(apart, 2) <= 0.0);
+    assert_true(fabs(ms_laps_overlap(half, 2) - 1.0 / 3.0) < 1e-9);
+    assert_true(fabs(ms_laps_overlap(same, 2) - 1.0) < 1e-9);
+    assert_true(fabs(ms_laps_overlap(waited, 2) - 0.75) < 1e-9);
+    assert_true(fabs(ms_laps_overlap(apart, 1) - 1.0) < 1e-9);
+}
+
+MS_TEST(overlap_too_small_makes_a_sample_disturbed_and_a_case_unknown)
+{
+    struct maker apart[3];
+    struct ms_reading reading = {.overlap = 0.85};
+
+    assert_true(ms_reading_is_disturbed(&reading, 2, false));
+    assert_false(ms_reading_is_disturbed(&reading, 4, true));
+    reading.overlap = 0.95;
+    assert_false(ms_reading_is_disturbed(&reading, 2, false));
+    reading.delay_share = 0.006;
+    assert_true(ms_reading_is_disturbed(&reading, 1, false));
+
+    memcpy(apart, sound, sizeof apart);
+    for (int i = 0; i < 3; i++)
+        apart[i].overlap = 0.01;
+    schedule_open(1);
+    case_make(2, apart, 3);
+    judge_now();
+    assert_int_equal(pair_of("magazine")->verdict, MS_VERDICT_UNKNOWN);
+    assert_non_null(strstr(pair_of("magazine")->why, "same time"));
+    assert_true(result->cells[0].poor_overlap);
+    schedule_close();
+}
+
+/* ---- the length of samples -------------------------------------------------------------------- */
+
+MS_TEST(runner_samples_are_long_enough_for_the_fastest_and_short_enough_for_the_slowest)
+{
+    static const struct {
+        double fastest, slowest, sample_low, sample_high;
+    } row[] = {
+        {10.0, 10.0, 4.9e6, 5.1e6},  /* all alike: five milliseconds */
+        {10.0, 20.0, 4.9e6, 5.1e6},  /* the fastest still takes 2.5 */
+        {10.0, 50.0, 9.9e6, 10.1e6}, /* 2 ms for the fastest */
+        {10.0, 400.0, 79e6, 81e6},   /* both cannot hold: the longer one wins */
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        double sample = (double)ms_sample_ops(row[i].fastest, row[i].slowest, 2) * row[i].slowest;
+        assert_true(sample >= row[i].sample_low && sample <= row[i].sample_high);
+        assert_int_equal(ms_sample_ops(row[i].fastest, row[i].slowest, 3) % 3, 0);
+    }
+    assert_int_equal(ms_sample_ops(1e9, 1e9, 2), 2);
+}

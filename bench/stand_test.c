@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stand_test.c: the test stand in this process: every strategy serves every shape it does not
+ * refuse and is whole afterwards, counts repeat, and answers survive their line.
+ */
+#include "platform/test.h"
+
+#include <math.h>
+
+#include "catalog.h"
+#include "child.h"
+#include "stand.h"
+
+static struct ms_catalog *catalog;
+static struct ms_topology *topology;
+static struct ms_stand *stand;
+
+static void stand_open(void)
+{
+    struct ms_catalog_config config = {.layout_count = 0};
+    char why[MS_WHY_BYTES];
+
+    catalog = ms_catalog_open(&config, why);
+    topology = ms_topology_open();
+    assert_non_null(catalog);
+    assert_non_null(topology);
+    stand = ms_stand_open(catalog, topology);
+    assert_non_null(stand);
+}
+
+static void stand_close(void)
+{
+    ms_stand_close(stand);
+    ms_topology_close(topology);
+    ms_catalog_close(catalog);
+}
+
+static struct ms_reading measured(const char *cell, uint64_t seed, uint64_t ops)
+{
+    struct ms_reading reading = {.ops = 0};
+    struct ms_cell_key key;
+    char why[MS_WHY_BYTES] = "";
+
+    assert_true(ms_key_parse(cell, &key));
+    if (!ms_stand_measure(stand, &key, seed, ops, &reading, why))
+        fail_msg("%s: %s", cell, why);
+    return reading;
+}
+
+MS_TEST(stand_every_strategy_serves_every_shape_and_is_whole_afterwards)
+{
+    const struct ms_scenario *scenario = ms_scenario_find("registers");
+    const struct ms_contender *all;
+    const struct ms_shape_info *shape;
+
+    stand_open();
+    for (size_t s = 0; (shape = scenario->shape(catalog, s)); s++) {
+        for (uint32_t threads = 1; threads <= 3; threads++) {
+            for (size_t i = 0; i < ms_catalog_contenders(catalog, &all); i++) {
+                char cell[MS_CELL_NAME_BYTES];
+                struct ms_cell_key key;
+                struct ms_reading r;
+
+                snprintf(cell, sizeof cell,
+                         "registers/strategy:%s/shape:%s/threads:%u/registers:1024", all[i].name,
+                         shape->name, threads);
+                assert_true(ms_key_parse(cell, &key));
+                if (scenario->refuses(&all[i], &key))
+                    continue;
+                r = measured(cell, 5, 600);
+                assert_int_equal(r.ops, 600);
+                assert_true(r.wall_ns > 0);
+            }
+        }
+    }
+    stand_close();
+}
+
+MS_TEST(stand_small_register_files_have_room_for_every_shape)
+{
+    static const uint32_t registers[] = {64, 100, 257};
+    const struct ms_scenario *scenario = ms_scenario_find("registers");
+    const struct ms_shape_info *shape;
+
+    stand_open();
+    for (size_t s = 0; (shape = scenario->shape(catalog, s)); s++) {
+        for (size_t i = 0; i < 3; i++) {
+            char cell[MS_CELL_NAME_BYTES];
+
+            snprintf(cell, sizeof cell,
+                     "registers/strategy:spin-bitmap/shape:%s/threads:4/registers:%u", shape->name,
+                     registers[i]);
+            measured(cell, 9, 40000); /* more than one time round the stream */
+        }
+    }
+    stand_close();
+}
+
+/* Counts depend on the stream alone, so they say whether two runs did the same. */
+MS_TEST(exact_counts_are_equal_in_two_runs_and_in_the_twin)
+{
+    static const char *const cells[] = {
+        "registers/strategy:spin-bitmap/shape:mix90/threads:1/registers:1024",
+        "registers/strategy:spin-bitmap/shape:mix90/threads:1/registers:1024",
+        "registers/strategy:twin/shape:mix90/threads:1/registers:1024",
+    };
+    double refused[3];
+    double other;
+
+    stand_open();
+    for (int i = 0; i < 3; i++) {
+        struct ms_reading r = measured(cells[i], 77, 50000);
+        assert_int_equal(r.tally.counts, 1);
+        refused[i] = r.tally.count[0].per_op;
+    }
+    other = measured(cells[0], 78, 50000).tally.count[0].per_op;
+    assert_true(refused[0] > 0.0);
+    assert_true(fabs(refused[0] - refused[1]) < 1e-15);
+    assert_true(fabs(refused[0] - refused[2]) < 1e-15);
+    assert_true(fabs(refused[0] - other) > 1e-9); /* and another seed is another stream */
+    stand_close();
+}
+
+MS_TEST(stand_maps_every_shape_on_every_adapter_and_the_bytes_are_right)
+{
+    const struct ms_scenario *scenario = ms_scenario_find("map");
+    const struct ms_adapter_info *adapters;
+    const struct ms_shape_info *shape;
+
+    stand_open();
+    for (size_t a = 0; a < scenario->adapters(&adapters); a++) {
+        for (size_t s = 0; (shape = scenario->shape(catalog, s)); s++) {
+            char cell[MS_CELL_NAME_BYTES];
+            struct ms_cell_key key;
+
+            snprintf(cell, sizeof cell, "map/strategy:spin-bitmap/adapter:%s/shape:%s/threads:1",
+                     adapters[a].name, shape->name);
+            assert_true(ms_key_parse(cell, &key));
+            if (scenario->offers(catalog, &key))
+                assert_int_equal(measured(cell, 1, 40).ops, 40);
+        }
+    }
+    stand_close();
+}
+
+MS_TEST(stand_refuses_what_does_not_exist_with_a_sentence)
+{
+    static const char *const cells[] = {
+        "nothing/strategy:spin-bitmap/shape:1r/threads:1/registers:64",
+        "registers/strategy:nobody/shape:1r/threads:1/registers:64",
+        "registers/strategy:spin-bitmap/shape:9r/threads:1/registers:64",
+        "registers/strategy:spin-bitmap/shape:1r/threads:0/registers:64",
+        "registers/strategy:spin-bitmap/shape:1r/threads:1000/registers:64",
+        "registers/strategy:spin-bitmap/shape:1r/threads:1/registers:99999999",
+        "map/strategy:spin-bitmap/adapter:sg64/shape:no/threads:1",
+    };
+
+    stand_open();
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        struct ms_reading reading;
+        struct ms_cell_key key;
+        char why[MS_WHY_BYTES] = "";
+
+        assert_true(ms_key_parse(cells[i], &key));
+        assert_false(ms_stand_measure(stand, &key, 1, 10, &reading, why));
+        assert_true(strlen(why) > 10);
+    }
+    stand_close();
+}
+
+MS_TEST(stand_an_answer_survives_its_line)
+{
+    struct ms_reading r = {.ops = 1000,
+                           .wall_ns = 5000000,
+                           .cpu_ns = 4999999,
+                           .delay_ns = 17,
+                           .switches_forced = 3,
+                           .delay_share = 0.25,
+                           .overlap = 0.75,
+                           .is_bound = true};
+    struct ms_reading back;
+    char line[1024];
+
+    ms_reading_print(&r, line, sizeof line);
+    assert_true(ms_reading_parse(line, &back));
+    assert_memory_equal(&r, &back, sizeof r);
+    assert_false(ms_reading_parse("ok\t1\t2", &back));
+    assert_false(ms_reading_parse("", &back));
+    line[1] = 'x';
+    assert_false(ms_reading_parse(line, &back));
+}
