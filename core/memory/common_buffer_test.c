@@ -25,6 +25,7 @@ MS_TEST(common_buffer_lies_inside_its_limits) /* CBF-02, CBF-05, CBF-08, CBF-12 
         {"the hole", PAGE, 1, 3 * GIB, 4 * GIB - 1, UINT64_MAX},
         {"across 8 GiB is not possible", 2 * PAGE, 1, 8 * GIB - PAGE, 8 * GIB + PAGE - 1,
          UINT64_MAX},
+        {"nor with one byte", PAGE + 1, 1, 8 * GIB - PAGE, 8 * GIB + PAGE - 1, UINT64_MAX},
         {"beside 8 GiB is", PAGE, 1, 8 * GIB - PAGE, 8 * GIB + PAGE - 2, 8 * GIB - PAGE},
         {"large pages", 3 * PAGE, 512, 4 * GIB + 1, 5 * GIB, 4 * GIB + 2 * MIB},
         {"the last page of all", PAGE, 1, 68 * GIB - PAGE, UINT64_MAX, 68 * GIB - PAGE},

@@ -113,9 +113,8 @@ VOID IoFreeMdl(PMDL Mdl)
 
     ms_require(block->magic == MDL_MAGIC); /* from IoAllocateMdl or ms_mdl_create, and not freed */
     /* MDL-09: a partial MDL's own mapping. Any other of its own goes as well: nobody could reach
-     * it afterwards. A partial MDL that shares its parent's mapping leaves it alone. */
-    if (has_flag(Mdl, MDL_PARTIAL_HAS_BEEN_MAPPED) ||
-        (has_flag(Mdl, MDL_MAPPED_TO_SYSTEM_VA) && !has_flag(Mdl, MDL_PARTIAL)))
+     * it afterwards. */
+    if (has_flag(Mdl, MDL_MAPPED_TO_SYSTEM_VA))
         MmUnmapLockedPages(Mdl->MappedSystemVa, Mdl);
     block->magic = 0;
     ms_free((uint8_t *)Mdl - block->lead, block->bytes);
