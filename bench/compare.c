@@ -98,8 +98,17 @@ static bool filter_matches(const struct ms_cell *c, const char *filter)
     return strcmp(value, colon + 1) == 0;
 }
 
-static bool is_wanted(const struct ms_compare *c, const struct ms_cell *cell)
+/* Every filter matches; a control is shown only to those who ask for a strategy by name. */
+static bool is_wanted(const struct ms_compare *c, const struct ms_result *r,
+                      const struct ms_cell *cell)
 {
+    const struct ms_strategy *s = ms_result_strategy(r, cell->strategy);
+    bool by_name = false;
+
+    for (size_t i = 0; i < c->filter_count; i++)
+        by_name |= strncmp(c->filters[i], "strategy:", 9) == 0;
+    if (s && ms_strategy_is_control(s) && !by_name)
+        return false;
     for (size_t i = 0; i < c->filter_count; i++)
         if (!filter_matches(cell, c->filters[i]))
             return false;
@@ -158,7 +167,7 @@ static size_t cell_in_group(const struct view *v, const char *group, const char 
     for (size_t i = 0; i < v->r->cell_count; i++) {
         const struct ms_cell *cell = &v->r->cells[i];
         char name[VALUE_LENGTH], own_row[VALUE_LENGTH], own_col[VALUE_LENGTH];
-        if (!is_wanted(v->c, cell))
+        if (!is_wanted(v->c, v->r, cell))
             continue;
         group_name(v, cell, name);
         key_value(cell, v->rows, own_row);
@@ -176,7 +185,7 @@ static void group_print(const struct view *v, const char *group, FILE *out)
     for (size_t i = 0; i < v->r->cell_count; i++) {
         char name[VALUE_LENGTH], value[VALUE_LENGTH];
         group_name(v, &v->r->cells[i], name);
-        if (strcmp(name, group) != 0 || !is_wanted(v->c, &v->r->cells[i]))
+        if (strcmp(name, group) != 0 || !is_wanted(v->c, v->r, &v->r->cells[i]))
             continue;
         key_value(&v->r->cells[i], v->rows, value);
         set_add(&rows, value);
@@ -210,7 +219,7 @@ static enum ms_exit one_print(const struct view *v, FILE *out, FILE *err)
 
     for (size_t i = 0; i < v->r->cell_count; i++) {
         char name[VALUE_LENGTH];
-        if (!is_wanted(v->c, &v->r->cells[i]))
+        if (!is_wanted(v->c, v->r, &v->r->cells[i]))
             continue;
         group_name(v, &v->r->cells[i], name);
         set_add(&groups, name);
@@ -237,7 +246,7 @@ static size_t slower_print(const struct view *v, FILE *err)
         const struct ms_cell *cell = &v->r->cells[i];
         const struct ms_strategy *s = ms_result_strategy(v->r, cell->strategy);
         struct ms_pair pair;
-        if (!is_wanted(v->c, cell) || (s && ms_strategy_is_control(s)) ||
+        if (!is_wanted(v->c, v->r, cell) || (s && ms_strategy_is_control(s)) ||
             !ms_result_pair(v->r, (uint32_t)i, v->base, &pair) || pair.verdict != MS_VERDICT_SLOWER)
             continue;
         fprintf(err, "mapstorm: slower than %s: %s %s %s\n", v->base, cell->name,
@@ -275,7 +284,7 @@ static void times_print(const struct ms_compare *c, struct ms_result *const *r, 
 
     for (size_t f = 0; f < c->file_count; f++)
         for (size_t i = 0; i < r[f]->cell_count; i++)
-            if (is_wanted(c, &r[f]->cells[i]))
+            if (is_wanted(c, r[f], &r[f]->cells[i]))
                 set_add(&names, r[f]->cells[i].name);
     ms_grid_add(g, MS_INK_HEAD, "cell");
     for (size_t f = 0; f < c->file_count; f++)
@@ -306,7 +315,7 @@ static size_t counts_print(const struct ms_compare *c, struct ms_result *const *
 
     for (size_t i = 0; i < r[f]->cell_count; i++) {
         const struct ms_cell *now = &r[f]->cells[i];
-        const struct ms_cell *then = is_wanted(c, now) ? cell_named(r[0], now->name) : NULL;
+        const struct ms_cell *then = is_wanted(c, r[f], now) ? cell_named(r[0], now->name) : NULL;
         for (size_t k = 0; then && k < now->count_count; k++) {
             const struct ms_count *before = count_named(then, now->counts[k].name);
             if (!before || before->per_op == now->counts[k].per_op)
@@ -329,8 +338,8 @@ static enum ms_exit several_print(const struct ms_compare *c, struct ms_result *
         if (!ms_text_same(r[0]->run.comparison_key, r[f]->run.comparison_key))
             fprintf(out, "note: %s comes from another machine, compiler or version than %s\n",
                     c->files[f], c->files[0]);
-    fputs("times per operation, side by side: these runs were not paired, so there is no verdict; "
-          "`mapstorm ab` takes turns\n\n",
+    fputs("times per operation, side by side: these runs were not paired, so there is no "
+          "verdict\n\n",
           out);
     times_print(c, r, out);
     for (size_t f = 1; f < c->file_count; f++)

@@ -215,7 +215,7 @@ static void map_row(const struct ms_result *r, FILE *out, const struct ms_shape 
     ms_print_html(out, shape->name);
     fputs(shape->recorded ? " <span class=tag>captured</span><small>" : "<small>", out);
     ms_print_html(out, shape->title);
-    if (shape->bytes)
+    if (shape->bytes && !(shape->title && strstr(shape->title, ms_word_bytes(shape->bytes).s)))
         fprintf(out, ", %s", ms_word_bytes(shape->bytes).s);
     fputs("</small></th>", out);
     for (size_t i = 0; i < r->adapter_count; i++)

@@ -365,6 +365,38 @@ MS_TEST(report_compare_wrong_words_are_usage_errors)
         "no cell matches");
 }
 
+/* null stands in the place of a strategy only when it is asked for. */
+MS_TEST(report_compare_hides_controls_unless_asked)
+{
+    static const char *const filters[] = {"strategy:null"};
+    char folder[64], path[256];
+    struct ms_problem problem = {0};
+    struct ms_result *r = run_read();
+
+    folder_new(folder);
+    struct ms_cell *c = ms_result_add_cell(r);
+    *c = (struct ms_cell){.scenario = MS_SCENARIO_POOL,
+                          .strategy = "null",
+                          .shape = "1p",
+                          .threads = 1,
+                          .time = {2, 1, 3, 36}};
+    c->name = ms_cell_name(r, c);
+    assert_true(ms_file_write(r, folder, "result.json", ms_emit_json, &problem));
+    snprintf(path, sizeof(path), "%s/result.json", folder);
+    const char *const files[] = {path};
+    struct ms_compare compare = {.files = files, .file_count = 1};
+    struct said s = compare_run(&compare);
+    assert_null(strstr(s.out, "null"));
+    said_free(&s);
+    compare.filters = filters;
+    compare.filter_count = 1;
+    s = compare_run(&compare);
+    assert_non_null(strstr(s.out, "null"));
+    said_free(&s);
+    folder_drop(folder);
+    ms_result_free(r);
+}
+
 MS_TEST(report_compare_fail_if_slower_breaks_the_gate_and_names_the_cell)
 {
     static const char *const fast[] = {"strategy:magazine"};
