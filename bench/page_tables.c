@@ -224,6 +224,17 @@ static void map_row(const struct ms_result *r, FILE *out, const struct ms_shape 
     fputs("</tr>\n", out);
 }
 
+enum { MAP_ROWS = 14 }; /* more scroll in a box of their own */
+
+static size_t shapes_of(const struct ms_result *r)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->shape_count; i++)
+        count += ms_text_same(r->shapes[i].scenario, MS_SCENARIO_MAP);
+    return count;
+}
+
 void ms_page_map(const struct ms_result *r, FILE *out)
 {
     const char *strategy = map_strategy(r);
@@ -232,10 +243,13 @@ void ms_page_map(const struct ms_result *r, FILE *out)
         fputs("<p>This run measured no MapTransferEx.</p>\n", out);
         return;
     }
-    fputs(
-        "<div class=scroll><table class=map><caption><span>MapTransferEx + FlushAdapterBuffersEx, "
-        "1 thread, map registers by ",
-        out);
+    fprintf(out, "<div class=\"scroll%s\">",
+            shapes_of(r) > MAP_ROWS
+                ? " tall\" tabindex=0 role=region aria-label=\"MapTransferEx against the limit"
+                : "");
+    fputs("<table class=map><caption><span>MapTransferEx + FlushAdapterBuffersEx, "
+          "1 thread, map registers by ",
+          out);
     ms_print_html(out, strategy);
     fputs(": time per call (lower is better) and the share of the limit's speed (higher is "
           "better)</span></caption>\n<thead><tr><th scope=col>shape</th>",
@@ -293,7 +307,7 @@ static void count_cell(FILE *out, const struct ms_count *own, const struct ms_co
         fputs("<td></td>", out);
         return;
     }
-    fprintf(out, "<td data-v=%.6g>%s", own->per_op, ms_word_count(own->per_op).s);
+    fprintf(out, "<td>%s", ms_word_count(own->per_op).s);
     if (base && own->per_op != base->per_op && base->per_op > 0)
         fprintf(out, " <small>(%s)</small>",
                 ms_word_ratio(own->per_op / base->per_op, "&times;").s);
@@ -396,19 +410,28 @@ void ms_page_checks(const struct ms_result *r, FILE *out)
 static void marks_print(const struct ms_cell *c, FILE *out)
 {
     if (c->oversubscribed)
-        fputs("<span class=tag>more threads than cores</span>", out);
+        fputs("More threads than cores. ", out);
     if (c->unbound)
-        fputs("<span class=tag>unbound</span>", out);
+        fputs("Threads unbound. ", out);
     if (c->mostly_harness)
-        fputs("<span class=tag>mostly harness</span>", out);
+        fputs("Mostly harness. ", out);
     if (c->poor_overlap)
-        fputs("<span class=tag>poor overlap</span>", out);
+        fputs("Poor overlap. ", out);
     if (c->disturbed)
-        fprintf(out, "<span class=tag>%u disturbed</span>", c->disturbed);
+        fprintf(out, "%u disturbed. ", c->disturbed);
     if (c->outcome != MS_OUTCOME_MEASURED)
         ms_print_html(out, c->why);
 }
 
+/* What was done: the adapter's name stands for MapTransferEx through it. */
+static const char *operation_of(const struct ms_cell *c)
+{
+    if (c->adapter)
+        return c->adapter;
+    return ms_text_same(c->scenario, MS_SCENARIO_POOL) ? "take + give" : c->scenario;
+}
+
+/* The end tags of rows and cells may be left out; here they would be a fifth of the table. */
 static void number_row(const struct ms_result *r, size_t i, const char *base, FILE *out)
 {
     const struct ms_cell *c = &r->cells[i];
@@ -417,36 +440,30 @@ static void number_row(const struct ms_result *r, size_t i, const char *base, FI
 
     fputs("<tr><td>", out);
     ms_print_html(out, c->strategy);
-    fputs("</td><td>", out);
-    ms_print_html(out, c->adapter ? c->adapter : "take + give");
-    fputs("</td><td>", out);
+    fputs("<td>", out);
+    ms_print_html(out, operation_of(c));
+    fputs("<td>", out);
     ms_print_html(out, c->shape);
-    fprintf(out, "</td><td>%u</td>", c->threads);
+    fprintf(out, "<td>%u", c->threads);
     if (c->outcome == MS_OUTCOME_MEASURED)
-        fprintf(out,
-                "<td data-v=%.6g>%s</td><td class=dim>%.4g&ndash;%.4g</td><td data-v=%.6g>%s</td>",
-                c->time.value, ms_word_ns(c->time.value).s, c->time.low, c->time.high,
-                1e9 / c->time.value, ms_word_rate(c->time.value).s);
+        fprintf(out, "<td>%s<td>%.4g&ndash;%.4g<td>%s", ms_word_ns(c->time.value).s, c->time.low,
+                c->time.high, ms_word_rate(c->time.value).s);
     else
-        fprintf(out, "<td>%s</td><td></td><td></td>", ms_outcome_name(c->outcome));
+        fprintf(out, "<td>%s<td><td>", ms_outcome_name(c->outcome));
     if (has_pair)
-        fprintf(out, "<td data-v=%.6g>%s</td><td>%s</td>", pair.ratio.value,
-                ms_word_ratio(pair.ratio.value, "&times;").s,
+        fprintf(out, "<td>%s<td>%s", ms_word_ratio(pair.ratio.value, "&times;").s,
                 ms_verdict_name(ms_verdict_shown(r, pair.verdict)));
     else
-        fputs(ms_text_same(c->strategy, base) ? "<td></td><td class=dim>baseline</td>"
-                                              : "<td></td><td></td>",
-              out);
+        fputs(ms_text_same(c->strategy, base) ? "<td><td>baseline" : "<td><td>", out);
     if (c->of_limit.count) {
-        fprintf(out, "<td data-v=%.6g>%s <span class=dim>", c->of_limit.value,
-                ms_word_percent(c->of_limit.value).s);
+        fprintf(out, "<td>%s ", ms_word_percent(c->of_limit.value).s);
         ms_print_html(out, c->limit);
-        fputs("</span></td><td>", out);
+        fputs("<td>", out);
     } else {
-        fputs("<td></td><td>", out);
+        fputs("<td><td>", out);
     }
     marks_print(c, out);
-    fputs("</td></tr>\n", out);
+    fputc('\n', out);
 }
 
 void ms_page_numbers(const struct ms_result *r, FILE *out)

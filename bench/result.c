@@ -219,16 +219,27 @@ bool ms_text_same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-const char *ms_cell_name(struct ms_result *r, const struct ms_cell *c)
+char *ms_cell_name_new(const struct ms_cell *c)
 {
-    char threads[32], registers[32] = "";
+    char registers[32] = "";
+    char *name = NULL;
 
-    snprintf(threads, sizeof(threads), "/threads:%u", c->threads);
     if (c->registers)
         snprintf(registers, sizeof(registers), "/registers:%u", c->registers);
-    return ms_result_text(r, "%s/strategy:%s%s%s/shape:%s%s%s", c->scenario, c->strategy,
-                          c->adapter ? "/adapter:" : "", c->adapter ? c->adapter : "", c->shape,
-                          threads, registers);
+    if (asprintf(&name, "%s/strategy:%s%s%s/shape:%s/threads:%u%s", c->scenario, c->strategy,
+                 c->adapter ? "/adapter:" : "", c->adapter ? c->adapter : "", c->shape, c->threads,
+                 registers) < 0)
+        name = NULL;
+    return memory_or_end(name);
+}
+
+const char *ms_cell_name(struct ms_result *r, const struct ms_cell *c)
+{
+    char *name = ms_cell_name_new(c);
+    const char *copy = ms_result_copy(r, name);
+
+    free(name);
+    return copy;
 }
 
 bool ms_cell_same_case(const struct ms_cell *a, const struct ms_cell *b)

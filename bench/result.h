@@ -382,8 +382,9 @@ struct ms_result *ms_result_parse(const char *name, const char *text, size_t len
  * runner may call it too before it writes. */
 bool ms_result_check(const struct ms_result *r, const char *name, struct ms_problem *problem);
 
-/* How much of a result is printed: everything; or what a page embeds: no samples, fewer digits, and
- * nothing that says zero, false or none. Both read back. */
+/* How much of a result is printed: everything; or what a page embeds: no samples, fewer digits, each
+ * list as a table of columns and rows, without what is zero or follows from the rest. Both read
+ * back. */
 enum ms_detail { MS_DETAIL_FULL, MS_DETAIL_LEAN };
 enum { MS_LEAN_PAIRS_MAX = 1500 }; /* more, and only pairs with the baseline are embedded */
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS_FULL = 12, DIGITS_LEAN = 5 };
+enum { DIGITS_FULL = 12, DIGITS_LEAN = 5, FIELDS_MAX = 32 };
 
 enum kind {
     KIND_TEXT,
@@ -121,6 +121,7 @@ const char *ms_outcome_name(enum ms_outcome o)
     }
 #define FORM(name, s, ...)                                                                         \
     static const struct field name##_fields[] = {__VA_ARGS__};                                     \
+    static_assert(COUNT(name##_fields) <= FIELDS_MAX, "a table's columns must fit");               \
     static const struct form name = {sizeof(struct s), name##_fields, COUNT(name##_fields)}
 
 /* A word is stored through an unsigned; every enumeration of result.h has that size. */
@@ -278,14 +279,22 @@ static json_t *entry_make(const struct form *form, const void *entry, enum ms_de
     return object;
 }
 
-static void entry_print(const struct form *form, const void *entry, FILE *out,
-                        enum ms_detail detail)
+static void json_print(json_t *value, FILE *out, enum ms_detail detail)
 {
     size_t digits = detail == MS_DETAIL_LEAN ? DIGITS_LEAN : DIGITS_FULL;
-    json_t *object = entry_make(form, entry, detail);
 
-    json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(digits));
-    json_decref(object);
+    json_dumpf(value, out, JSON_COMPACT | JSON_REAL_PRECISION(digits));
+    json_decref(value);
+}
+
+static void list_print(const struct form *form, const char *list, size_t count, FILE *out)
+{
+    fputc('[', out);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i == 0 ? "\n" : ",\n", out);
+        json_print(entry_make(form, list + i * form->size, MS_DETAIL_FULL), out, MS_DETAIL_FULL);
+    }
+    fputc(']', out);
 }
 
 /* A page has room for so many pairs; beyond, it keeps those with the baseline. */
@@ -299,24 +308,82 @@ static bool pair_fits(const struct ms_result *r, size_t i)
            ms_text_same(r->cells[p->base].strategy, base->name);
 }
 
+/* A name that follows from the keys need not be carried along. */
+static bool is_name_regular(const struct ms_cell *c)
+{
+    char *regular = ms_cell_name_new(c);
+    bool is_regular = ms_text_same(regular, c->name);
+
+    free(regular);
+    return is_regular;
+}
+
+static bool entry_fits(const struct ms_result *r, const struct form *form, size_t i)
+{
+    return form != &pair_form || pair_fits(r, i);
+}
+
+/* Which fields any entry has, and the entries as objects that lack what is zero, false or none. */
+static json_t *entries_make(const struct ms_result *r, const struct form *form, const char *list,
+                            size_t count, bool *used)
+{
+    json_t *entries = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        if (!entry_fits(r, form, i))
+            continue;
+        json_t *entry = entry_make(form, list + i * form->size, MS_DETAIL_LEAN);
+        if (form == &cell_form && is_name_regular((const struct ms_cell *)(const void *)list + i))
+            json_object_del(entry, "name");
+        for (size_t f = 0; f < form->count; f++)
+            used[f] |= json_object_get(entry, form->fields[f].name) != NULL;
+        json_array_append_new(entries, entry);
+    }
+    return entries;
+}
+
+/* A table: the names of the columns once, then one row an entry; 0 stands for what is not there.
+ * Names of fields would be half of a page. */
+static void table_print(const struct ms_result *r, const struct form *form, const char *list,
+                        size_t count, FILE *out)
+{
+    bool used[FIELDS_MAX] = {false};
+    json_t *entries = entries_make(r, form, list, count, used);
+    json_t *columns = json_array();
+
+    for (size_t f = 0; f < form->count; f++)
+        if (used[f])
+            json_array_append_new(columns, json_string(form->fields[f].name));
+    fputs("{\"columns\":", out);
+    json_print(columns, out, MS_DETAIL_LEAN);
+    fputs(",\"rows\":[", out);
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        json_t *row = json_array();
+        for (size_t f = 0; f < form->count; f++) {
+            json_t *value = json_object_get(json_array_get(entries, i), form->fields[f].name);
+            if (used[f])
+                json_array_append_new(row, value ? json_incref(value) : json_integer(0));
+        }
+        fputs(i == 0 ? "\n" : ",\n", out);
+        json_print(row, out, MS_DETAIL_LEAN);
+    }
+    fputs("]}", out);
+    json_decref(entries);
+}
+
 bool ms_result_print(const struct ms_result *r, FILE *out, enum ms_detail detail)
 {
     fprintf(out, "{\"schema\":\"%s\",\n\"run\":", MS_RESULT_SCHEMA);
-    entry_print(&run_form, &r->run, out, detail);
+    json_print(entry_make(&run_form, &r->run, detail), out, detail);
     for (size_t f = 0; f < result_form.count; f++) {
         const struct field *field = &result_form.fields[f];
         const char *list = *(const char *const *)((const char *)r + field->offset);
         size_t count = *(const size_t *)((const char *)r + field->count_offset);
-        fprintf(out, ",\n\"%s\":[", field->name);
-        bool is_first = true;
-        for (size_t i = 0; i < count; i++) {
-            if (detail == MS_DETAIL_LEAN && field->form == &pair_form && !pair_fits(r, i))
-                continue;
-            fputs(is_first ? "\n" : ",\n", out);
-            is_first = false;
-            entry_print(field->form, list + i * field->form->size, out, detail);
-        }
-        fputs("]", out);
+        fprintf(out, ",\n\"%s\":", field->name);
+        if (detail == MS_DETAIL_LEAN)
+            table_print(r, field->form, list, count, out);
+        else
+            list_print(field->form, list, count, out);
     }
     fputs("}\n", out);
     return !ferror(out);
@@ -398,6 +465,8 @@ static bool wrong_kind(struct reader *d, const struct place *at, const char *wan
 
 static bool entry_read(struct reader *d, const struct form *form, const json_t *object, void *entry,
                        const struct place *at);
+static bool field_read(struct reader *d, const struct field *field, const json_t *value,
+                       char *entry, const struct place *at);
 
 static bool whole_read(struct reader *d, const json_t *value, uint64_t max, uint64_t *number,
                        const struct place *at)
@@ -445,19 +514,45 @@ static bool estimate_read(struct reader *d, const json_t *value, struct ms_estim
     return entry_read(d, &form, value, e, at);
 }
 
+/* A row of a table. Unknown columns are ignored, 0 is what is not there. */
+static bool row_read(struct reader *d, const struct form *form, const json_t *columns,
+                     const json_t *row, void *entry, const struct place *at)
+{
+    if (!json_is_array(row) || json_array_size(row) != json_array_size(columns))
+        return wrong(d, at, "expected a row of %zu values", json_array_size(columns));
+    for (size_t c = 0; c < json_array_size(columns); c++) {
+        const char *name = json_string_value(json_array_get(columns, c));
+        const json_t *value = json_array_get(row, c);
+        if (!name || (json_is_integer(value) && json_integer_value(value) == 0))
+            continue;
+        for (size_t f = 0; f < form->count; f++) {
+            const struct place inner = {at, form->fields[f].name, 0};
+            if (strcmp(form->fields[f].name, name) == 0 &&
+                !field_read(d, &form->fields[f], value, entry, &inner))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool list_read(struct reader *d, const struct field *field, const json_t *value, char *entry,
                       const struct place *at)
 {
     void **list = (void **)(void *)(entry + field->offset);
     size_t *count = (size_t *)(void *)(entry + field->count_offset);
 
-    if (!json_is_array(value))
-        return wrong_kind(d, at, "a list", value);
-    for (size_t i = 0; i < json_array_size(value); i++) {
+    const json_t *columns = json_object_get(value, "columns");
+    const json_t *rows = json_is_array(columns) ? json_object_get(value, "rows") : value;
+
+    if (!json_is_array(rows))
+        return wrong_kind(d, at, "a list", rows ? rows : value);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
         const struct place inner = {at, NULL, i};
         *list = ms_list_grow(*list, count, field->form->size);
-        if (!entry_read(d, field->form, json_array_get(value, i),
-                        (char *)*list + i * field->form->size, &inner))
+        void *own = (char *)*list + i * field->form->size;
+        const json_t *row = json_array_get(rows, i);
+        if (columns ? !row_read(d, field->form, columns, row, own, &inner)
+                    : !entry_read(d, field->form, row, own, &inner))
             return false;
     }
     return true;
@@ -520,6 +615,16 @@ static bool entry_read(struct reader *d, const struct form *form, const json_t *
     return true;
 }
 
+/* Cells of a table come without the names that follow from their keys. */
+static void names_complete(struct ms_result *r)
+{
+    for (size_t i = 0; i < r->cell_count; i++) {
+        struct ms_cell *c = &r->cells[i];
+        if (!c->name && c->scenario && c->strategy && c->shape)
+            c->name = ms_cell_name(r, c);
+    }
+}
+
 static const struct place top = {NULL, NULL, 0};
 
 static bool schema_check(struct reader *d, const json_t *root)
@@ -548,8 +653,10 @@ static bool root_read(struct reader *d, const json_t *root)
         return false;
     if (run && !entry_read(d, &run_form, run, &d->result->run, &at_run))
         return false;
-    return entry_read(d, &result_form, root, d->result, &top) &&
-           ms_result_check(d->result, d->file, d->problem);
+    if (!entry_read(d, &result_form, root, d->result, &top))
+        return false;
+    names_complete(d->result);
+    return ms_result_check(d->result, d->file, d->problem);
 }
 
 struct ms_result *ms_result_parse(const char *name, const char *text, size_t length,

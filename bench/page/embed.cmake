@@ -4,7 +4,11 @@
 # along: the page's content policy allows this very script and no other.
 set(text "/* SPDX-License-Identifier: MIT */\n/* Made from bench/page/ by embed.cmake. */\n#include \"page.h\"\n")
 foreach(part template.html style.css script.js)
-  file(READ ${FOLDER}/${part} hex HEX)
+  # Indentation is for people who read the sources; in every page it would only be weight.
+  file(READ ${FOLDER}/${part} plain)
+  string(REGEX REPLACE "\n +" "\n" plain "${plain}")
+  file(WRITE ${OUT}.${part} "${plain}")
+  file(READ ${OUT}.${part} hex HEX)
   string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
   string(REGEX REPLACE "[.].*" "" name ${part})
@@ -14,7 +18,7 @@ endforeach()
 
 # Base64 of the SHA-256: ten groups of three bytes and one of two.
 set(letters ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/)
-file(SHA256 ${FOLDER}/script.js hex)
+file(SHA256 ${OUT}.script.js hex)
 set(digest "")
 foreach(at RANGE 0 60 6)
   string(SUBSTRING "${hex}00" ${at} 6 six)

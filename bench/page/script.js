@@ -2,9 +2,14 @@
 "use strict";
 (() => {
 const D = JSON.parse(document.getElementById("data").textContent);
-/* Estimates travel as [value, low, high, count]. */
+/* Lists travel as columns and rows, 0 is what is not there; estimates as [value, low, high, count]. */
+for (const k in D) if (D[k].rows) D[k] = D[k].rows.map(r => Object.fromEntries(D[k].columns.map((c, i) => [c, r[i] || undefined])));
 const estimate = o => o && {value: o[0], low: o[1], high: o[2], count: o[3]};
-for (const c of D.cells) { c.time = estimate(c.time); c.of_limit = estimate(c.of_limit); }
+for (const c of D.cells) {
+  c.time = estimate(c.time);
+  c.of_limit = estimate(c.of_limit);
+  c.name = c.name || c.scenario + "/strategy:" + c.strategy + (c.adapter ? "/adapter:" + c.adapter : "") + "/shape:" + c.shape + "/threads:" + c.threads + (c.registers ? "/registers:" + c.registers : "");
+}
 for (const p of D.pairs) {
   p.ratio = estimate(p.ratio);
   if (document.body.dataset.ranked === "no") { p.verdict = ""; p.why = "this run ranks nothing"; }
@@ -304,13 +309,18 @@ const mapChart = () => {
 };
 
 /* --- tables --- */
+/* What a cell sorts and downloads as: a number in ns or per second where it starts with one. */
+const plain = t => {
+  const m = /^([\d.]+)(?:$| (ns|us|ms|k\/s|M\/s)?|\u00d7)/.exec(t);
+  return m ? m[1] * ({us: 1e3, ms: 1e6, "k/s": 1e3, "M/s": 1e6}[m[2]] || 1) : t;
+};
 const sortable = table => {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((th, i) => {
     const button = el("button", {type: "button"}, th.textContent);
     button.addEventListener("click", () => {
       const up = th.getAttribute("aria-sort") !== "ascending", body = table.tBodies[0];
-      const key = row => { const td = row.cells[i]; return td.dataset.v !== undefined ? +td.dataset.v : td.textContent.trim() !== "" && !isNaN(td.textContent) ? +td.textContent : td.textContent; };
+      const key = row => plain(row.cells[i].textContent.trim());
       const order = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : typeof a === "number" ? -1 : typeof b === "number" ? 1 : a.localeCompare(b, "en", {numeric: true});
       const rows = [...body.rows].sort((a, b) => order(key(a), key(b)) * (up ? 1 : -1));
       heads.forEach(h => h.removeAttribute("aria-sort"));
@@ -324,7 +334,7 @@ const download = () => {
   const button = el("button", {class: "act", type: "button"}, "Download as CSV");
   button.addEventListener("click", () => {
     const quote = t => { const s = /^[=+\-@]/.test(t) && isNaN(t) ? "'" + t : t; return /[",\n]/.test(s) ? '"' + s.replace(/"/g, '""') + '"' : s; };
-    const rows = [...$("numbers").rows].map(r => [...r.cells].map(c => quote(c.dataset.v !== undefined ? c.dataset.v : c.textContent.trim())).join(","));
+    const rows = [...$("numbers").rows].map(r => [...r.cells].map(c => quote(String(plain(c.textContent.trim())))).join(","));
     const a = el("a", {href: URL.createObjectURL(new Blob([rows.join("\n") + "\n"], {type: "text/csv"})), download: "mapstorm.csv"});
     a.click();
     setTimeout(() => URL.revokeObjectURL(a.href), 1000);
