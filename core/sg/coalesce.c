@@ -15,6 +15,7 @@ struct entry {
 
 static const struct entry entries[] = {
 #if defined(__x86_64__)
+    {&ms_sg_avx512, false, true},
     {&ms_sg_avx2, true, false},
 #endif
     {&ms_sg_scalar, false, false},

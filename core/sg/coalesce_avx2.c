@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * coalesce_avx2.c: the coalescer with AVX2, in blocks of 32 pages.
+ * coalesce_avx2.c: the coalescer with AVX2: blocks of 32 pages, four at a time. How a piece goes
+ * through its blocks is in coalesce_blocks.h.
  *
- * Idea        compare each page with the one before it, four at a time, and treat a whole block by
- *             what it turns out to be: all joined (nothing to do), all breaks (store them four at a
- *             time), or a mixture (a loop over the bits of the break mask). What the last block was
- *             is tried first on the next, without making a mask:
- *               joined  OR the differences from the expected sequence, test once
- *               broken  compare and store in one pass; the block counts only if no page joined
  * Picture     four one-page elements are three 32-byte stores, from s = frames << 12:
  *               | a0 len 0 a1 | len 0 a2 len | 0 a3 len 0 |
- *               a0, a1: one permute;  a2 is in its place;  a3: one permute;  the rest is a constant
- * Edges       the last block of a piece is its last 32 pages, whatever was done with some of them
- *             before: looking at a page twice gives the same bit, and bits of finished pages are
- *             shifted out. No load leaves pfn[0 .. pages), no store the slots that will count, but
- *             for a broken block that turns out not to be one, and that has a slot for each page.
+ *             a0, a1: one permute;  a2 is in its place;  a3: one permute;  the rest is a constant
  */
 #include "sg/coalesce.h"
 
@@ -25,18 +16,14 @@
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 #define LEAF __attribute__((always_inline)) AVX2 static inline
 
-enum { LANES = 4, BLOCK = 32, MIXED_RATIO = 3 };
+typedef uint32_t mask_bits;
 
-enum kind { JOINED, BROKEN, MIXED };
-
-/* The open run and the output, in locals. */
-struct run {
-    const PFN_NUMBER *pfn; /* of the piece's page 0 */
-    uint64_t address;
-    uint64_t position;
-    uint8_t *slot;
-    const uint8_t *slot_end;
-    uint64_t crossed;
+enum {
+    LANES = 4,
+    BLOCK = 32,
+    BROKEN_MIN = LANES,
+    MIXED_RATIO = 3,
+    MIXED_SPARE = LANES + 1,
 };
 
 LEAF __m256i load(const void *p)
@@ -60,15 +47,19 @@ LEAF uint32_t breaks4(const PFN_NUMBER *p)
     return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(joins(p))) ^ 0xF;
 }
 
-/* Bit j: p[j] does not follow its predecessor; 4 <= n <= 32. The last four may be looked at twice.
- */
+/* Bit j: p[j] does not follow its predecessor. The last four may be looked at twice. */
 LEAF uint32_t mask_short(const PFN_NUMBER *p, uint32_t n)
 {
-    uint32_t mask = breaks4(p + n - LANES) << (n - LANES);
+    uint32_t mask = 0;
 
+    if (n < LANES) {
+        for (uint32_t j = 0; j < n; j++)
+            mask |= (uint32_t)(p[j] != p[(int64_t)j - 1] + 1) << j;
+        return mask;
+    }
     for (uint32_t j = 0; j + LANES < n; j += LANES)
         mask |= breaks4(p + j) << j;
-    return mask;
+    return mask | breaks4(p + n - LANES) << (n - LANES);
 }
 
 /* As mask_short for n = 32: lanes are narrowed to bytes before they become bits. */
@@ -120,56 +111,22 @@ LEAF void singles_store(uint8_t *slot, const PFN_NUMBER *p)
     store(slot + 64, _mm256_blend_epi32(_mm256_permute4x64_epi64(s, 0xFC), rest2, 0xF3));
 }
 
-/* Closes the run before page `p` and opens the next there; false when no slot is left. */
-LEAF bool run_break(struct run *run, const PFN_NUMBER *p)
-{
-    uint64_t at = (uint64_t)(p - run->pfn) << MS_PAGE_SHIFT;
-    uint64_t bytes = at - run->position;
-
-    if (MS_UNLIKELY(run->slot == run->slot_end))
-        return false;
-    ms_sg_slot_store(run->slot, run->address, bytes);
-    run->crossed |= ms_sg_crossing(run->address, bytes);
-    run->slot += MS_SG_SLOT_BYTES;
-    run->address = *p << MS_PAGE_SHIFT;
-    run->position = at;
-    return true;
-}
-
-LEAF bool run_breaks(struct run *run, const PFN_NUMBER *p, uint64_t mask)
-{
-    for (; mask != 0; mask &= mask - 1)
-        if (!run_break(run, p + ms_bit_lowest(mask)))
-            return false;
-    return true;
-}
-
-LEAF bool has_room(const struct run *run, uint64_t elements)
-{
-    return (size_t)(run->slot_end - run->slot) >= elements * MS_SG_SLOT_BYTES;
-}
-
-/* The elements of n consecutive breaks are stored but for the first: that is the run that came in.
- */
-LEAF void run_broke(struct run *run, const PFN_NUMBER *p, uint64_t n)
-{
-    uint64_t at = (uint64_t)(p - run->pfn) << MS_PAGE_SHIFT;
-    uint64_t bytes = at - run->position;
-
-    ms_sg_slot_store(run->slot, run->address, bytes);
-    run->crossed |= ms_sg_crossing(run->address, bytes);
-    run->slot += n * MS_SG_SLOT_BYTES;
-    run->address = p[n - 1] << MS_PAGE_SHIFT;
-    run->position = at + ((n - 1) << MS_PAGE_SHIFT);
-}
-
-/* n consecutive breaks from `p` on, 4 <= n; there is room for them. */
-LEAF void run_broken_short(struct run *run, const PFN_NUMBER *p, uint32_t n)
+LEAF void singles_put(uint8_t *slot, const PFN_NUMBER *p, uint32_t n)
 {
     for (uint32_t j = 0; j + LANES < n; j += LANES)
-        singles_store(run->slot + (size_t)j * MS_SG_SLOT_BYTES, p + j);
-    singles_store(run->slot + (size_t)(n - LANES) * MS_SG_SLOT_BYTES, p + n - LANES);
-    run_broke(run, p, n);
+        singles_store(slot + (size_t)j * MS_SG_SLOT_BYTES, p + j);
+    singles_store(slot + (size_t)(n - LANES) * MS_SG_SLOT_BYTES, p + n - LANES);
+}
+
+LEAF bool singles_try(uint8_t *slot, const PFN_NUMBER *p)
+{
+    __m256i joined = _mm256_setzero_si256();
+
+    for (uint32_t j = 0; j < BLOCK; j += LANES, slot += LANES * MS_SG_SLOT_BYTES) {
+        singles_store(slot, p + j);
+        joined = _mm256_or_si256(joined, joins(p + j));
+    }
+    return _mm256_testz_si256(joined, joined) != 0;
 }
 
 /*
@@ -264,17 +221,14 @@ LEAF uint64_t mixture_step(const struct mixture *mix, __m256i v, uint64_t grown,
     return (grown & mix->kept) + mix->grown;
 }
 
-enum { MIXED_SPARE = LANES + 1 }; /* slots a step may touch behind the last that counts */
-
-/* The breaks of a mask, 4 <= n <= 32; there is room for them and MIXED_SPARE more. */
-LEAF void run_mixed(struct run *run, const PFN_NUMBER *p, uint32_t n, uint32_t mask)
+/* The breaks of a mask, 4 <= n <= 32, behind an open run of `grown` bytes whose address is already in
+ * its slot. Returns the steps from page to page inside runs as an OR of frame XOR frame before. */
+LEAF uint64_t mixture_put(uint8_t *slot, const PFN_NUMBER *p, uint32_t n, uint32_t mask,
+                          uint64_t grown)
 {
-    uint64_t grown = ((uint64_t)(p - run->pfn) << MS_PAGE_SHIFT) - run->position;
-    __m256i crossed = _mm256_setzero_si256();
-    uint8_t *slot = run->slot;
+    __m256i stepped = _mm256_setzero_si256();
     uint32_t j = 0;
 
-    ms_sg_word_store(slot, run->address);
     for (; j + LANES <= n; j += LANES) {
         const struct mixture *mix = mixture_at(mask >> j);
         __m256i v = load(p + j);
@@ -282,140 +236,31 @@ LEAF void run_mixed(struct run *run, const PFN_NUMBER *p, uint32_t n, uint32_t m
 
         grown = mixture_step(mix, v, grown, slot);
         slot += mix->advance;
-        crossed = _mm256_or_si256(crossed, _mm256_and_si256(step, load(mix->joined)));
+        stepped = _mm256_or_si256(stepped, _mm256_and_si256(step, load(mix->joined)));
     }
     if (j < n) {
-        /* One to three pages: the last four again, the finished ones shifted out, and joins behind.
-         */
+        /* One to three pages: the last four again, the finished ones shifted out, joins behind. */
         const struct mixture *mix = mixture_at(mask >> j);
         const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         __m256i shift = _mm256_add_epi32(lanes, _mm256_set1_epi32((int)(2 * (j + LANES - n))));
         __m256i v = _mm256_permutevar8x32_epi32(load(p + n - LANES), shift);
         __m256i w = _mm256_permutevar8x32_epi32(load(p + n - LANES - 1), shift);
         __m256i is_page = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(2 * (n - j))), lanes);
+        __m256i joined = _mm256_and_si256(load(mix->joined), is_page);
 
         mixture_step(mix, v, grown, slot);
-        slot += mix->advance;
-        __m256i joined = _mm256_and_si256(load(mix->joined), is_page);
-        crossed = _mm256_or_si256(crossed, _mm256_and_si256(_mm256_xor_si256(v, w), joined));
+        stepped = _mm256_or_si256(stepped, _mm256_and_si256(_mm256_xor_si256(v, w), joined));
     }
-    /* A run crosses a boundary where one of its pages steps over it. */
     __m128i half =
-        _mm_or_si128(_mm256_castsi256_si128(crossed), _mm256_extracti128_si256(crossed, 1));
-    half = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
-    run->crossed |= (uint64_t)_mm_cvtsi128_si64(half) << MS_PAGE_SHIFT;
-    run->slot = slot;
-    if (mask != 0) {
-        /* The run that came in may have stepped over one in an earlier block. */
-        uint64_t first = (uint64_t)(p + ms_bit_lowest(mask) - run->pfn) << MS_PAGE_SHIFT;
-        run->crossed |= ms_sg_crossing(run->address, first - run->position);
-
-        const PFN_NUMBER *last = p + ms_bit_highest(mask);
-        run->address = *last << MS_PAGE_SHIFT;
-        run->position = (uint64_t)(last - run->pfn) << MS_PAGE_SHIFT;
-    }
+        _mm_or_si128(_mm256_castsi256_si128(stepped), _mm256_extracti128_si256(stepped, 1));
+    return (uint64_t)_mm_cvtsi128_si64(_mm_or_si128(half, _mm_unpackhi_epi64(half, half)));
 }
 
-/* The way through a mask that costs least: many breaks by fours, few one by one. */
-LEAF bool run_mask(struct run *run, const PFN_NUMBER *p, uint32_t n, uint32_t mask)
-{
-    uint32_t breaks = ms_bits_count(mask);
-
-    if (n >= LANES && breaks * MIXED_RATIO > n && has_room(run, breaks + MIXED_SPARE)) {
-        run_mixed(run, p, n, mask);
-        return true;
-    }
-    return run_breaks(run, p, mask);
-}
-
-/* Stores a block as 32 breaks while looking whether it is. False: it was not, nothing is done. */
-LEAF bool try_broken(struct run *run, const PFN_NUMBER *p)
-{
-    __m256i joined = _mm256_setzero_si256();
-    uint8_t *slot = run->slot;
-
-    for (uint32_t j = 0; j < BLOCK; j += LANES, slot += LANES * MS_SG_SLOT_BYTES) {
-        singles_store(slot, p + j);
-        joined = _mm256_or_si256(joined, joins(p + j));
-    }
-    if (_mm256_testz_si256(joined, joined) == 0)
-        return false;
-    run_broke(run, p, BLOCK);
-    return true;
-}
-
-/* Blocks of joined pages from `p` on; the block before `p` is joined too, so that stepping back to
- * the start of a cache line looks at nothing new. */
-LEAF const PFN_NUMBER *skip_joined(const PFN_NUMBER *p, const PFN_NUMBER *end)
-{
-    p -= (uintptr_t)p % MS_CACHE_LINE / sizeof(PFN_NUMBER);
-    while (end - p >= BLOCK && is_joined(p))
-        p += BLOCK;
-    return p;
-}
-
-/* One piece of more than a block. */
-LEAF bool run_blocks(struct run *run, const PFN_NUMBER *p, const PFN_NUMBER *end)
-{
-    enum kind kind = MIXED;
-
-    while (end - p >= BLOCK) {
-        if (kind == BROKEN && has_room(run, BLOCK) && try_broken(run, p)) {
-            p += BLOCK;
-            continue;
-        }
-        uint32_t mask = mask_block(p);
-        if (mask == 0) {
-            p = skip_joined(p + BLOCK, end);
-        } else if (mask == UINT32_MAX && kind != BROKEN) {
-            kind = BROKEN;
-        } else {
-            if (!run_mask(run, p, BLOCK, mask))
-                return false;
-            kind = MIXED;
-            p += BLOCK;
-        }
-    }
-    if (p == end)
-        return true;
-
-    uint32_t n = (uint32_t)(end - p);
-    uint32_t mask = mask_block(end - BLOCK) >> (BLOCK - n);
-    if (mask == UINT32_MAX >> (BLOCK - n) && n >= LANES && has_room(run, n)) {
-        run_broken_short(run, p, n);
-        return true;
-    }
-    return run_mask(run, p, n, mask);
-}
+#include "sg/coalesce_blocks.h"
 
 AVX2 static bool avx2_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_open *open)
 {
-    struct run run = {pfn,        open->address,  open->position,
-                      open->slot, open->slot_end, open->crossed};
-    uint32_t n = pages - 1;
-    bool is_done;
-
-    if (n > BLOCK) {
-        is_done = run_blocks(&run, pfn + 1, pfn + pages);
-    } else if (n >= LANES) {
-        uint32_t mask = mask_short(pfn + 1, n);
-        if (mask == UINT32_MAX >> (BLOCK - n) && has_room(&run, n)) {
-            run_broken_short(&run, pfn + 1, n);
-            is_done = true;
-        } else {
-            is_done = run_mask(&run, pfn + 1, n, mask);
-        }
-    } else {
-        uint32_t mask = 0;
-        for (uint32_t j = 0; j < n; j++)
-            mask |= (uint32_t)(pfn[j + 1] != pfn[j] + 1) << j;
-        is_done = run_breaks(&run, pfn + 1, mask);
-    }
-    open->address = run.address;
-    open->position = run.position;
-    open->slot = run.slot;
-    open->crossed = run.crossed;
-    return is_done;
+    return coalesce(pfn, pages, open);
 }
 
 /* As joins, but a page that begins a new stretch of `boundary` (a mask) is a break. */

@@ -186,7 +186,7 @@ static void each_variant(bench_test *test)
 {
     struct bench *b = bench_create();
 
-    for (uint32_t v = 0; (b->variant = ms_sg_variant_at(ms_cpu_features_get(), v)) != NULL; v++)
+    for (uint32_t v = 0; (b->variant = ref_variant_at(v)) != NULL; v++)
         test(b);
     bench_destroy(b);
 }

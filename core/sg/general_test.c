@@ -297,7 +297,7 @@ MS_TEST(random_chains_limits_and_registers_agree_with_one_byte_at_a_time)
     const char *more = getenv("MAPSTORM_TEST_SCALE");
     uint64_t cases = 4000 * (more ? strtoull(more, NULL, 10) : 1);
 
-    for (uint32_t v = 0; (variant = ms_sg_variant_at(ms_cpu_features_get(), v)) != NULL; v++)
+    for (uint32_t v = 0; (variant = ref_variant_at(v)) != NULL; v++)
         for (uint64_t seed = 1; seed <= cases; seed++)
             case_run(seed * 2654435761u + v, memory, pool, variant, seed % 4 == 0);
     free(pool);

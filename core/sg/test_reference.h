@@ -314,4 +314,15 @@ static inline void ref_map(struct ref_list *list, const struct ref_chain *chain,
     }
 }
 
+/* The index-th variant of this processor, or only the one that MAPSTORM_SG_VARIANT names: for slow
+ * emulators of processors that are not at hand. NULL behind the last. */
+static inline const struct ms_sg_variant *ref_variant_at(uint32_t index)
+{
+    const char *only = getenv("MAPSTORM_SG_VARIANT");
+
+    if (!only)
+        return ms_sg_variant_at(ms_cpu_features_get(), index);
+    return index == 0 ? ms_sg_variant_find(only) : NULL;
+}
+
 #endif
