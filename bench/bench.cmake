@@ -41,9 +41,10 @@ string(STRIP "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${build_type}}" build_flags)
 target_compile_definitions(ms_bench PUBLIC MS_VERSION="${PROJECT_VERSION}")
 set_source_files_properties(bench/facts.c PROPERTIES COMPILE_DEFINITIONS
   "MS_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";MS_BUILD_FLAGS=\"${build_flags}\"")
+set_source_files_properties(bench/scenarios/bound.c PROPERTIES COMPILE_OPTIONS -O3)
 set_source_files_properties(bench/gbench.cc PROPERTIES COMPILE_DEFINITIONS
   "MS_GBENCH_VERSION=\"${benchmark_VERSION}\"")
-target_include_directories(ms_bench PUBLIC bench core ${PROJECT_BINARY_DIR}/bench)
+target_include_directories(ms_bench PUBLIC bench bench/scenarios core ${PROJECT_BINARY_DIR}/bench)
 target_link_libraries(ms_bench PRIVATE ms_flags PUBLIC ms_sanitizers mapstorm_core
   PkgConfig::JANSSON PkgConfig::HWLOC PkgConfig::GSL benchmark::benchmark m)
 

@@ -189,18 +189,30 @@ static const char *command_of(const struct judge *j, const struct ms_case *c,
     return ms_result_copy(j->result, line);
 }
 
-static const struct ms_entrant *limit_of(const struct ms_case *c)
+/* The fastest of a case's limits: the one that bounds. */
+static const struct ms_entrant *limit_of(struct judge *j, const struct ms_case *c)
 {
-    for (uint32_t i = 0; i < c->entrants; i++)
-        if (c->entrant[i].who->part == MS_PART_LIMIT && c->entrant[i].sample_count > 0)
-            return &c->entrant[i];
-    return NULL;
+    const struct ms_entrant *best = NULL;
+    double best_ns = 0.0;
+
+    for (uint32_t i = 0; i < c->entrants; i++) {
+        struct ms_estimate time;
+
+        if (c->entrant[i].who->part != MS_PART_LIMIT || c->entrant[i].sample_count == 0)
+            continue;
+        ms_entrant_time(&c->entrant[i], j->work, &time);
+        if (best && time.value >= best_ns)
+            continue;
+        best = &c->entrant[i];
+        best_ns = time.value;
+    }
+    return best;
 }
 
 static void cell_measure(struct judge *j, const struct ms_case *c, const struct ms_entrant *entrant,
                          struct ms_cell *cell)
 {
-    const struct ms_entrant *limit = limit_of(c);
+    const struct ms_entrant *limit = limit_of(j, c);
 
     for (size_t i = 0; i < entrant->sample_count; i++) {
         *ms_cell_add_sample(cell) = entrant->samples[i];

@@ -34,6 +34,9 @@ struct runner {
     uint64_t shown_ns; /* when progress was last shown */
     uint64_t blocks_done, blocks_all;
     uint32_t launch;
+    uint32_t blocks;          /* of a case in this launch */
+    uint64_t launch_start_ns; /* and how many blocks the launch has done and will do */
+    uint64_t launch_done, launch_all;
     struct ms_reading reading[MS_ENTRANTS_MAX]; /* of the block at hand, by entrant */
     uint32_t position[MS_ENTRANTS_MAX];
     char why[MS_WHY_BYTES];
@@ -95,7 +98,7 @@ static void progress_show(struct runner *r, const struct ms_case *c, uint32_t bl
         fprintf(out,
                 "\r\033[K%s %3" PRIu64 " %%  launch %" PRIu32 "/%" PRIu32 " block %" PRIu32
                 "/%" PRIu32 "  %.0f s left  %" PRIu32 " disturbed  %.60s",
-                bar, percent, r->launch + 1, r->schedule->launches, block + 1, r->schedule->blocks,
+                bar, percent, r->launch + 1, r->schedule->launches, block + 1, r->blocks,
                 runner_left(r), r->outcome->disturbed, name);
     } else {
         fprintf(out,
@@ -295,12 +298,16 @@ static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint
     }
 }
 
-/* A repeat is allowed while the whole run still ends in time. */
+/* A repeat is allowed while this launch, at its pace so far, ends within its share of the time:
+ * else the first launch would spend everything on a busy moment. */
 static bool has_time(const struct runner *r)
 {
-    double limit = r->schedule->seconds_max;
+    double share = r->schedule->seconds_max * (r->launch + 1) / r->schedule->launches;
+    double spent = (double)(ms_clock_ns() - r->launch_start_ns) / 1e9;
+    double done = (double)(r->launch_done + 1);
+    double left = spent / done * (double)(r->launch_all - r->launch_done);
 
-    return limit <= 0.0 || runner_seconds(r) + runner_left(r) < limit;
+    return r->schedule->seconds_max <= 0.0 || runner_seconds(r) + left < share;
 }
 
 static bool is_anyone_ready(const struct ms_case *c)
@@ -328,6 +335,7 @@ static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint6
     }
     block_keep(r, c, block, seed, repeats);
     r->blocks_done++;
+    r->launch_done++;
 }
 
 /* From the case's name, so that a case measured alone sees the streams it saw among others. */
@@ -351,7 +359,7 @@ static bool launch_run(struct runner *r)
 
         if (c->ops == 0)
             case_calibrate(r, c, seed);
-        for (uint32_t block = 0; block < s->blocks; block++) {
+        for (uint32_t block = 0; block < r->blocks; block++) {
             if (r->config->is_stopped())
                 return false;
             progress_show(r, c, block);
@@ -360,6 +368,40 @@ static bool launch_run(struct runner *r)
         }
     }
     return true;
+}
+
+/* How many blocks the next launch takes: what was planned, or what there is time for at the pace so
+ * far on a machine that others slow down. Always even, for the mirrored pairs. */
+static uint32_t blocks_fit(const struct runner *r)
+{
+    const struct ms_schedule *s = r->schedule;
+    uint32_t launches_left = s->launches - r->launch;
+    double pace, wanted, have;
+    uint32_t fit;
+
+    if (r->blocks_done == 0 || s->seconds_max <= 0.0)
+        return s->blocks;
+    /* Without repeats: those are the first to go. */
+    pace = runner_seconds(r) / (double)(r->blocks_done + r->outcome->repeated);
+    wanted = pace * (double)s->case_count * s->blocks * launches_left;
+    have = s->seconds_max - runner_seconds(r);
+    if (wanted <= have)
+        return s->blocks;
+    fit = have > 0.0 ? (uint32_t)(s->blocks * have / wanted) / 2 * 2 : 0;
+    return fit < 2 ? 2 : fit;
+}
+
+static void launch_plan(struct runner *r)
+{
+    const struct ms_schedule *s = r->schedule;
+
+    r->blocks = blocks_fit(r);
+    r->launch_start_ns = ms_clock_ns();
+    r->launch_done = 0;
+    r->launch_all = (uint64_t)s->case_count * r->blocks;
+    r->blocks_all = r->blocks_done + r->launch_all * (s->launches - r->launch);
+    if (r->blocks < s->blocks)
+        r->outcome->blocks_left_out += (s->blocks - r->blocks);
 }
 
 bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *schedule,
@@ -378,13 +420,13 @@ bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *sc
     r->outcome = outcome;
     r->start_ns = ms_clock_ns();
     r->shown_ns = r->start_ns;
-    r->blocks_all = (uint64_t)schedule->case_count * schedule->blocks * schedule->launches;
     for (r->launch = 0; r->launch < schedule->launches; r->launch++) {
         if (!launch_start(r)) {
             outcome->is_incomplete = true;
             break;
         }
         is_started = true;
+        launch_plan(r);
         outcome->is_interrupted = !launch_run(r);
         ms_child_stop(r->child);
         r->child = NULL;

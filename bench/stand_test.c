@@ -143,6 +143,36 @@ MS_TEST(stand_maps_every_shape_on_every_adapter_and_the_bytes_are_right)
     stand_close();
 }
 
+MS_TEST(stand_every_strategy_does_whole_transfers)
+{
+    const struct ms_scenario *scenario = ms_scenario_find("transfer");
+    const struct ms_adapter_info *adapters;
+    const struct ms_contender *all;
+    const struct ms_shape_info *shape;
+
+    stand_open();
+    for (size_t a = 0; a < scenario->adapters(&adapters); a++) {
+        for (size_t s = 0; (shape = scenario->shape(catalog, s)); s++) {
+            for (size_t i = 0; i < ms_catalog_contenders(catalog, &all); i++) {
+                char cell[MS_CELL_NAME_BYTES];
+                struct ms_cell_key key;
+
+                snprintf(cell, sizeof cell,
+                         "transfer/strategy:%s/adapter:%s/shape:%s/threads:2/registers:1024",
+                         all[i].name, adapters[a].name, shape->name);
+                assert_true(ms_key_parse(cell, &key));
+                if (all[i].part <= MS_PART_BASELINE && !scenario->refuses(&all[i], &key))
+                    assert_int_equal(measured(cell, 2, 200).ops, 200);
+                key.threads = 1;
+                ms_key_print(&key, cell, sizeof cell);
+                if (all[i].part <= MS_PART_BASELINE && !scenario->refuses(&all[i], &key))
+                    assert_int_equal(measured(cell, 2, 200).ops, 200);
+            }
+        }
+    }
+    stand_close();
+}
+
 MS_TEST(stand_refuses_what_does_not_exist_with_a_sentence)
 {
     static const char *const cells[] = {

@@ -221,6 +221,16 @@ bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
     return true;
 }
 
+void ms_chains_mark(struct ms_chains *chains, uint32_t count)
+{
+    for (uint32_t i = 0; i < chains->count && i < count; i++) {
+        uint8_t mark = (uint8_t)(i + 1);
+
+        for (uint64_t at = 0; at < chains->bytes; at += 97, mark = (uint8_t)(mark * 5 + 1))
+            ms_mdl_copy_in(chains->memory, chains->head[i], at, &mark, 1);
+    }
+}
+
 void ms_chains_drop(struct ms_chains *chains)
 {
     for (uint32_t i = 0; i < chains->count; i++) {

@@ -58,6 +58,8 @@ const struct ms_shape_info *ms_chain_shape(const struct ms_catalog *catalog, siz
 bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
                     const struct ms_chain_recipe *recipe, const struct ms_layout *layout,
                     uint32_t inputs_max, char *why);
+/* Writes bytes into the first `count` chains that tell them and their places apart. */
+void ms_chains_mark(struct ms_chains *chains, uint32_t count);
 void ms_chains_drop(struct ms_chains *chains);
 
 /* The adapters: sg64 reaches everything, sg32 copies what lies above 4 GiB, packet wants each

@@ -7,10 +7,13 @@
  *             grant and its own chains.
  * Inputs      are rotated: 4096 chains where the breaks are random, so that no branch predictor
  *             learns them; fewer where all are alike, or where they are copied and should be warm.
- * Limits      list-loop: the same list without any contract, checks or grant; memcpy: the bytes
- *             alone. Both over the same chains in the same blocks.
+ * Limits      list-loop: the same list without any contract, checks or grant, as one would write
+ *             it; list-bound: every frame number read and as many elements written, nothing
+ *             decided, which no list builder can beat; memcpy: the bytes alone. All over the same
+ *             chains in the same blocks; a cell is held against the fastest of them.
  * Not shown   asking for the grant and giving it back: that is the scenario transfer.
  */
+#include "bound.h"
 #include "chains.h"
 
 #include <inttypes.h>
@@ -24,6 +27,9 @@ static const struct ms_contender limit_list[] = {
     {.name = "list-loop",
      .title = "an ideal list loop without any contract",
      .part = MS_PART_LIMIT},
+    {.name = "list-bound",
+     .title = "reading every frame number and writing as many elements, deciding nothing",
+     .part = MS_PART_LIMIT},
 };
 static const struct ms_contender limit_copy[] = {
     {.name = "memcpy", .title = "copying the bytes and nothing else", .part = MS_PART_LIMIT},
@@ -35,12 +41,13 @@ struct lane {
     PVOID base; /* the grant */
     PSCATTER_GATHER_LIST list;
     uint32_t list_bytes;
+    uint32_t *parts; /* elements the list of each chain has */
     uint32_t next;   /* chain to map next */
     uint64_t failed; /* calls that did not map all */
     uint64_t elements;
 } __attribute__((aligned(MS_CACHE_LINE)));
 
-enum work { WORK_TABLE, WORK_LIST, WORK_COPY };
+enum work { WORK_TABLE, WORK_LIST, WORK_BOUND, WORK_COPY };
 
 struct stage {
     struct ms_rig rig;
@@ -152,6 +159,13 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
         while (ops-- > 0)
             lane->elements += list_loop(chain_next(lane), lane->list->Elements);
         break;
+    case WORK_BOUND:
+        while (ops-- > 0) {
+            uint32_t elements = lane->parts[lane->next];
+
+            lane->elements += ms_bound_list(chain_next(lane), elements, lane->list->Elements);
+        }
+        break;
     case WORK_COPY:
         while (ops-- > 0)
             copy_loop(s->rig.memory, chain_next(lane),
@@ -169,6 +183,8 @@ static bool prepare(void *stage, const struct ms_cell_key *key, uint64_t seed, c
     (void)why;
     if (strcmp(key->strategy, limit_list[0].name) == 0)
         s->work = WORK_LIST;
+    else if (strcmp(key->strategy, limit_list[1].name) == 0)
+        s->work = WORK_BOUND;
     else if (strcmp(key->strategy, limit_copy[0].name) == 0)
         s->work = WORK_COPY;
     else
@@ -208,14 +224,12 @@ static bool lane_verify(struct stage *s, struct lane *lane, char *why)
 {
     PDMA_ADAPTER adapter = s->adapter;
 
+    ms_chains_mark(&lane->chains, VERIFIED_MAX);
     for (uint32_t i = 0; i < lane->chains.count && i < VERIFIED_MAX; i++) {
         PMDL head = lane->chains.head[i];
         ULONG length = lane->chains.bytes;
-        uint8_t mark = (uint8_t)(i + 1);
         bool is_right;
 
-        for (uint64_t at = 0; at < length; at += 997, mark = (uint8_t)(mark * 5 + 1))
-            ms_mdl_copy_in(s->rig.memory, head, at, &mark, 1);
         is_right = NT_SUCCESS(adapter->DmaOperations->MapTransferEx(
                        adapter, head, lane->base, 0, 0, &length, TRUE, lane->list, lane->list_bytes,
                        NULL, NULL)) &&
@@ -244,6 +258,7 @@ static void stage_close(void *stage)
         if (lane->base)
             s->adapter->DmaOperations->FreeMapRegisters(s->adapter, lane->base, 0);
         free(lane->list);
+        free(lane->parts);
         ms_chains_drop(&lane->chains);
     }
     if (s->adapter)
@@ -286,10 +301,13 @@ static bool lane_make(struct stage *s, struct lane *lane, const struct ms_chain_
         !ms_rig_measure(s->adapter, &lane->chains, &registers, &lane->list_bytes, why))
         return false;
     lane->list = aligned_alloc(64, (lane->list_bytes + 63u) / 64u * 64u);
-    if (!lane->list) {
+    lane->parts = calloc(lane->chains.count, sizeof *lane->parts);
+    if (!lane->list || !lane->parts) {
         snprintf(why, MS_WHY_BYTES, "no memory for a list");
         return false;
     }
+    for (uint32_t i = 0; i < lane->chains.count && !bounces; i++)
+        lane->parts[i] = list_loop(lane->chains.head[i], lane->list->Elements);
     return lane_grant(s, lane, registers, why) && lane_verify(s, lane, why);
 }
 
@@ -356,8 +374,10 @@ static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *k
 
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
 {
-    *all = adapter_bounces(key->adapter) ? limit_copy : limit_list;
-    return 1;
+    bool bounces = adapter_bounces(key->adapter);
+
+    *all = bounces ? limit_copy : limit_list;
+    return bounces ? 1 : sizeof limit_list / sizeof *limit_list;
 }
 
 static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
