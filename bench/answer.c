@@ -15,11 +15,12 @@
  * Qualifications, at most three, in this order of urgency:
  *
  *   Q1  a strategy that failed conformance or fuzzing, or crashed
- *   Q2  shapes where another strategy beats the winner
- *   Q3  the winner against the baseline
- *   Q4  what the winner's progress property means
- *   Q5  strategies left out because they cannot serve every shape
- *   Q6  a thread class too coarse to say "same"
+ *   Q2  a fifth of the samples or more disturbed from outside
+ *   Q3  shapes where another strategy beats the winner
+ *   Q4  the winner against the baseline
+ *   Q5  what the winner's progress property means
+ *   Q6  strategies left out because they cannot serve every shape
+ *   Q7  a thread class too coarse to say "same"
  */
 #include "answer.h"
 #include "emit.h"
@@ -329,6 +330,26 @@ static void failures_qualify(struct ms_answer *a, const struct ms_result *r)
     }
 }
 
+/* Q2 */
+static void disturbed_qualify(struct ms_answer *a, const struct ms_result *r)
+{
+    uint64_t disturbed = 0, samples = 0;
+    struct sentence s;
+
+    for (size_t i = 0; i < r->cell_count; i++) {
+        disturbed += r->cells[i].disturbed;
+        samples += r->cells[i].time.count;
+    }
+    if (samples == 0 || disturbed * 5 < samples)
+        return;
+    FILE *out = sentence_begin(&s);
+    fprintf(out,
+            "%s of the samples were disturbed by other programs: take the run again on a quieter "
+            "machine.",
+            ms_word_percent((double)disturbed / (double)samples).s);
+    qualify(a, &s);
+}
+
 /* Shapes of a ranking where `rival` beats the leader: their indices in r->shapes. */
 static size_t shapes_lost(const struct ms_result *r, const struct ms_ranking *k, const char *rival,
                           size_t *shapes)
@@ -371,7 +392,7 @@ static bool is_from_size_up(const struct ms_result *r, const size_t *shapes, siz
     return above == count;
 }
 
-/* Q2 */
+/* Q3 */
 static void exceptions_qualify(struct ms_answer *a, const struct ms_result *r,
                                const struct ms_ranking *k)
 {
@@ -411,7 +432,7 @@ static const struct ms_standing *standing_of(const struct ms_ranking *k, const c
     return NULL;
 }
 
-/* Q3: only what the headline did not already say. */
+/* Q4: only what the headline did not already say. */
 static void baseline_qualify(struct ms_answer *a, const struct ms_result *r,
                              const struct ms_ranking *const *k, size_t count)
 {
@@ -443,7 +464,7 @@ static void baseline_qualify(struct ms_answer *a, const struct ms_result *r,
         free(sentence_end(&s));
 }
 
-/* Q4 */
+/* Q5 */
 static void progress_qualify(struct ms_answer *a, const struct ms_result *r, const char *winner)
 {
     const struct ms_strategy *st = ms_result_strategy(r, winner);
@@ -462,7 +483,7 @@ static void progress_qualify(struct ms_answer *a, const struct ms_result *r, con
     qualify(a, &s);
 }
 
-/* Q5 */
+/* Q6 */
 static void refused_qualify(struct ms_answer *a, const struct ms_result *r,
                             const struct ms_ranking *k)
 {
@@ -486,7 +507,7 @@ static void refused_qualify(struct ms_answer *a, const struct ms_result *r,
     (void)r;
 }
 
-/* Q6 */
+/* Q7 */
 static void blunt_qualify(struct ms_answer *a, const struct ms_result *r)
 {
     for (size_t i = 0; i < r->control_count; i++) {
@@ -616,6 +637,7 @@ struct ms_answer *ms_answer_make(const struct ms_result *r)
     }
     a->headline = headline_make(a, r, k, count);
     failures_qualify(a, r);
+    disturbed_qualify(a, r);
     if (ms_result_ranks(r))
         ranked_qualify(a, r, k, count);
     a->map = map_make(r);

@@ -271,6 +271,25 @@ MS_TEST(report_sentences_q1_a_strategy_that_crashed)
     answer_has(r, "cas-bitmap crashed in 2 cells: those are shown, not ranked.\n");
 }
 
+MS_TEST(report_sentences_q2_a_fifth_of_the_samples_disturbed)
+{
+    struct ms_result *r = run_make();
+
+    for (size_t i = 0; i < r->cell_count; i++)
+        r->cells[i].disturbed = 9;
+    answer_has(r, "25 % of the samples were disturbed by other programs: take the run again on a "
+                  "quieter machine.\n");
+}
+
+MS_TEST(report_sentences_q2_a_few_disturbed_samples_are_not_worth_a_sentence)
+{
+    struct ms_result *r = run_make();
+
+    for (size_t i = 0; i < r->cell_count; i++)
+        r->cells[i].disturbed = 7;
+    answer_is(r, false, "No winner: no case could be ranked.\n");
+}
+
 /* cas-bitmap beats magazine in the cells of these shapes, one thread. */
 static struct ms_result *beaten_make(const char *one, const char *two)
 {
@@ -289,26 +308,26 @@ static struct ms_result *beaten_make(const char *one, const char *two)
     return r;
 }
 
-MS_TEST(report_sentences_q2_beaten_from_a_size_up)
+MS_TEST(report_sentences_q3_beaten_from_a_size_up)
 {
     struct ms_result *r = beaten_make("4p", "16p");
 
     answer_has(r, "cas-bitmap is faster than magazine from 4 registers up with 1 thread.\n");
 }
 
-MS_TEST(report_sentences_q2_beaten_on_scattered_shapes)
+MS_TEST(report_sentences_q3_beaten_on_scattered_shapes)
 {
     answer_has(beaten_make("1p", "mix"),
                "cas-bitmap is faster than magazine on 1p and mix with 1 thread.\n");
 }
 
-MS_TEST(report_sentences_q2_the_size_between_must_be_lost_too)
+MS_TEST(report_sentences_q3_the_size_between_must_be_lost_too)
 {
     answer_has(beaten_make("4p", "mix"),
                "cas-bitmap is faster than magazine on 4p and mix with 1 thread.\n");
 }
 
-MS_TEST(report_sentences_q4_a_stranding_winner)
+MS_TEST(report_sentences_q5_a_stranding_winner)
 {
     struct ms_result *r = run_make();
 
@@ -318,7 +337,7 @@ MS_TEST(report_sentences_q4_a_stranding_winner)
                   "registers in stock.\n");
 }
 
-MS_TEST(report_sentences_q4_a_blocking_winner)
+MS_TEST(report_sentences_q5_a_blocking_winner)
 {
     struct ms_result *r = run_make();
 
@@ -327,7 +346,7 @@ MS_TEST(report_sentences_q4_a_blocking_winner)
     answer_has(r, "spin-bitmap is blocking: a preempted thread can stop the others.\n");
 }
 
-MS_TEST(report_sentences_q5_who_cannot_serve_every_shape)
+MS_TEST(report_sentences_q6_who_cannot_serve_every_shape)
 {
     struct ms_result *r = run_make();
 
@@ -337,7 +356,7 @@ MS_TEST(report_sentences_q5_who_cannot_serve_every_shape)
     answer_has(r, "because they cannot serve every one: cas-bitmap (1 of 4).\n");
 }
 
-MS_TEST(report_sentences_q6_a_blunt_class)
+MS_TEST(report_sentences_q7_a_blunt_class)
 {
     struct ms_result *r = run_make();
 
@@ -358,7 +377,7 @@ MS_TEST(report_sentences_qualifications_are_at_most_three_the_urgent_ones_first)
     char *text = answer_text(r, &winner);
     assert_int_equal(occurrences(text, "\n"), 1 + MS_ANSWER_QUALIFICATIONS);
     assert_non_null(strstr(text, "\ncas-bitmap failed fuzzing"));
-    /* A strategy that failed is no rival: Q2 stays silent about it. */
+    /* A strategy that failed is no rival: Q3 stays silent about it. */
     assert_null(strstr(text, "cas-bitmap is faster"));
     free(text);
 }

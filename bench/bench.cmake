@@ -70,7 +70,7 @@ if(MAPSTORM_BUILD_TESTS)
     set_tests_properties(report.${subject} PROPERTIES LABELS report TIMEOUT 60)
   endforeach()
   add_test(NAME report.browser COMMAND bench_test report_browser_)
-  set_tests_properties(report.browser PROPERTIES LABELS report TIMEOUT 120
+  set_tests_properties(report.browser PROPERTIES LABELS report TIMEOUT 400
     SKIP_REGULAR_EXPRESSION "SKIPPED")
 
   # Strategies from outside the tree, each wrong in one way, and the program's tests with them.

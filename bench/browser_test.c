@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ANSWER_MS = 30000, MESSAGE_MAX = 64 << 20 };
+enum { ANSWER_MS = 90000, MESSAGE_MAX = 64 << 20 };
 
 struct browser {
     pid_t pid;

@@ -279,13 +279,15 @@ const mapChart = () => {
   const low = Math.log10(Math.min(...values)) - .08, high = Math.log10(Math.max(...values)) + .08;
   const width = Math.max(280, box.clientWidth), narrow = width < 560, lane = 15, pad = 12;
   const present = s => adapters.filter(a => own.some(c => c.shape === s.name && c.adapter === a.name));
-  const left = narrow ? 96 : 150, right = 16, top = 8, bottom = 40;
+  const left = narrow ? 96 : 150, right = 16, top = 22, bottom = 40;
   const height = top + bottom + rows.reduce((h, s) => h + present(s).length * lane + pad, 0);
   const x = v => left + (Math.log10(v) - low) / (high - low) * (width - left - right);
   const svg = sv("svg", {viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": "Time of MapTransferEx per shape and adapter with its limit; the numbers are in the table below."});
-  for (let d = Math.ceil(low); d <= high; d++)
-    svg.append(sv("line", {class: "grid", x1: x(10 ** d), x2: x(10 ** d), y1: top, y2: height - bottom}),
-      sv("text", {x: x(10 ** d), y: height - bottom + 18, "text-anchor": "middle"}, 10 ** d >= 1e6 ? 10 ** (d - 6) + " ms" : 10 ** d >= 1e4 ? 10 ** (d - 3) + " us" : 10 ** d + " ns"));
+  for (let d = Math.ceil(low); d <= high; d++) {
+    const at = x(10 ** d), word = d >= 6 ? 10 ** (d - 6) + " ms" : d >= 4 ? 10 ** (d - 3) + " us" : 10 ** d + " ns";
+    svg.append(sv("line", {class: "grid", x1: at, x2: at, y1: top, y2: height - bottom}));
+    for (const y of [12, height - bottom + 18]) svg.append(sv("text", {x: at, y, "text-anchor": "middle"}, word));
+  }
   let y0 = top;
   for (const s of rows) {
     const rowHeight = present(s).length * lane + pad;
