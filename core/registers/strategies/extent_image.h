@@ -3,15 +3,14 @@
  * extent_image.h: the private layer of extent_lease: bits of leased groups, searched and changed by
  * one thread with plain instructions.
  *
- * Idea        each word knows the longest run that starts in it, straddling into the next; words
- *             are sorted by that length into 15 classes, each a set of bits. The lowest word that
- *             can hold a run of n is then found by ORing the rows of the classes from n's up.
- * Picture     word[] 0011.. 1110.. -> longest[] 9, 3 -> row[class 9..12] bit 0, row[class 3] bit 1
- * Invariants  I1 bits of a group that is not leased are 0, and so are its `longest`
- *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; a search that
- *                finds it too high corrects it
- *             I3 word w is in the row of the class of longest[w] and in no other; summary says which
- *                parts of which rows are not empty
+ * Idea        each word knows the longest run that starts in it, straddling into the next; each
+ *             group the longest of its words. One byte each, so one comparison of 8 bytes finds the
+ *             lowest group of 8, and one more the lowest word, that can hold a run of n. There is
+ *             no other search: first fit in address order costs the same wherever the hole lies.
+ * Picture     groups {65, 9, 0, ..} -> longest[8 words] {3, 0, 9, ..} -> word 0110..
+ * Invariants  I1 bits of a group that is not leased are 0, and so are its bytes
+ *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; groups[g] >=
+ *                every longest in g. A search that finds one of them too high corrects it
  * Ordering    none here: everything belongs to one CPU, or to who drains it, see extent_lease.c.
  *             Words are relaxed atomics only so that statistics may read them.
  */
@@ -21,48 +20,61 @@
 #include "registers/strategies/extent_file.h"
 
 enum {
-    LONGEST_CAP = MS_WORD_BITS + 1, /* "more than one word": the row of candidates for long runs */
-    RUN_CLASSES = 16,
-    RUN_CLASS_LONG = 15,
+    LONGEST_CAP = MS_WORD_BITS + 1, /* "more than one word": a candidate for long runs */
+    BYTE_BITS = 8,
 };
+static_assert(GROUP_WORDS == 8, "a group's lengths are the bytes of one word");
 
-/* A group's private image. Owner: its lessee. */
+/* A group's private bits. Owner: its lessee. */
 struct extent_lease_group {
     ms_atomic_u64 word[GROUP_WORDS];
-    uint8_t longest[GROUP_WORDS];
 } __attribute__((aligned(MS_CACHE_LINE)));
-static_assert(sizeof(struct extent_lease_group) == 2 * MS_CACHE_LINE, "no line has two lessees");
+static_assert(sizeof(struct extent_lease_group) == MS_CACHE_LINE, "no line has two lessees");
 
-/* Words of this CPU's leases by class. Owner: the CPU. */
-struct extent_index {
-    uint64_t summary[RUN_CLASSES]; /* bit d: row d of the class is not 0 */
-    uint64_t (*row)[RUN_CLASSES];  /* [word / 64][class], bit word % 64 */
-};
-
-/* One CPU's view of the file. */
+/* One CPU's view of the file. Owner: the CPU, or who drains it. */
 struct extent_image {
     struct extent_lease_group *group; /* const: all groups of the file */
     const ms_atomic_u32 *lessee;      /* const pointer: [group] */
+    uint64_t *longest;                /* const pointer: [group], a byte a word; of own leases */
+    uint64_t *groups_longest;         /* const pointer: [group / 8], a byte a group */
     uint32_t words;                   /* const */
+    uint32_t groups;                  /* const */
     uint32_t me;                      /* const: this CPU as it shows in `lessee` */
-    struct extent_index index;
 };
-
-/* Classes are fine where requests are: up to 8 exact, then steps of 4. Pure. */
-static inline uint32_t run_class(uint32_t length)
-{
-    static const uint8_t class_of[LONGEST_CAP + 1] = {
-        0,  1,  2,  3,  4,  5,  5,  6,  7,  8,  8,  8,  8,  9,  9,  9,  9,  10, 10, 10, 10, 11,
-        11, 11, 11, 12, 12, 12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14,
-        14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 15,
-    };
-
-    return class_of[length];
-}
 
 /* --- lengths of runs in words: pure --------------------------------------------------------------- */
 
-/* Longest run of ones in a word that is not all ones; no branches, so no mispredictions. */
+/* All of it without branches: what is in a word cannot be foretold, and a branch that is not costs
+ * as much as twenty instructions. So a condition becomes a mask: all ones if it holds. */
+static inline uint64_t mask_if(bool condition)
+{
+    return 0 - (uint64_t)condition;
+}
+
+/* Ones at the low end. The bit ORed in gives a full word its 64. */
+static inline uint32_t ones_low(uint64_t x)
+{
+    return (uint32_t)((1 + (uint64_t)__builtin_ctzll(~x >> 1 | UINT64_C(1) << 63)) &
+                      mask_if(x & 1));
+}
+
+static inline uint32_t ones_high(uint64_t x)
+{
+    return (uint32_t)((1 + (uint64_t)__builtin_clzll(~x << 1 | 1)) & mask_if(x >> 63));
+}
+
+/* `length` grows by `step` where a run goes on: `at` says where runs of `length` start, `ones` where
+ * runs of `step` do. */
+static inline void longest_step(uint64_t *at, uint32_t *length, uint64_t ones, uint32_t step)
+{
+    uint64_t more = *at & ones >> *length;
+    uint64_t goes_on = mask_if(more != 0);
+
+    *at = more | (*at & ~goes_on);
+    *length += step & (uint32_t)goes_on;
+}
+
+/* Longest run of ones in a word; a full word counts as 63. */
 static inline uint32_t ones_longest(uint64_t x1)
 {
     uint64_t x2 = x1 & x1 >> 1;
@@ -70,43 +82,24 @@ static inline uint32_t ones_longest(uint64_t x1)
     uint64_t x8 = x4 & x4 >> 4;
     uint64_t x16 = x8 & x8 >> 8;
     uint64_t x32 = x16 & x16 >> 16;
-    uint64_t at = x32 != 0 ? x32 : UINT64_MAX; /* where runs of at least `length` start */
-    uint32_t length = x32 != 0 ? 32 : 0;
-    uint64_t more;
+    uint64_t at = UINT64_MAX;
+    uint32_t length = 0;
 
-    more = at & x16 >> length;
-    at = more != 0 ? more : at;
-    length += more != 0 ? 16 : 0;
-    more = at & x8 >> length;
-    at = more != 0 ? more : at;
-    length += more != 0 ? 8 : 0;
-    more = at & x4 >> length;
-    at = more != 0 ? more : at;
-    length += more != 0 ? 4 : 0;
-    more = at & x2 >> length;
-    at = more != 0 ? more : at;
-    length += more != 0 ? 2 : 0;
-    more = at & x1 >> length;
-    length += more != 0 ? 1 : 0;
+    longest_step(&at, &length, x32, 32);
+    longest_step(&at, &length, x16, 16);
+    longest_step(&at, &length, x8, 8);
+    longest_step(&at, &length, x4, 4);
+    longest_step(&at, &length, x2, 2);
+    longest_step(&at, &length, x1, 1);
     return length;
-}
-
-static inline uint32_t ones_low(uint64_t x)
-{
-    return x == UINT64_MAX ? MS_WORD_BITS : ms_bit_lowest(~x);
-}
-
-static inline uint32_t ones_high(uint64_t x)
-{
-    return x == UINT64_MAX ? MS_WORD_BITS : (uint32_t)__builtin_clzll(~x);
 }
 
 /* Longest run that starts in `low`, with `high` the word behind it. */
 static inline uint32_t pair_longest(uint64_t low, uint64_t high)
 {
     uint32_t inside = ones_longest(low);
-    uint32_t across = ones_high(low) + ones_low(high);
-    uint32_t longest = inside > across || (low >> 63) == 0 ? inside : across;
+    uint32_t across = ones_high(low) + (ones_low(high) & (uint32_t)mask_if(low >> 63));
+    uint32_t longest = inside > across ? inside : across;
 
     return longest < LONGEST_CAP ? longest : LONGEST_CAP;
 }
@@ -125,39 +118,64 @@ static inline uint64_t pair_starts(uint64_t low, uint64_t high, uint32_t run)
     return low;
 }
 
-/* --- the index ------------------------------------------------------------------------------------- */
+/* --- lengths, a byte each -------------------------------------------------------------------------- */
 
-static inline uint64_t classes_from(const uint64_t row[RUN_CLASSES], uint32_t class)
+static inline uint32_t byte_get(uint64_t bytes, uint32_t i)
 {
-    uint64_t words = 0;
-
-    for (; class < RUN_CLASSES; class ++)
-        words |= row[class];
-    return words;
+    return (uint32_t)(bytes >> i * BYTE_BITS) & 0xFF;
 }
 
-static inline uint8_t *longest_of(const struct extent_image *m, uint32_t word)
+static inline uint64_t byte_set(uint64_t bytes, uint32_t i, uint32_t value)
 {
-    return &m->group[word / GROUP_WORDS].longest[word % GROUP_WORDS];
+    return (bytes & ~(UINT64_C(0xFF) << i * BYTE_BITS)) | (uint64_t)value << i * BYTE_BITS;
+}
+
+/* Which of 8 lengths (at most LONGEST_CAP) are at least n: the high bit of each byte. Pure. */
+static inline uint64_t lengths_at_least(uint64_t lengths, uint32_t n)
+{
+    ms_assert(n >= 1 && n <= LONGEST_CAP);
+    return (lengths + (128 - n) * BYTES_ONE) & BYTES_HIGH;
+}
+
+static inline uint32_t longest_get(const struct extent_image *m, uint32_t word)
+{
+    return byte_get(m->longest[word / GROUP_WORDS], word % GROUP_WORDS);
 }
 
 static inline void longest_set(struct extent_image *m, uint32_t word, uint32_t longest)
 {
-    uint8_t *entry = longest_of(m, word);
-    uint32_t old = run_class(*entry);
-    uint32_t new = run_class(longest);
-    uint64_t(*row) = m->index.row[word / MS_WORD_BITS];
-    uint32_t d = word / MS_WORD_BITS;
-    uint64_t bit = UINT64_C(1) << word % MS_WORD_BITS;
+    uint32_t group = word / GROUP_WORDS;
 
-    *entry = (uint8_t)longest;
-    if (old == new)
-        return;
-    row[old] &= ~bit;
-    row[new] |= bit;
-    m->index.summary[old] =
-        (m->index.summary[old] & ~(UINT64_C(1) << d)) | (uint64_t)(row[old] != 0) << d;
-    m->index.summary[new] |= UINT64_C(1) << d;
+    m->longest[group] = byte_set(m->longest[group], word % GROUP_WORDS, longest);
+}
+
+static inline uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A run of at least `length` starts in the word now. Stores even what has not changed: whether it
+ * has could not be foretold. */
+static inline void longest_raise(struct extent_image *m, uint32_t word, uint32_t length)
+{
+    uint32_t group = word / GROUP_WORDS;
+    uint64_t *groups = &m->groups_longest[group / 8];
+    uint32_t capped = length < LONGEST_CAP ? length : LONGEST_CAP;
+
+    longest_set(m, word, larger(capped, longest_get(m, word)));
+    *groups = byte_set(*groups, group % 8, larger(capped, byte_get(*groups, group % 8)));
+}
+
+/* Lowers a group's byte to the longest of its words; those were found to be shorter. */
+static inline void group_refresh(struct extent_image *m, uint32_t group)
+{
+    uint32_t longest = 0;
+
+    for (uint32_t i = 0; i < GROUP_WORDS; i++) {
+        uint32_t length = byte_get(m->longest[group], i);
+        longest = length > longest ? length : longest;
+    }
+    m->groups_longest[group / 8] = byte_set(m->groups_longest[group / 8], group % 8, longest);
 }
 
 /* --- words ----------------------------------------------------------------------------------------- */
@@ -188,77 +206,78 @@ static inline uint64_t image_get_next(const struct extent_image *m, uint32_t wor
     return image_get(m, word + 1);
 }
 
-static inline void image_refresh(struct extent_image *m, uint32_t word)
+/* The longest run that starts in the word, measured. */
+static inline uint32_t image_measure(const struct extent_image *m, uint32_t word)
 {
-    longest_set(m, word, pair_longest(image_get(m, word), image_get_next(m, word)));
+    return pair_longest(image_get(m, word), image_get_next(m, word));
 }
 
-/* Corrects the word before `word`, after the low bits of `word` grew into a run. */
-static inline void image_refresh_before(struct extent_image *m, uint32_t word)
+/* The low `length` bits of `word` became a run: the word before it may have one that goes on. */
+static inline void longest_raise_before(struct extent_image *m, uint32_t word, uint32_t length)
 {
     if (word == 0)
         return;
     if (word % GROUP_WORDS == 0 && !group_is_mine(m, word / GROUP_WORDS - 1))
         return;
-    if (image_get(m, word - 1) >> 63)
-        image_refresh(m, word - 1);
+    uint32_t high = ones_high(image_get(m, word - 1));
+    if (high > 0)
+        longest_raise(m, word - 1, high + length);
 }
 
-/* Takes [first, first + run) out; all of it is leased and free. */
+/* Takes a run out of one word; all of it is leased and free. */
+static inline void image_clear_in_word(struct extent_image *m, uint32_t word, uint64_t mask)
+{
+    uint64_t bits = image_get(m, word);
+
+    ms_assert((bits & mask) == mask);
+    bits &= ~mask;
+    ms_store_relaxed(image_word(m, word), bits);
+    longest_set(m, word, pair_longest(bits, image_get_next(m, word)));
+}
+
+/* Takes [first, first + run) out, from its last word down, because each measures the next. */
 static inline void image_clear(struct extent_image *m, ms_reg first, uint32_t run)
 {
-    for (uint32_t i = first / MS_WORD_BITS; i <= (first + run - 1) / MS_WORD_BITS; i++) {
-        uint64_t mask = ms_run_in_word(first, run, i);
-        uint64_t word = image_get(m, i);
-        ms_assert((word & mask) == mask);
-        ms_store_relaxed(image_word(m, i), word & ~mask);
+    uint32_t low = first / MS_WORD_BITS;
+
+    for (uint32_t i = (first + run - 1) / MS_WORD_BITS;; i--) {
+        image_clear_in_word(m, i, ms_run_in_word(first, run, i));
+        if (i == low)
+            return;
     }
-    for (uint32_t i = first / MS_WORD_BITS; i <= (first + run - 1) / MS_WORD_BITS; i++)
-        image_refresh(m, i);
 }
 
-/* Puts a run back that may touch several words. */
-static inline void image_set_long(struct extent_image *m, ms_reg first, uint32_t run)
+/* Puts a part of a run back that lies in one word, at bits from `at` on. Nothing is searched: only
+ * the hole it becomes part of has grown. `beyond`: how far that goes on behind the word, if it
+ * reaches its end. Returns how far the hole reaches from bit 0, if it does. */
+static inline uint32_t image_set_in_word(struct extent_image *m, uint32_t word, uint32_t at,
+                                         uint64_t mask, uint32_t beyond)
 {
-    for (uint32_t i = first / MS_WORD_BITS; i <= (first + run - 1) / MS_WORD_BITS; i++) {
-        uint64_t mask = ms_run_in_word(first, run, i);
-        uint64_t word = image_get(m, i);
-        ms_assert((word & mask) == 0);
-        ms_store_relaxed(image_word(m, i), word | mask);
-    }
-    for (uint32_t i = first / MS_WORD_BITS; i <= (first + run - 1) / MS_WORD_BITS; i++)
-        image_refresh(m, i);
-    image_refresh_before(m, first / MS_WORD_BITS);
-}
-
-/* Puts a run back. Inside one word, the hole it becomes part of is measured directly. */
-static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
-{
-    uint32_t word = first / MS_WORD_BITS;
-    uint32_t at = first % MS_WORD_BITS;
-
-    if (at + run > MS_WORD_BITS) {
-        image_set_long(m, first, run);
-        return;
-    }
-    uint64_t mask = ms_bits_mask(at, run);
     uint64_t bits = image_get(m, word);
+
     ms_assert((bits & mask) == 0);
     bits |= mask;
     ms_store_relaxed(image_word(m, word), bits);
+    uint32_t above = ones_low(bits >> at);
+    uint32_t below = ones_high(bits << (MS_WORD_BITS - 1 - at) << 1);
+    uint32_t length = below + above + (beyond & (uint32_t)mask_if(at + above == MS_WORD_BITS));
+    longest_raise(m, word, length);
+    return length & (uint32_t)mask_if(below == at);
+}
 
-    uint64_t taken_below = ~bits & ms_bits_mask(0, at);
-    uint64_t taken_above = ~bits & ~ms_bits_mask(0, at + run);
-    uint32_t start = taken_below ? ms_bit_highest(taken_below) + 1 : 0;
-    uint32_t length = (taken_above ? ms_bit_lowest(taken_above) : MS_WORD_BITS) - start;
-    if (taken_above == 0)
-        length += ones_low(image_get_next(m, word));
-    if (length > LONGEST_CAP)
-        length = LONGEST_CAP;
-    if (length > *longest_of(m, word))
-        longest_set(m, word, length);
-    if (start == 0)
-        image_refresh_before(m, word);
+/* Puts a run back, from its last word down: each tells the one before how far the hole goes on. */
+static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
+{
+    uint32_t low = first / MS_WORD_BITS;
+    uint32_t last = (first + run - 1) / MS_WORD_BITS;
+    uint32_t beyond = ones_low(image_get_next(m, last));
+
+    for (uint32_t i = last; i > low; i--)
+        beyond = image_set_in_word(m, i, 0, ms_run_in_word(first, run, i), beyond);
+    beyond =
+        image_set_in_word(m, low, first % MS_WORD_BITS, ms_run_in_word(first, run, low), beyond);
+    if (beyond > 0)
+        longest_raise_before(m, low, beyond);
 }
 
 /* --- searches ---------------------------------------------------------------------------------------- */
@@ -280,26 +299,22 @@ static inline ms_reg image_word_find(const struct extent_image *m, uint32_t word
     return MS_REG_NONE;
 }
 
-static inline uint64_t image_rows(const struct extent_image *m, uint32_t class)
-{
-    return m->words <= MS_WORD_BITS ? 1 : classes_from(m->index.summary, class);
-}
-
 /* Address-ordered first fit for runs of at most 64. */
 static inline ms_reg image_find_short(struct extent_image *m, struct ms_reg_want want)
 {
-    uint32_t class = run_class(want.run);
-
-    for (uint64_t rows = image_rows(m, class); rows != 0; rows &= rows - 1) {
-        uint32_t d = ms_bit_lowest(rows);
-        for (uint64_t words = classes_from(m->index.row[d], class); words; words &= words - 1) {
-            uint32_t word = d * MS_WORD_BITS + ms_bit_lowest(words);
-            if (*longest_of(m, word) < want.run)
-                continue; /* the class reaches below the run's length */
-            ms_reg first = image_word_find(m, word, want);
-            if (MS_LIKELY(first != MS_REG_NONE))
-                return first;
-            image_refresh(m, word); /* I2: it was too high, or limits stood in the way */
+    for (uint32_t i = 0; i * 8 < m->groups; i++) {
+        uint64_t groups = lengths_at_least(m->groups_longest[i], want.run);
+        for (; groups != 0; groups &= groups - 1) {
+            uint32_t group = i * 8 + ms_bit_lowest(groups) / BYTE_BITS;
+            uint64_t words = lengths_at_least(m->longest[group], want.run);
+            for (; words != 0; words &= words - 1) {
+                uint32_t word = group * GROUP_WORDS + ms_bit_lowest(words) / BYTE_BITS;
+                ms_reg first = image_word_find(m, word, want);
+                if (MS_LIKELY(first != MS_REG_NONE))
+                    return first;
+                longest_set(m, word, image_measure(m, word)); /* I2, or limits stood in the way */
+            }
+            group_refresh(m, group); /* I2 */
         }
     }
     return MS_REG_NONE;
@@ -319,24 +334,37 @@ static inline ms_reg image_hole_end(const struct extent_image *m, uint32_t word,
     }
 }
 
+/* The place for a long run in the hole that starts highest in `word`, or MS_REG_NONE. */
+static inline ms_reg image_hole_place(const struct extent_image *m, uint32_t word,
+                                      struct ms_reg_want want)
+{
+    ms_reg hole;
+    ms_reg end = image_hole_end(m, word, &hole);
+
+    if (end - hole < want.run)
+        return MS_REG_NONE;
+    if (ms_want_is_plain(want))
+        return end - want.run;
+    ms_reg first = ms_want_place(hole, want);
+    return first + want.run <= end ? first : MS_REG_NONE;
+}
+
 /* Long runs: from the highest hole down, at the hole's end; with limits, at its lowest place. */
 static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg_want want)
 {
-    for (uint64_t rows = image_rows(m, RUN_CLASS_LONG); rows != 0;) {
-        uint32_t d = ms_bit_highest(rows);
-        rows &= ~(UINT64_C(1) << d);
-        for (uint64_t words = m->index.row[d][RUN_CLASS_LONG]; words != 0;) {
-            uint32_t bit = ms_bit_highest(words);
-            ms_reg hole;
-            words &= ~(UINT64_C(1) << bit);
-            ms_reg end = image_hole_end(m, d * MS_WORD_BITS + bit, &hole);
-            if (end - hole < want.run)
-                continue;
-            if (ms_want_is_plain(want))
-                return end - want.run;
-            ms_reg first = ms_want_place(hole, want);
-            if (first + want.run <= end)
-                return first;
+    for (uint32_t i = (m->groups + 7) / 8; i-- > 0;) {
+        uint64_t groups = lengths_at_least(m->groups_longest[i], LONGEST_CAP);
+        while (groups != 0) {
+            uint32_t high = ms_bit_highest(groups);
+            uint32_t group = i * 8 + high / BYTE_BITS;
+            groups &= ~(UINT64_C(1) << high);
+            for (uint32_t word = (group + 1) * GROUP_WORDS; word-- > group * GROUP_WORDS;) {
+                if (longest_get(m, word) < LONGEST_CAP)
+                    continue;
+                ms_reg first = image_hole_place(m, word, want);
+                if (first != MS_REG_NONE)
+                    return first;
+            }
         }
     }
     return MS_REG_NONE;
@@ -346,7 +374,12 @@ static inline ms_reg image_take(struct extent_image *m, struct ms_reg_want want)
 {
     ms_reg first = want.run <= MS_WORD_BITS ? image_find_short(m, want) : image_find_long(m, want);
 
-    if (first != MS_REG_NONE)
+    if (first == MS_REG_NONE)
+        return first;
+    uint32_t at = first % MS_WORD_BITS;
+    if (MS_LIKELY(at + want.run <= MS_WORD_BITS))
+        image_clear_in_word(m, first / MS_WORD_BITS, ms_bits_mask(at, want.run));
+    else
         image_clear(m, first, want.run);
     return first;
 }

@@ -102,7 +102,7 @@ struct extent_lease {
 
 /* --- stock; the caller owns `h` -------------------------------------------------------------------- */
 
-static ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_t i)
+static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_t i)
 {
     return run == 1 ? &h->single[i] : &h->run[run - 2][i];
 }
@@ -112,7 +112,7 @@ static uint32_t stock_room(uint32_t run)
     return run == 1 ? STOCK_SINGLES : STOCK_RUNS;
 }
 
-static ms_reg stock_pop(struct holder *h, uint32_t run)
+static inline ms_reg stock_pop(struct holder *h, uint32_t run)
 {
     uint32_t count = ms_load_relaxed(&h->count[run]);
 
@@ -123,7 +123,7 @@ static ms_reg stock_pop(struct holder *h, uint32_t run)
     return ms_load_relaxed(stock_entry(h, run, count - 1));
 }
 
-static bool stock_push(struct holder *h, ms_reg first, uint32_t run)
+static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
 {
     if (run > MS_WORD_BITS)
         return false;
@@ -145,18 +145,13 @@ static bool stock_push(struct holder *h, ms_reg first, uint32_t run)
 /* --- leases; the caller owns `h` ------------------------------------------------------------------- */
 
 /* Gives a run back, each group's part to the own image or to the file. */
-static void parts_give(struct extent_lease *s, struct holder *h, ms_reg first, uint32_t run)
+__attribute__((noinline)) static void parts_give(struct extent_lease *s, struct holder *h,
+                                                 ms_reg first, uint32_t run)
 {
-    uint32_t group = first / GROUP_BITS;
-
-    if (MS_LIKELY((first + run - 1) / GROUP_BITS == group && group_is_mine(&h->image, group))) {
-        image_set(&h->image, first, run);
-        return;
-    }
     for (ms_reg end = first + run; first < end;) {
         ms_reg part_end = (ms_reg)ms_min_u64(end, (first / GROUP_BITS + 1) * GROUP_BITS);
         if (group_is_mine(&h->image, first / GROUP_BITS))
-            image_set_long(&h->image, first, part_end - first);
+            image_set(&h->image, first, part_end - first);
         else
             file_give(&s->file, first, part_end);
         first = part_end;
@@ -188,9 +183,9 @@ static bool mail_collect_group(struct extent_lease *s, struct holder *h, uint32_
     }
     bound_lower(&s->file, group, none);
     for (uint32_t i = from; has_any && i < end; i++)
-        image_refresh(&h->image, i);
+        longest_raise(&h->image, i, image_measure(&h->image, i));
     if (has_any)
-        image_refresh_before(&h->image, from);
+        longest_raise_before(&h->image, from, ones_low(image_get(&h->image, from)));
     return has_any;
 }
 
@@ -245,10 +240,11 @@ static void lease_drop(struct extent_lease *s, struct holder *h, uint32_t group)
     for (uint32_t i = group * GROUP_WORDS; i < group_end(&s->file, group); i++) {
         uint64_t bits = image_get(&h->image, i);
         ms_store_relaxed(image_word(&h->image, i), 0);
-        longest_set(&h->image, i, 0);
         if (bits != 0)
             word_give(&s->file, i, bits);
     }
+    h->image.longest[group] = 0;
+    group_refresh(&h->image, group);
     h->leases--;
     ms_store_release(&s->lessee[group], 0); /* hb:lease, release */
 }
@@ -292,8 +288,9 @@ static void holder_drain(struct extent_lease *s, struct holder *h, uint64_t epoc
     ms_store_release(&h->state, state_of(epoch, PHASE_OFF)); /* hb:drained, release */
 }
 
-/* After leaving a section with the state not OWNED, or on entering one: drains if nobody else does. */
-static void holder_yield(struct extent_lease *s, struct holder *h)
+/* After leaving a section, or on entering one, with the state not OWNED: drains if nobody else
+ * does. */
+__attribute__((noinline)) static void holder_yield(struct extent_lease *s, struct holder *h)
 {
     uint64_t state = ms_load_acquire(&h->state);
 
@@ -302,8 +299,20 @@ static void holder_yield(struct extent_lease *s, struct holder *h)
         holder_drain(s, h, state >> 8);
 }
 
-/* The owner's leave. */
-static void holder_leave(struct extent_lease *s, struct holder *h)
+/* True: the caller, CPU of `h`, may use its stock and leases and must leave. Wait-free. */
+static inline bool holder_enter(struct holder *h)
+{
+    if (MS_UNLIKELY(ms_load_relaxed(&h->busy) != 0))
+        return false; /* a nested call */
+    ms_store_relaxed(&h->busy, 1);
+    ms_fence_compiler(); /* hb:revoke: busy, then state */
+    if (MS_LIKELY(phase_of(ms_load_acquire(&h->state)) == PHASE_OWNED))
+        return true;
+    ms_store_release(&h->busy, 0);
+    return false;
+}
+
+static inline void holder_leave(struct extent_lease *s, struct holder *h)
 {
     ms_store_release(&h->busy, 0); /* hb:revoke */
     ms_fence_compiler();
@@ -334,38 +343,18 @@ static bool holder_own_again(struct extent_lease *s, struct holder *h, uint64_t 
     return true;
 }
 
-/* The slow way in: not OWNED when looked at. */
-static struct holder *holder_enter_slow(struct extent_lease *s, struct holder *h)
+/* As holder_enter, after that failed: the phase may be one that the owner can change. */
+__attribute__((noinline)) static bool holder_enter_slow(struct extent_lease *s, struct holder *h)
 {
     uint64_t state = ms_load_acquire(&h->state); /* hb:drained, acquire */
 
-    ms_store_release(&h->busy, 0);
+    if (ms_load_relaxed(&h->busy) != 0)
+        return false;
     if (phase_of(state) == PHASE_PENDING)
         holder_yield(s, h);
     if (phase_of(state) != PHASE_OFF || !s->has_fence || !holder_own_again(s, h, state))
-        return NULL;
-    ms_store_relaxed(&h->busy, 1);
-    ms_fence_compiler(); /* hb:revoke */
-    if (phase_of(ms_load_acquire(&h->state)) == PHASE_OWNED)
-        return h;
-    holder_leave(s, h);
-    return NULL;
-}
-
-/* The CPU's own stock and leases, or NULL: it must use the file. Every non-NULL is left again. */
-static struct holder *holder_enter(struct extent_lease *s, uint32_t cpu)
-{
-    if (MS_UNLIKELY(cpu == MS_CPU_NONE))
-        return NULL;
-    ms_assert(cpu < s->cpus);
-    struct holder *h = &s->holder[cpu];
-    if (MS_UNLIKELY(ms_load_relaxed(&h->busy) != 0))
-        return NULL; /* a nested call */
-    ms_store_relaxed(&h->busy, 1);
-    ms_fence_compiler(); /* hb:revoke: busy, then state */
-    if (MS_LIKELY(phase_of(ms_load_acquire(&h->state)) == PHASE_OWNED))
-        return h;
-    return holder_enter_slow(s, h);
+        return false;
+    return holder_enter(h);
 }
 
 /* Calls all stock and leases in. Lock-free: one CAS each, one fence for all, one CAS each. */
@@ -409,9 +398,10 @@ static uint32_t groups_for(uint32_t registers)
     return (registers + GROUP_BITS - 1) / GROUP_BITS;
 }
 
-static size_t rows_bytes(uint32_t registers)
+/* What a CPU keeps about the words and groups of its image. */
+static size_t lengths_bytes(uint32_t groups)
 {
-    return ms_words_for(ms_words_for(registers)) * sizeof(uint64_t[RUN_CLASSES]);
+    return ms_round_up((groups + (groups + 7) / 8) * sizeof(uint64_t), MS_CACHE_LINE);
 }
 
 static size_t lessees_bytes(uint32_t groups)
@@ -425,8 +415,7 @@ static size_t extent_lease_state_size(struct ms_reg_shape shape)
 
     return sizeof(struct extent_lease) + bits_bytes(ms_words_for(shape.registers)) +
            bits_bytes(ms_words_for(groups * 8)) + groups * sizeof(struct extent_lease_group) +
-           lessees_bytes(groups) +
-           shape.cpus * (sizeof(struct holder) + rows_bytes(shape.registers)) +
+           lessees_bytes(groups) + shape.cpus * (sizeof(struct holder) + lengths_bytes(groups)) +
            ms_ledger_bytes(shape.registers);
 }
 
@@ -453,9 +442,15 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
     at += shape.cpus * sizeof(struct holder);
     for (uint32_t cpu = 0; cpu < shape.cpus; cpu++) {
         s->holder[cpu].image = (struct extent_image){
-            .group = s->group, .lessee = s->lessee, .words = f->words, .me = cpu + 1};
-        s->holder[cpu].image.index.row = (uint64_t(*)[RUN_CLASSES])at;
-        at += rows_bytes(shape.registers);
+            .group = s->group,
+            .lessee = s->lessee,
+            .longest = (uint64_t *)at,
+            .groups_longest = (uint64_t *)at + f->groups,
+            .words = f->words,
+            .groups = f->groups,
+            .me = cpu + 1,
+        };
+        at += lengths_bytes(f->groups);
     }
     ms_ledger_init(&s->ledger, at, shape.registers);
     for (uint32_t i = 0; i < f->words; i++)
@@ -524,26 +519,22 @@ static void extent_lease_drain_all(void *state)
     holders_revoke(state);
 }
 
-static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want want)
+/* Everything behind the own stock; `h`, if not NULL, was entered and is left in here. */
+__attribute__((noinline)) static ms_reg take_slow(struct extent_lease *s, struct holder *h,
+                                                  uint32_t cpu, struct ms_reg_want want)
 {
-    struct extent_lease *s = state;
     ms_reg first = MS_REG_NONE;
-    bool is_final = false;
+    bool is_final = want.run > s->file.registers || ms_want_is_hopeless(want);
 
-    ms_assert(ms_want_is_valid(want));
-    struct holder *h = holder_enter(s, cpu);
-    if (MS_LIKELY(h != NULL)) {
-        if (MS_LIKELY(want.run <= MS_WORD_BITS && ms_want_is_plain(want)))
-            first = stock_pop(h, want.run);
-        if (first == MS_REG_NONE && want.run <= s->file.registers && !ms_want_is_hopeless(want))
+    if (h != NULL) {
+        if (!is_final)
             first = holder_take(s, h, want, &is_final);
         holder_leave(s, h);
     }
-    if (first == MS_REG_NONE && !is_final && want.run <= s->file.registers &&
-        !ms_want_is_hopeless(want)) {
+    if (first == MS_REG_NONE && !is_final) {
         first = shared_take(s, cpu, want);
         if (first == MS_REG_NONE && ms_load_seq_cst(&s->owners) > 0) {
-            extent_lease_drain(state, cpu);
+            extent_lease_drain(s, cpu);
             holders_revoke(s);
             first = file_take(&s->file, want);
         }
@@ -553,19 +544,59 @@ static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want wa
     return first;
 }
 
+static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want want)
+{
+    struct extent_lease *s = state;
+
+    ms_assert(ms_want_is_valid(want));
+    if (MS_UNLIKELY(cpu == MS_CPU_NONE))
+        return take_slow(s, NULL, cpu, want);
+    struct holder *h = &s->holder[cpu];
+    if (MS_UNLIKELY(!holder_enter(h)) && !holder_enter_slow(s, h))
+        return take_slow(s, NULL, cpu, want);
+    if (MS_LIKELY(want.run <= MS_WORD_BITS && ms_want_is_plain(want))) {
+        ms_reg first = stock_pop(h, want.run);
+        if (MS_LIKELY(first != MS_REG_NONE)) {
+            holder_leave(s, h);
+            ms_ledger_took(&s->ledger, first, want.run);
+            return first;
+        }
+    }
+    return take_slow(s, h, cpu, want);
+}
+
+/* Behind the own stock; `h`, if not NULL, was entered and is left in here. */
+__attribute__((noinline)) static void give_slow(struct extent_lease *s, struct holder *h,
+                                                ms_reg first, uint32_t run)
+{
+    if (h == NULL) {
+        file_give(&s->file, first, first + run);
+        return;
+    }
+    uint32_t group = first / GROUP_BITS;
+    if (MS_LIKELY((first + run - 1) / GROUP_BITS == group && group_is_mine(&h->image, group)))
+        image_set(&h->image, first, run);
+    else
+        parts_give(s, h, first, run);
+    holder_leave(s, h);
+}
+
 static void extent_lease_give(void *state, uint32_t cpu, ms_reg first, uint32_t run)
 {
     struct extent_lease *s = state;
 
     ms_ledger_gave(&s->ledger, first, run);
-    struct holder *h = holder_enter(s, cpu);
-    if (MS_UNLIKELY(h == NULL)) {
-        file_give(&s->file, first, first + run);
+    if (MS_UNLIKELY(cpu == MS_CPU_NONE)) {
+        give_slow(s, NULL, first, run);
         return;
     }
-    if (!stock_push(h, first, run))
-        parts_give(s, h, first, run);
-    holder_leave(s, h);
+    struct holder *h = &s->holder[cpu];
+    if (MS_UNLIKELY(!holder_enter(h)) && !holder_enter_slow(s, h))
+        give_slow(s, NULL, first, run);
+    else if (MS_LIKELY(stock_push(h, first, run)))
+        holder_leave(s, h);
+    else
+        give_slow(s, h, first, run);
 }
 
 static uint64_t word_free(const struct extent_lease *s, uint32_t index)
@@ -609,22 +640,14 @@ static void extent_lease_occupancy(const void *state, uint64_t *bitmap)
         stock_mark_free(s, &s->holder[cpu], bitmap);
 }
 
-/* One word of the own image agrees with what is kept about it. */
+/* What is kept about one word of a leased group is not too low. */
 static bool image_word_audit(const struct extent_image *m, uint32_t word)
 {
-    uint32_t longest = *longest_of(m, word);
-    uint64_t bit = UINT64_C(1) << word % MS_WORD_BITS;
+    uint32_t group = word / GROUP_WORDS;
+    uint32_t longest = longest_get(m, word);
 
-    if (longest < pair_longest(image_get(m, word), image_get_next(m, word)))
-        return false; /* I2 of the image */
-    for (uint32_t class = 1; class < RUN_CLASSES; class ++) {
-        bool is_in = (m->index.row[word / MS_WORD_BITS][class] & bit) != 0;
-        if (is_in != (class == run_class(longest)))
-            return false; /* I3 of the image */
-        if (is_in && !(m->index.summary[class] >> word / MS_WORD_BITS & 1))
-            return false;
-    }
-    return true;
+    return longest >= image_measure(m, word) && longest <= LONGEST_CAP &&
+           byte_get(m->groups_longest[group / 8], group % 8) >= longest;
 }
 
 static bool group_audit(const struct extent_lease *s, uint32_t group)
@@ -638,7 +661,7 @@ static bool group_audit(const struct extent_lease *s, uint32_t group)
         seen[i - first] = ms_load_relaxed(&s->file.word[i]);
         if ((leased & seen[i - first]) || (word_free(s, i) & ~ms_word_inside(s->file.registers, i)))
             return false; /* I1 */
-        if (lessee == 0 && (leased != 0 || s->group[group].longest[i - first] != 0))
+        if (lessee == 0 && leased != 0)
             return false; /* I2 */
         if (lessee != 0 && !image_word_audit(&s->holder[lessee - 1].image, i))
             return false;
