@@ -23,5 +23,5 @@ const struct ms_reg_ops *ms_strategy_find(const char *name)
 
 const struct ms_reg_ops *ms_strategy_default(void)
 {
-    return &ms_reg_cas_bitmap;
+    return &ms_reg_extent_lease;
 }

@@ -370,6 +370,33 @@ static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg
     return MS_REG_NONE;
 }
 
+/* Takes the lowest run and, for runs[], up to `most` further ones of the same length that lie in the
+ * same word: one search and one measurement for all. `count`: how many are in runs[]. */
+static inline ms_reg image_take_batch(struct extent_image *m, uint32_t run, ms_reg *runs,
+                                      uint32_t most, uint32_t *count)
+{
+    ms_reg first = image_find_short(m, (struct ms_reg_want){.run = run, .align = 1});
+    uint32_t at = first % MS_WORD_BITS;
+
+    *count = 0;
+    if (first == MS_REG_NONE)
+        return first;
+    if (at + run > MS_WORD_BITS) {
+        image_clear(m, first, run);
+        return first;
+    }
+    uint64_t mask = ms_bits_mask(at, run);
+    uint64_t rest = image_get(m, first / MS_WORD_BITS) & ~mask;
+    for (uint64_t starts; *count < most && (starts = ms_run_starts(rest, run)) != 0; ++*count) {
+        uint64_t more = ms_bits_mask(ms_bit_lowest(starts), run);
+        runs[*count] = first - at + ms_bit_lowest(starts);
+        mask |= more;
+        rest &= ~more;
+    }
+    image_clear_in_word(m, first / MS_WORD_BITS, mask);
+    return first;
+}
+
 static inline ms_reg image_take(struct extent_image *m, struct ms_reg_want want)
 {
     ms_reg first = want.run <= MS_WORD_BITS ? image_find_short(m, want) : image_find_long(m, want);

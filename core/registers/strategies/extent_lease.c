@@ -40,8 +40,9 @@
 
 enum {
     STOCK_SINGLES = 32,   /* entries of the stock for single registers */
-    STOCK_RUNS = 4,       /* and for each length from 2 to 64 */
+    STOCK_RUNS = 8,       /* and for each length from 2 to 64 */
     STOCK_MAX = 256,      /* registers in one CPU's stock */
+    BATCH_RUN_MAX = 16,   /* lengths whose stock is refilled several runs at a time */
     STOCK_SHARE = 8,      /* all stock together is at most this part of the file */
     COOL_OPS = 1024,      /* gives that bypass the stock for runs, after nothing fitted */
     QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
@@ -75,6 +76,7 @@ struct holder {
     uint32_t leases;       /* groups */
     uint32_t quota;        /* groups */
     uint32_t slot;         /* number among the CPUs that ever came: where it starts in the file */
+    uint32_t missed;       /* length of the last run that was not in stock */
     uint32_t cool;         /* gives left that bypass the stock for runs */
     uint32_t quiet;        /* calls left until it may own again */
     uint32_t quiet_next;
@@ -156,6 +158,38 @@ __attribute__((noinline)) static void parts_give(struct extent_lease *s, struct 
             file_give(&s->file, first, part_end);
         first = part_end;
     }
+}
+
+/* A full stock of runs that are not of the own leases: moves the older half to the file, with one
+ * read-modify-write for all that lie in one word. Runs that were taken together come back together,
+ * so a consumer of another CPU's runs touches that CPU's lines a few times for every half. */
+static void stock_spill(struct extent_lease *s, struct holder *h, uint32_t run)
+{
+    uint32_t room = stock_room(run);
+    uint32_t half = room / 2;
+    uint64_t mask = 0;
+    uint32_t word = 0;
+
+    for (uint32_t i = 0; i < half; i++) {
+        ms_reg first = ms_load_relaxed(stock_entry(h, run, i));
+        ms_store_relaxed(stock_entry(h, run, i),
+                         ms_load_relaxed(stock_entry(h, run, room - half + i)));
+        if (first % MS_WORD_BITS + run > MS_WORD_BITS ||
+            group_is_mine(&h->image, first / GROUP_BITS)) {
+            parts_give(s, h, first, run);
+            continue;
+        }
+        if (mask != 0 && word != first / MS_WORD_BITS) {
+            word_give(&s->file, word, mask);
+            mask = 0;
+        }
+        word = first / MS_WORD_BITS;
+        mask |= ms_bits_mask(first % MS_WORD_BITS, run);
+    }
+    if (mask != 0)
+        word_give(&s->file, word, mask);
+    ms_store_relaxed(&h->count[run], room - half);
+    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - half * run);
 }
 
 static void stock_flush(struct extent_lease *s, struct holder *h)
@@ -260,7 +294,7 @@ static void shares_set(struct extent_lease *s, struct holder *h)
 {
     uint32_t seen = ms_load_relaxed(&s->seen); /* only sizes the shares; being late is harmless */
 
-    h->quota = seen == 1 ? s->file.groups : s->file.groups / (2 * seen);
+    h->quota = seen == 1 ? s->file.groups : s->file.groups / seen;
     h->stock_max = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
 }
 
@@ -270,8 +304,12 @@ static ms_reg image_take_refilled(struct extent_lease *s, struct holder *h, stru
     ms_reg first = MS_REG_NONE;
 
     shares_set(s, h);
-    if (mail_collect(s, h))
+    if (mail_collect(s, h)) {
         first = image_take(&h->image, want);
+        /* Others give back here: with more room, mail is collected in larger loads. */
+        if (h->leases < h->quota)
+            lease_grow(s, h, want.run);
+    }
     while (first == MS_REG_NONE && h->leases < h->quota && lease_grow(s, h, want.run))
         first = image_take(&h->image, want);
     return first;
@@ -459,11 +497,34 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
         bound_raise(f, g);
 }
 
+/* As image_take; a second miss of the same length in turn also refills half the stock, because a
+ * third is likely: who only takes, for others to give back, pays one search for many takes. */
+static ms_reg image_take_stocking(struct holder *h, struct ms_reg_want want)
+{
+    bool is_repeated = h->missed == want.run;
+    ms_reg runs[STOCK_SINGLES / 2];
+    uint32_t count;
+
+    h->missed = want.run;
+    if (!is_repeated || want.run > BATCH_RUN_MAX || h->cool > 0 || !ms_want_is_plain(want))
+        return image_take(&h->image, want);
+    uint32_t stocked = ms_load_relaxed(&h->stocked);
+    uint32_t room = stocked < h->stock_max ? (h->stock_max - stocked) / want.run : 0;
+    uint32_t most = (uint32_t)ms_min_u64(stock_room(want.run) / 2, room);
+    ms_reg first = image_take_batch(&h->image, want.run, runs, most, &count);
+    while (first != MS_REG_NONE && count > 0) { /* the lowest on top, to be taken next */
+        bool is_in = stock_push(h, runs[--count], want.run);
+        ms_assert(is_in);
+        (void)is_in;
+    }
+    return first;
+}
+
 /* Takes from the own stock and image. `is_final`: if that is nothing, there is nothing anywhere. */
 static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_reg_want want,
                           bool *is_final)
 {
-    ms_reg first = image_take(&h->image, want);
+    ms_reg first = image_take_stocking(h, want);
 
     if (MS_LIKELY(first != MS_REG_NONE))
         return first;
@@ -576,7 +637,11 @@ __attribute__((noinline)) static void give_slow(struct extent_lease *s, struct h
     uint32_t group = first / GROUP_BITS;
     if (MS_LIKELY((first + run - 1) / GROUP_BITS == group && group_is_mine(&h->image, group)))
         image_set(&h->image, first, run);
-    else
+    else if (run <= MS_WORD_BITS && ms_load_relaxed(&h->count[run]) == stock_room(run)) {
+        stock_spill(s, h, run);
+        if (!stock_push(h, first, run))
+            parts_give(s, h, first, run);
+    } else
         parts_give(s, h, first, run);
     holder_leave(s, h);
 }
