@@ -140,6 +140,10 @@ static struct mapping *mappings_read(pid_t pid, size_t *count, struct ms_problem
     size_t line_bytes = 0, room = 0;
 
     *count = 0;
+    if (!in && file >= 0) {
+        fail(problem, MS_EXIT_INCOMPLETE, "cannot read the mappings: %s", strerror(errno));
+        close(file);
+    }
     if (!in)
         return NULL;
     while (getline(&line, &line_bytes, in) > 0) {
@@ -168,8 +172,10 @@ bool ms_pagemap_read_largest(pid_t pid, struct ms_frames *frames, struct ms_prob
 {
     size_t count;
     struct mapping *mapping = mappings_read(pid, &count, problem);
-    bool is_read = count > 0;
+    bool is_read = true;
 
+    if (count == 0)
+        return false;
     qsort(mapping, count, sizeof *mapping, by_size);
     for (size_t i = 0; is_read && i < count && frames->count < frames->room; i++)
         is_read = ms_pagemap_read(pid, mapping[i].first, mapping[i].end, frames, problem);

@@ -9,43 +9,40 @@
 #include <string.h>
 
 /* A driver that links empty MDLs into a ring would keep a walk for ever. No chain has this many
- * empty MDLs in a row, so behind them the chain counts as ended. */
+ * empty MDLs, so behind them it counts as ended. */
 enum { EMPTY_MDLS_MAX = 1 << 16 };
 
-/* The MDL after `mdl` that describes bytes, or NULL (MTX-23). */
-static MDL *mdl_next_filled(const MDL *mdl)
-{
-    MDL *next = mdl->Next;
-
-    for (uint32_t empty = 0; next && next->ByteCount == 0; next = next->Next)
-        if (++empty == EMPTY_MDLS_MAX)
-            return NULL;
-    return next;
-}
-
 /* The out-of-line part of ms_mdl_cursor_seek. An offset on the end of an MDL belongs to the next
- * one (MTX-04). */
+ * one (MTX-04); an empty MDL needs no case of its own, for no offset is below 0 (MTX-23). The loop
+ * counts down to one compare an MDL, so that following Next is all that takes time. */
 bool ms_mdl_cursor_walk(struct ms_mdl_cursor *cursor, uint64_t offset)
 {
     MDL *mdl = cursor->mdl;
-    uint64_t base = cursor->base;
+    uint64_t left = offset - cursor->base;
 
-    while (mdl && offset - base >= mdl->ByteCount) {
-        base += mdl->ByteCount;
-        mdl = mdl_next_filled(mdl);
+    for (uint32_t empty = 0; mdl;) {
+        uint64_t bytes = mdl->ByteCount;
+        if (left < bytes)
+            break;
+        left -= bytes;
+        mdl = mdl->Next;
+        if (MS_UNLIKELY(bytes == 0) && ++empty == EMPTY_MDLS_MAX)
+            mdl = NULL;
     }
-    *cursor = (struct ms_mdl_cursor){.mdl = mdl, .base = base};
+    *cursor = (struct ms_mdl_cursor){.mdl = mdl, .base = offset - left};
     return mdl != NULL;
 }
 
 uint64_t ms_mdl_chain_bytes(const MDL *head, uint64_t enough)
 {
     uint64_t bytes = 0;
+    uint32_t empty = 0;
 
-    while (head && bytes < enough) {
+    while (head && bytes < enough) { /* what follows may be in any state (MTX-24) */
         bytes += head->ByteCount;
-        if (bytes < enough) /* else what follows may be in any state (MTX-24) */
-            head = mdl_next_filled(head);
+        if (MS_UNLIKELY(head->ByteCount == 0) && ++empty == EMPTY_MDLS_MAX)
+            break;
+        head = head->Next;
     }
     return bytes;
 }
