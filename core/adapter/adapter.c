@@ -71,6 +71,7 @@ static void slot_give(struct ms_adapter *adapter)
     uint32_t index = adapter->index;
 
     adapter->magic = 0; /* GEN-08: a later call is caught */
+    ms_domain_close(adapter);
     /* hb:adapter-slot, release */
     ms_fetch_and_release(&adapter->dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
 }
@@ -98,7 +99,11 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
     limits.contiguous = is_packet;
     limits.merge_mdls = dma->config.merge_mdls;
     limits.translate_all = dma->config.translate_all;
+    limits.commons = dma->commons.pages; /* MTX-62 */
+    limits.commons_end = dma->commons.pfn_end;
     ms_sg_builder_init(&adapter->builder, dma->memory, adapter->pool, dma->config.variant, &limits);
+    adapter->parts = needs ? dma->parts[reach][kind] : NULL;
+    ms_domain_open(adapter);
     ms_waitlist_init(&adapter->queue);
     ms_init(&adapter->failed, 0);
     adapter->public = (DMA_ADAPTER){
@@ -165,6 +170,11 @@ static const uint64_t reach_highest_pfn[MS_REACHES] = {
     [MS_REACH_32] = (UINT64_C(1) << (32 - MS_PAGE_SHIFT)) - 1,
 };
 
+static size_t parts_bytes(uint32_t registers)
+{
+    return registers * sizeof(struct ms_reg_part);
+}
+
 static bool pools_create(struct ms_dma *dma)
 {
     for (uint32_t reach = 0; reach < MS_REACHES; reach++)
@@ -177,6 +187,9 @@ static bool pools_create(struct ms_dma *dma)
             dma->pool[reach][kind] = ms_pool_create(dma->memory, dma->kernel, &config);
             if (!dma->pool[reach][kind])
                 return false;
+            dma->parts[reach][kind] = ms_reserve(parts_bytes(config.registers));
+            if (!dma->parts[reach][kind])
+                return false;
         }
     return true;
 }
@@ -185,6 +198,8 @@ static void pools_destroy(struct ms_dma *dma)
 {
     for (uint32_t i = 0; i < MS_REACHES * MS_POOL_KINDS; i++) {
         struct ms_pool *pool = dma->pool[i / MS_POOL_KINDS][i % MS_POOL_KINDS];
+        ms_unreserve(dma->parts[i / MS_POOL_KINDS][i % MS_POOL_KINDS],
+                     parts_bytes(dma->config.registers[i / MS_POOL_KINDS]));
         if (pool)
             ms_pool_destroy(pool);
     }
@@ -203,6 +218,8 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
     dma->kernel = kernel;
     dma->memory = memory;
     dma->config = *config;
+    if (dma->config.alignment == 0)
+        dma->config.alignment = 1; /* GDA-02 */
     ms_tables_fill(dma->table);
     dma->grants = ms_alloc(grants * sizeof *dma->grants);
     if (!dma->grants)
@@ -218,6 +235,8 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
         goto undo_next;
     if (!ms_list_store_create(&dma->store, grants))
         goto undo_lists;
+    if (!ms_commons_create(&dma->commons, memory))
+        goto undo_store;
     for (uint32_t i = 0; i < grants; i++) {
         ms_waitlink_init(&dma->links[i]);
         ms_init(&dma->next_free[i], i + 1 < grants ? i + 1 : UINT32_MAX);
@@ -228,6 +247,8 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
 
 undo_pools:
     pools_destroy(dma);
+    ms_commons_destroy(&dma->commons);
+undo_store:
     ms_list_store_destroy(&dma->store);
 undo_lists:
     ms_free(dma->lists, grants * sizeof *dma->lists);
@@ -266,6 +287,7 @@ void ms_dma_destroy(struct ms_dma *dma)
 
     grants_reclaim(dma);
     pools_destroy(dma);
+    ms_commons_destroy(&dma->commons);
     ms_list_store_destroy(&dma->store);
     ms_free(dma->lists, grants * sizeof *dma->lists);
     ms_free(dma->next_free, grants * sizeof *dma->next_free);

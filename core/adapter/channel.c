@@ -50,7 +50,7 @@ static bool step_grant(union ms_grant_word *word)
         return false;
     word->phase = GRANT_READY;
     word->owns = 1;
-    word->has = 1;
+    word->has = !word->bare;
     word->running = 1;
     return true;
 }
@@ -346,11 +346,17 @@ static void action_apply(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
     grant_move(adapter->dma, grant, serial, step_returned);
 }
 
+/* What the driver calls its registers: NULL for none, when the machine is made so (MRG-07, MRG-09). */
+static PVOID base_of(const struct ms_dma *dma, const struct ms_grant *grant, uint32_t serial)
+{
+    return ms_grant_look(grant).bare ? NULL : ms_grant_base(dma, grant, serial);
+}
+
 IO_ALLOCATION_ACTION ms_channel_enter(struct ms_adapter *adapter, struct ms_grant *grant,
                                       uint32_t serial, const struct ms_request *request)
 {
     (void)request;
-    return grant->routine(grant->device, grant->irp, ms_grant_base(adapter->dma, grant, serial),
+    return grant->routine(grant->device, grant->irp, base_of(adapter->dma, grant, serial),
                           grant->routine_context); /* EXR-01 */
 }
 
@@ -548,6 +554,13 @@ static uint32_t registers_needed(const struct ms_request *request)
     return request->adapter->pool ? request->registers : 0;
 }
 
+/* A grant without registers gets no name for them: an option, off by default (MRG-09). */
+static bool request_is_bare(const struct ms_request *request)
+{
+    return request->adapter->dma->config.null_bases && !request->list &&
+           registers_needed(request) == 0;
+}
+
 static void held_publish(struct ms_grant *grant, uint32_t serial, const struct ms_request *request)
 {
     union ms_grant_word word = {.raw = 0};
@@ -555,7 +568,8 @@ static void held_publish(struct ms_grant *grant, uint32_t serial, const struct m
     word.phase = GRANT_HELD;
     word.linked = 1;
     word.owns = 1;
-    word.has = 1;
+    word.bare = request_is_bare(request);
+    word.has = !word.bare;
     word.running = request->enter != NULL;
     word.listed = request->list != NULL;
     word.serial = serial;
@@ -627,7 +641,7 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
     if (ms_load_relaxed(&adapter->failed) & own)
         ms_fetch_and_relaxed(&adapter->failed, ~own);
     if (request->base)
-        *request->base = ms_grant_base(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
+        *request->base = base_of(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
     if (request->enter)
         routine_run(cpu, adapter, grant, serial, request);
     run_deferred(cpu, adapter->dma);
@@ -656,8 +670,14 @@ static NTSTATUS request_enqueue(struct ms_cpu *cpu, const struct ms_request *req
     word.linked = 1;
     word.appending = 1;
     word.listed = request->list != NULL;
+    word.bare = request_is_bare(request);
     word.serial = serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
+    status = STATUS_INSUFFICIENT_RESOURCES;
+    if (request->one_per_device &&
+        !ms_device_queue(dma, request->device,
+                         (uint64_t)(uintptr_t)ms_grant_base(dma, grant, serial)))
+        goto undo_prepare; /* ACH-08 */
     if (request->context) {
         status = ms_context_queue(dma, request->context, ms_grant_index(dma, grant), serial);
         if (!NT_SUCCESS(status))

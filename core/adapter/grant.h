@@ -6,6 +6,7 @@
 #define MS_GRANT_H
 
 #include "adapter/adapter.h"
+#include "adapter/commons.h"
 #include "adapter/list_store.h"
 #include "adapter/waitlist.h"
 
@@ -31,14 +32,20 @@ union ms_grant_word {
         uint64_t appending : 1; /* its requester has not finished the append */
         uint64_t listed : 1;    /* it has, or shall have, a list that nobody has put yet */
         uint64_t putting : 1;   /* somebody is putting that list */
-        uint64_t unused : 21;
+        uint64_t bare : 1;      /* its map register base is NULL: it holds no registers (MRG-09) */
+        uint64_t unused : 20;
         uint64_t serial : 32; /* +1 per life */
     };
     uint64_t raw;
 };
 static_assert(sizeof(union ms_grant_word) == sizeof(uint64_t), "a grant's state must fit one CAS");
 
-enum ms_mapping { MAPPING_NONE, MAPPING_BUSY, MAPPING_MAPPED };
+enum ms_mapping {
+    MAPPING_NONE,
+    MAPPING_BUSY,   /* one call is at it */
+    MAPPING_MAPPED, /* by MapTransferEx, or a list */
+    MAPPING_LEGACY, /* by MapTransfer, piece by piece; see legacy.c */
+};
 
 struct ms_adapter;
 struct ms_grant;
@@ -70,6 +77,7 @@ struct ms_grant {
         __attribute__((aligned(MS_CACHE_LINE))); /* a packed struct ms_reg_set */
     uint32_t count;             /* registers asked for: what FreeMapRegisters must name (FRE-03) */
     struct ms_mdl_cursor start; /* hb:mapping: where the mapping's walk began */
+    uint32_t parts;             /* hb:mapping: registers that MapTransfer has used; legacy.c */
     ms_enter *enter;            /* preparer, then the one who grants; NULL: nothing to do */
     /* line 2 */
     ms_atomic_u64 ticket __attribute__((aligned(MS_CACHE_LINE))); /* {ticket:40, serial:24} */
@@ -84,6 +92,14 @@ struct ms_grant {
 static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
 static_assert(sizeof(struct ms_grant) == 3 * MS_CACHE_LINE, "a grant is three lines");
+
+/* What a register stands for while MapTransfer uses it; owner: the grant that has the register. */
+struct ms_reg_part {
+    PMDL mdl; /* NULL: nothing */
+    uint32_t offset;
+    uint16_t bytes;
+    bool write_to_device;
+};
 
 /* What a request of the list family asks for and has. */
 struct ms_list_plan {
@@ -112,10 +128,11 @@ struct ms_list {
 #define MS_ADAPTER_MAGIC 0x72657470616D736DULL
 
 struct ms_adapter {
-    DMA_ADAPTER public;   /* first: what drivers see (GEN-04); writable (GEN-03) */
-    uint64_t magic;       /* MS_ADAPTER_MAGIC while open */
-    struct ms_dma *dma;   /* const while open, as all below to the queue */
-    struct ms_pool *pool; /* NULL: never needs registers (DDX-33) */
+    DMA_ADAPTER public;        /* first: what drivers see (GEN-04); writable (GEN-03) */
+    uint64_t magic;            /* MS_ADAPTER_MAGIC while open */
+    struct ms_dma *dma;        /* const while open, as all below to the queue */
+    struct ms_pool *pool;      /* NULL: never needs registers (DDX-33) */
+    struct ms_reg_part *parts; /* of that pool, one per register; NULL likewise */
     uint32_t index;
     uint32_t map_registers; /* nMR: the most one request may ask for */
     uint32_t address_width; /* bits */
@@ -123,6 +140,8 @@ struct ms_adapter {
     bool is_packet;         /* one element per MDL, contiguous registers (MTX-34) */
     struct ms_sg_builder builder;
     struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */
+    ms_atomic_u64 member; /* the domain it is in, and its width; see domain.c */
+    uint64_t home;        /* its own domain's name; const while open */
     ms_atomic_u64 failed; /* bit = CPU whose last synchronous request here failed (FRE-18) */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
@@ -131,14 +150,17 @@ struct ms_dma {
     struct ms_memory *memory;    /* const */
     struct ms_dma_config config; /* const */
     DMA_OPERATIONS table[4]; /* [1..3]: what a driver of that version gets; const after create */
-    struct ms_pool *pool[MS_REACHES][MS_POOL_KINDS]; /* const after create */
-    struct ms_grant *grants;                         /* const pointer */
-    struct ms_list *lists;                           /* const pointer; one per grant */
-    struct ms_list_store store;                      /* what lists are made of */
+    struct ms_pool *pool[MS_REACHES][MS_POOL_KINDS];      /* const after create */
+    struct ms_reg_part *parts[MS_REACHES][MS_POOL_KINDS]; /* const pointers; one per register */
+    struct ms_commons commons;                            /* common buffers; see common.c */
+    struct ms_grant *grants;                              /* const pointer */
+    struct ms_list *lists;                                /* const pointer; one per grant */
+    struct ms_list_store store;                           /* what lists are made of */
     ms_atomic_u64 *links;     /* const pointer; one per grant, shared by all queues */
     ms_atomic_u32 *next_free; /* const pointer; one per grant */
     ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
     ms_atomic_u64 adapters_taken[MS_ADAPTERS_MAX / 64];
+    ms_atomic_u64 domains; /* names of domains handed out */
     struct ms_adapter adapter[MS_ADAPTERS_MAX];
 };
 
@@ -209,6 +231,12 @@ static inline struct ms_grant *ms_grant_find(struct ms_adapter *adapter, PVOID b
     return grant;
 }
 
+/* NULL is a map register base here: the machine hands it out for grants without registers. */
+static inline bool ms_base_is_bare(const struct ms_adapter *adapter, PVOID base)
+{
+    return !base && adapter->dma->config.null_bases; /* MRG-07, MRG-10 */
+}
+
 /* --- what a request is made of
  * ------------------------------------------------------------------------- */
 
@@ -224,6 +252,7 @@ struct ms_request {
     PVOID *base;                     /* synchronous: where the map register base goes; or NULL */
     PSCATTER_GATHER_LIST *made; /* where the list goes if it is granted now (SGX-18); or NULL */
     NTSTATUS *failed;           /* where `enter` says that it could not make the list */
+    bool one_per_device; /* version 1: not while the device object's last one waits (ACH-04) */
 };
 
 /* The `enter` of channel requests: calls their routine. */
@@ -251,6 +280,9 @@ NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status);
 bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t serial);
 /* The transfer context of the present owner, or NULL. */
 PVOID ms_channel_owner_context(struct ms_adapter *adapter);
+
+/* Says in the device object that the request of that name waits; false: another one does (ACH-08). */
+bool ms_device_queue(struct ms_dma *dma, PDEVICE_OBJECT device, uint64_t name);
 
 /* --- transfer contexts
  * ---------------------------------------------------------------------------------- */
@@ -300,7 +332,24 @@ static inline uint64_t ms_list_bytes(uint64_t elements)
 /* Where `address` lies in `mdl`, as an offset to its first byte; false: outside (SGL-12). */
 bool ms_mdl_offset_of(const MDL *mdl, const void *address, uint64_t *offset);
 
-/* --- the routines behind the table: one per member, named after it
+/* --- common buffers and domains
+ * ------------------------------------------------------------------------------ */
+
+/* A common buffer inside [lowest, highest], in the ledger; NULL: none. Fault points. */
+void *ms_common_take(struct ms_dma *dma, uint64_t bytes, bool large_pages, uint64_t lowest,
+                     uint64_t highest, ms_la *logical);
+/* Ends the common buffer that these three name; false: they name none (CBF-06). */
+bool ms_common_give(struct ms_dma *dma, void *address, uint64_t bytes, ms_la logical);
+/* NULL, or one of the two types that a common buffer may have (CBF-09). */
+bool ms_cache_type_is_known(const MEMORY_CACHING_TYPE *type);
+/* The adapter enters a new domain of its own; it is in none. Owner of the slot. */
+void ms_domain_open(struct ms_adapter *adapter);
+void ms_domain_close(struct ms_adapter *adapter);
+/* How far the narrowest member of the domain reaches; false: no such domain. */
+bool ms_domain_reach(struct ms_dma *dma, HANDLE handle, uint64_t *reach_last);
+
+/* --- the routines behind the table: one per member, named after it. Four names are taken by the
+ * inline wrappers of wdm.h (VER-13); theirs begin with Halp.
  * ---------------------------------- */
 
 void ms_tables_fill(DMA_OPERATIONS table[4]);
@@ -356,5 +405,51 @@ NTSTATUS HalCalculateScatterGatherList(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID 
 NTSTATUS HalBuildMdlFromScatterGatherList(PDMA_ADAPTER DmaAdapter,
                                           PSCATTER_GATHER_LIST ScatterGather, PMDL OriginalMdl,
                                           PMDL *TargetMdl);
+NTSTATUS HalAllocateAdapterChannel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                   ULONG NumberOfMapRegisters, PDRIVER_CONTROL ExecutionRoutine,
+                                   PVOID Context);
+PHYSICAL_ADDRESS HalMapTransfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                                PVOID CurrentVa, PULONG Length, BOOLEAN WriteToDevice);
+BOOLEAN HalFlushAdapterBuffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                               PVOID CurrentVa, ULONG Length, BOOLEAN WriteToDevice);
+ULONG HalpGetDmaAlignment(PDMA_ADAPTER DmaAdapter);
+NTSTATUS HalFlushDmaBuffer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, BOOLEAN ReadOperation);
+ULONG HalpReadDmaCounter(PDMA_ADAPTER DmaAdapter);
+NTSTATUS HalConfigureAdapterChannel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumber, PVOID Context);
+NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext);
+PVOID HalpAllocateCommonBuffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
+                               PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled);
+VOID HalpFreeCommonBuffer(PDMA_ADAPTER DmaAdapter, ULONG Length, PHYSICAL_ADDRESS LogicalAddress,
+                          PVOID VirtualAddress, BOOLEAN CacheEnabled);
+PVOID HalAllocateCommonBufferEx(PDMA_ADAPTER DmaAdapter, PPHYSICAL_ADDRESS MaximumAddress,
+                                ULONG Length, PPHYSICAL_ADDRESS LogicalAddress,
+                                BOOLEAN CacheEnabled, NODE_REQUIREMENT PreferredNode);
+PVOID HalAllocateCommonBufferWithBounds(PDMA_ADAPTER DmaAdapter, PPHYSICAL_ADDRESS MinimumAddress,
+                                        PPHYSICAL_ADDRESS MaximumAddress, ULONG Length, ULONG Flags,
+                                        MEMORY_CACHING_TYPE *CacheType,
+                                        NODE_REQUIREMENT PreferredNode,
+                                        PPHYSICAL_ADDRESS LogicalAddress);
+NTSTATUS HalAllocateDomainCommonBuffer(PDMA_ADAPTER DmaAdapter, HANDLE DomainHandle,
+                                       PPHYSICAL_ADDRESS MaximumAddress, ULONG Length, ULONG Flags,
+                                       MEMORY_CACHING_TYPE *CacheType,
+                                       NODE_REQUIREMENT PreferredNode,
+                                       PPHYSICAL_ADDRESS LogicalAddress, PVOID *VirtualAddress);
+NTSTATUS HalJoinDmaDomain(PDMA_ADAPTER DmaAdapter, HANDLE DomainHandle);
+NTSTATUS HalLeaveDmaDomain(PDMA_ADAPTER DmaAdapter);
+HANDLE HalGetDmaDomain(PDMA_ADAPTER DmaAdapter);
+NTSTATUS HalAllocateCommonBufferVector(PDMA_ADAPTER DmaAdapter, PHYSICAL_ADDRESS LowAddress,
+                                       PHYSICAL_ADDRESS HighAddress, MEMORY_CACHING_TYPE CacheType,
+                                       NODE_REQUIREMENT IdealNode, ULONG Flags,
+                                       ULONG NumberOfElements, ULONGLONG SizeOfElements,
+                                       PDMA_COMMON_BUFFER_VECTOR *VectorOut);
+VOID HalGetCommonBufferFromVectorByIndex(PDMA_ADAPTER DmaAdapter, PDMA_COMMON_BUFFER_VECTOR Vector,
+                                         ULONG Index, PVOID *VirtualAddressOut,
+                                         PPHYSICAL_ADDRESS LogicalAddressOut);
+VOID HalFreeCommonBufferFromVector(PDMA_ADAPTER DmaAdapter, PDMA_COMMON_BUFFER_VECTOR Vector,
+                                   ULONG Index);
+VOID HalFreeCommonBufferVector(PDMA_ADAPTER DmaAdapter, PDMA_COMMON_BUFFER_VECTOR Vector);
+NTSTATUS HalCreateCommonBufferFromMdl(PDMA_ADAPTER DmaAdapter, PMDL Mdl,
+                                      PDMA_COMMON_BUFFER_EXTENDED_CONFIGURATION ExtendedConfigs,
+                                      ULONG ExtendedConfigsCount, PPHYSICAL_ADDRESS LogicalAddress);
 
 #endif

@@ -49,3 +49,15 @@ NTSTATUS HalGetDmaTransferInfo(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offs
         TransferInfo->V2.LogicalPageCount = need.logical_pages; /* GTI-12 */
     return STATUS_SUCCESS;
 }
+
+ULONG HalpGetDmaAlignment(PDMA_ADAPTER DmaAdapter)
+{
+    return ms_adapter_from(DmaAdapter)->dma->config.alignment; /* GDA-01..03 */
+}
+
+NTSTATUS HalFlushDmaBuffer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, BOOLEAN ReadOperation)
+{
+    (void)ms_adapter_from(DmaAdapter);
+    (void)ReadOperation; /* caches are coherent: nothing to flush */
+    return Mdl ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER; /* DOM-03 */
+}

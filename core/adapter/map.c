@@ -73,6 +73,28 @@ NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL h
     return STATUS_SUCCESS;
 }
 
+/* Without registers nothing is copied at the flush, so nothing needs to be remembered: any number of
+ * mappings may be out under the one NULL base (MRG-07, MRG-10). */
+static NTSTATUS map_bare(struct ms_adapter *adapter, PMDL head, uint64_t offset, uint32_t *length,
+                         PSCATTER_GATHER_LIST list, uint32_t capacity)
+{
+    struct ms_sg_request request = {
+        .at = {.mdl = head, .base = 0},
+        .offset = offset,
+        .length = *length,
+        .registers = {.head = MS_REG_NONE, .count = 0},
+    };
+    struct ms_sg_mapped mapped;
+    NTSTATUS status;
+
+    if (*length == 0)
+        return map_nothing(head, offset, list);
+    status = ms_sg_map(&adapter->builder, &request, list, capacity, &mapped);
+    if (NT_SUCCESS(status))
+        *length = mapped.bytes; /* MTX-27 */
+    return status;
+}
+
 NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                           ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
                           BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer,
@@ -91,10 +113,12 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
     if (!Mdl || !Length)
         return STATUS_INVALID_PARAMETER; /* MTX-19 */
     grant = ms_grant_find(adapter, MapRegisterBase);
-    if (!grant)
+    if (!grant && !ms_base_is_bare(adapter, MapRegisterBase))
         return STATUS_INVALID_PARAMETER; /* MTX-20 */
     if (!ScatterGatherBuffer || capacity == 0)
         return STATUS_INVALID_PARAMETER; /* MTX-10, MTX-12 */
+    if (!grant)
+        return map_bare(adapter, Mdl, Offset, Length, ScatterGatherBuffer, capacity);
     /* hb:mapping, acquire */
     if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY))
         return STATUS_INVALID_PARAMETER; /* MTX-52 */
@@ -133,8 +157,9 @@ NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
     struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
 
-    if (!grant)
-        return STATUS_INVALID_PARAMETER; /* FLX-11 */
+    if (!grant) /* MRG-07: nothing was remembered */
+        return ms_base_is_bare(adapter, MapRegisterBase) ? STATUS_SUCCESS
+                                                         : STATUS_INVALID_PARAMETER; /* FLX-11 */
     /* hb:mapping, acquire */
     if (ms_load_acquire(&grant->mapping) != MAPPING_MAPPED)
         return STATUS_SUCCESS; /* FLX-07, FLX-10 */

@@ -7,8 +7,15 @@
 static void table_v1(DMA_OPERATIONS *table)
 {
     table->PutDmaAdapter = HalPutDmaAdapter;
+    table->AllocateCommonBuffer = HalpAllocateCommonBuffer;
+    table->FreeCommonBuffer = HalpFreeCommonBuffer;
+    table->AllocateAdapterChannel = HalAllocateAdapterChannel;
+    table->FlushAdapterBuffers = HalFlushAdapterBuffers;
     table->FreeAdapterChannel = HalFreeAdapterChannel;
     table->FreeMapRegisters = HalFreeMapRegisters;
+    table->MapTransfer = HalMapTransfer;
+    table->GetDmaAlignment = HalpGetDmaAlignment;
+    table->ReadDmaCounter = HalpReadDmaCounter;
     table->GetScatterGatherList = HalGetScatterGatherList;
     table->PutScatterGatherList = HalPutScatterGatherList;
 }
@@ -32,6 +39,20 @@ static void table_v3(DMA_OPERATIONS *table)
     table->FreeAdapterObject = HalFreeAdapterObject;
     table->GetScatterGatherListEx = HalGetScatterGatherListEx;
     table->BuildScatterGatherListEx = HalBuildScatterGatherListEx;
+    table->AllocateCommonBufferEx = HalAllocateCommonBufferEx;
+    table->ConfigureAdapterChannel = HalConfigureAdapterChannel;
+    table->CancelMappedTransfer = HalCancelMappedTransfer;
+    table->AllocateDomainCommonBuffer = HalAllocateDomainCommonBuffer;
+    table->FlushDmaBuffer = HalFlushDmaBuffer;
+    table->JoinDmaDomain = HalJoinDmaDomain;
+    table->LeaveDmaDomain = HalLeaveDmaDomain;
+    table->GetDmaDomain = HalGetDmaDomain;
+    table->AllocateCommonBufferWithBounds = HalAllocateCommonBufferWithBounds;
+    table->AllocateCommonBufferVector = HalAllocateCommonBufferVector;
+    table->GetCommonBufferFromVectorByIndex = HalGetCommonBufferFromVectorByIndex;
+    table->FreeCommonBufferFromVector = HalFreeCommonBufferFromVector;
+    table->FreeCommonBufferVector = HalFreeCommonBufferVector;
+    table->CreateCommonBufferFromMdl = HalCreateCommonBufferFromMdl;
 }
 
 void ms_tables_fill(DMA_OPERATIONS table[4])

@@ -10,6 +10,19 @@
 
 enum { CHAIN_MDLS_MAX = 8, CHAIN_PAGES_MAX = 16 };
 
+/* A list that a driver makes by itself: SCATTER_GATHER_LIST with room behind it. */
+struct own_list {
+    ULONG elements;
+    ULONG_PTR reserved;
+    SCATTER_GATHER_ELEMENT of[8];
+};
+static_assert(offsetof(struct own_list, of) == sizeof(SCATTER_GATHER_LIST), "same layout");
+
+static inline PSCATTER_GATHER_LIST list_of(struct own_list *own)
+{
+    return (PSCATTER_GATHER_LIST)(void *)own;
+}
+
 /* One MDL to be: its frames end at the first 0. */
 struct chain_mdl {
     uint32_t offset, bytes;

@@ -32,6 +32,8 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
     dma->grants = config->grants;
     dma->merge_mdls = config->merge_mdls;
     dma->translate_all = config->translate_all;
+    dma->null_bases = config->null_bases;
+    dma->alignment = config->alignment;
     if (!dma->strategy)
         return "no map-register strategy has that name; `mapstorm list` shows them";
     if (!dma->variant)
@@ -40,6 +42,8 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
         return "registers_24 must be 1 to 2048: two pools of them lie below 16 MiB";
     if (config->registers_32 < 1 || config->registers_32 > REGISTERS_32_MAX)
         return "registers_32 must be 1 to 262144";
+    if ((config->alignment & (config->alignment - 1)) != 0 || config->alignment > PAGE_SIZE)
+        return "alignment must be a power of two, 4096 at the most";
     if (config->grants < 1 || config->grants > MS_GRANTS_MAX)
         return "grants must be 1 to 1048576";
     return NULL;

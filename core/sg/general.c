@@ -126,10 +126,20 @@ static bool plan_refuse(struct plan *plan)
 /* --- pages ---------------------------------------------------------------------------------------
  */
 
+/* "Translate all" means this page too, unless it is one that driver and device share (MTX-62). */
+static bool page_is_translated(const struct ms_sg_limits *limits, uint64_t pfn)
+{
+    if (!limits->translate_all || !limits->commons || pfn >= limits->commons_end)
+        return limits->translate_all;
+    /* Relaxed: who maps a common buffer got its address after the bit was set. */
+    return (ms_load_relaxed(&limits->commons[pfn / 64]) >> pfn % 64 & 1) == 0;
+}
+
 bool ms_sg_part_bounces(const struct ms_sg_limits *limits, struct ms_sg_part part)
 {
     /* The last byte, not the end: a page that ends exactly at the limit is in reach. */
-    return limits->translate_all || part.address + part.bytes - 1 > limits->reach_last;
+    return part.address + part.bytes - 1 > limits->reach_last ||
+           page_is_translated(limits, part.address >> MS_PAGE_SHIFT);
 }
 
 /* A page can be bounced only if its bytes are RAM: device memory out of reach stays out of reach.
@@ -178,12 +188,12 @@ bool ms_sg_piece_is_block(const struct ms_sg_limits *limits, const struct ms_sg_
     uint64_t first = (piece->pfn[0] << MS_PAGE_SHIFT) + piece->first_offset;
     uint64_t bytes = ms_min_u64(piece->bytes, limits->element_bytes_max);
 
-    if (limits->translate_all || first + piece->bytes - 1 > limits->reach_last)
+    if (first + piece->bytes - 1 > limits->reach_last)
         return false;
     if (((first ^ (first + bytes - 1)) & ~(limits->boundary - 1)) != 0)
         return false;
-    for (uint32_t i = 1; i < piece->pages; i++)
-        if (piece->pfn[i] != piece->pfn[0] + i)
+    for (uint32_t i = 0; i < piece->pages; i++)
+        if (piece->pfn[i] != piece->pfn[0] + i || page_is_translated(limits, piece->pfn[i]))
             return false;
     return true;
 }

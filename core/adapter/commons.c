@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * commons: which common buffers there are, and which frames they lie in.
+ *
+ * Idea        a table of entries; a bit per frame, so that building a list can ask about a page
+ *             without searching (MTX-62).
+ * Invariants  I1 an entry's plain fields are written by the one who made it BUSY, read by the same
+ * Ordering    hb:common  entering releases the state after the fields; leaving acquires it
+ * ABA         an entry freed and entered again between a look and a claim is claimed and compared
+ *             anew, so a stale look costs a comparison
+ * Progress    lock-free: a failed CAS means another call entered or left
+ */
+#include "adapter/commons.h"
+
+static uint64_t bitmap_bytes(uint64_t pfn_end)
+{
+    return (pfn_end + 63) / 64 * sizeof(ms_atomic_u64);
+}
+
+bool ms_commons_create(struct ms_commons *commons, const struct ms_memory *memory)
+{
+    commons->pfn_end = ms_memory_pfn_end(memory);
+    commons->of = ms_reserve(MS_COMMONS_MAX * sizeof *commons->of);
+    if (!commons->of)
+        return false;
+    commons->pages = ms_reserve(bitmap_bytes(commons->pfn_end));
+    if (!commons->pages)
+        goto undo_entries;
+    return true;
+
+undo_entries:
+    ms_unreserve(commons->of, MS_COMMONS_MAX * sizeof *commons->of);
+    return false;
+}
+
+void ms_commons_destroy(struct ms_commons *commons)
+{
+    ms_unreserve(commons->pages, bitmap_bytes(commons->pfn_end));
+    ms_unreserve(commons->of, MS_COMMONS_MAX * sizeof *commons->of);
+}
+
+bool ms_commons_enter(struct ms_commons *commons, enum ms_common_state state, void *address,
+                      uint64_t bytes, ms_la logical)
+{
+    if (ms_fault_here())
+        return false;
+    for (uint32_t i = 0; i < MS_COMMONS_MAX; i++) {
+        struct ms_common *common = &commons->of[i];
+        uint32_t seen = ms_load_relaxed(&common->state); /* a guess: the CAS decides */
+        if (seen != COMMON_FREE || !ms_cas_acquire(&common->state, &seen, COMMON_BUSY))
+            continue;
+        common->address = address;
+        common->bytes = bytes;
+        common->logical = logical;
+        ms_commons_mark(commons, logical, bytes, true);
+        /* hb:common, release */
+        ms_store_release(&common->state, (uint32_t)state);
+        return true;
+    }
+    return false;
+}
+
+enum ms_common_state ms_commons_leave(struct ms_commons *commons, void *address, uint64_t bytes,
+                                      ms_la logical)
+{
+    for (uint32_t i = 0; i < MS_COMMONS_MAX; i++) {
+        struct ms_common *common = &commons->of[i];
+        uint32_t seen = ms_load_relaxed(&common->state); /* a guess: the CAS decides */
+        /* hb:common, acquire */
+        if ((seen != COMMON_OWN && seen != COMMON_MDL) ||
+            !ms_cas_acquire(&common->state, &seen, COMMON_BUSY))
+            continue;
+        if (common->address == address && common->bytes == bytes &&
+            common->logical.value == logical.value) {
+            ms_commons_mark(commons, logical, bytes, false);
+            ms_store_release(&common->state, COMMON_FREE);
+            return (enum ms_common_state)seen;
+        }
+        ms_store_release(&common->state, seen); /* hb:common */
+    }
+    return COMMON_FREE;
+}
+
+uint32_t ms_commons_used(const struct ms_commons *commons)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < MS_COMMONS_MAX; i++)
+        used += ms_load_relaxed(&commons->of[i].state) != COMMON_FREE;
+    return used;
+}
+
+void ms_commons_mark(struct ms_commons *commons, ms_la logical, uint64_t bytes, bool are_common)
+{
+    uint64_t end = (logical.value + bytes + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT;
+
+    for (uint64_t pfn = logical.value >> MS_PAGE_SHIFT; pfn < end && pfn < commons->pfn_end;
+         pfn++) {
+        uint64_t bit = UINT64_C(1) << (pfn % 64);
+        /* Relaxed: who maps the buffer got its address after this, from the one who made it. */
+        if (are_common)
+            ms_fetch_or_relaxed(&commons->pages[pfn / 64], bit);
+        else
+            ms_fetch_and_relaxed(&commons->pages[pfn / 64], ~bit);
+    }
+}
