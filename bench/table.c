@@ -43,7 +43,9 @@ void ms_grid_add(struct ms_grid *g, enum ms_ink ink, const char *text)
         exit(MS_EXIT_INCOMPLETE);
     }
     g->cells = cells;
-    g->cells[g->count++] = (struct ms_grid_cell){copy, ink};
+    g->cells[g->count].text = copy;
+    g->cells[g->count].ink = ink;
+    g->count++;
 }
 
 static const char *ink_code(enum ms_ink ink)

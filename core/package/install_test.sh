@@ -52,4 +52,12 @@ if [ -x "$prefix/bin/mapstorm" ]; then
         "$SOURCE/core/registers/strategies/cas_bitmap.c" >"$work/my_pool.c"
     eval "\"$CC\" -O2 -shared -fPIC $(pkg-config --cflags mapstorm) -o \"$work/my_pool.so\" \"$work/my_pool.c\""
     "$prefix/bin/mapstorm" list --plugin "$work/my_pool.so" | grep my-pool
+    "$prefix/bin/mapstorm" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' >"$work/commands"
+    [ -s "$work/commands" ]
+    while read -r command; do
+        if ! grep -qx "\.B $command" "$prefix/share/man/man1/mapstorm.1"; then
+            echo "install: the manual page does not know the command $command"
+            exit 1
+        fi
+    done <"$work/commands"
 fi

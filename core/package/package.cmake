@@ -24,6 +24,7 @@ install(DIRECTORY core/platform core/kernel core/memory core/registers
   FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "test*.h" EXCLUDE PATTERN "sim*.h" EXCLUDE)
 install(DIRECTORY corpus/layouts DESTINATION ${CMAKE_INSTALL_DATADIR}/mapstorm OPTIONAL)
 if(TARGET mapstorm)
+  install(FILES core/package/mapstorm.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   # The measuring job, as a step of the workflow `bench`.
   add_custom_target(measure COMMAND mapstorm run WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
     USES_TERMINAL VERBATIM)
@@ -63,6 +64,8 @@ if(MAPSTORM_BUILD_TESTS AND NOT MAPSTORM_SANITIZE)
   ms_tool_test(lint.edges lint git ${lint} edges)
   ms_tool_test(lint.format lint clang-format ${lint} format)
   ms_tool_test(lint.tidy "lint;slow" clang-tidy ${lint} tidy ${PROJECT_BINARY_DIR})
+  ms_tool_test(lint.analyzer "lint;slow;deep" clang-tidy ${lint} analyzer ${PROJECT_BINARY_DIR})
+  set_tests_properties(lint.analyzer PROPERTIES TIMEOUT 3600)
   ms_tool_test(lint.cppcheck "lint;slow" cppcheck ${lint} cppcheck)
   ms_tool_test(lint.shell lint shellcheck ${lint} shell)
 endif()
