@@ -205,6 +205,8 @@ static void processor_add(struct ms_result *r, const struct ms_topology *t)
     fact_say(r, "processor", "usable cores", "hwloc", "%" PRIu32, ms_topology_cores(t));
     fact_say(r, "processor", "packages", "hwloc", "%" PRIu32, ms_topology_packages(t));
     fact_say(r, "processor", "NUMA nodes", "hwloc", "%" PRIu32, ms_topology_nodes(t));
+    ms_topology_describe(t, text, sizeof text);
+    fact_add(r, "processor", "topology", text, "hwloc");
     caches_read(text, sizeof text);
     fact_add(r, "processor", "caches", text, "/sys/devices/system/cpu/cpu0/cache");
     cpuinfo_read("flags", text, sizeof text);

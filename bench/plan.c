@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@ enum { REGISTERS_DEFAULT = 4096, NAMES_MAX = 512, CASES_MAX = 4096 };
 static const double SAMPLE_SECONDS = 0.0062; /* 5 ms of work and what surrounds it */
 static const double LAUNCH_SECONDS = 0.05;
 static const double CALIBRATION_SAMPLES = 2.0;
+/* Taking disturbed blocks again may stretch a run to this many times what was announced. */
+static const double SECONDS_STRETCH_MAX = 2.5;
+static const double SECONDS_SLACK = 2.0;
 
 /* What a plan's size means. */
 struct scale {
@@ -391,6 +395,7 @@ struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
     if (!cases_staff(&making))
         goto no_memory;
     s->seconds = schedule_seconds(s);
+    s->seconds_max = fmin(s->seconds_max, SECONDS_SLACK + SECONDS_STRETCH_MAX * s->seconds);
     return s;
 
 no_memory:

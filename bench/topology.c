@@ -212,6 +212,12 @@ void ms_topology_keep_near(const struct ms_topology *t, void *memory, size_t byt
                                HWLOC_MEMBIND_BYNODESET);
 }
 
+void ms_topology_describe(const struct ms_topology *t, char *text, size_t bytes)
+{
+    if (hwloc_topology_export_synthetic(t->tree, text, bytes, 0) < 0)
+        text[0] = '\0';
+}
+
 char *ms_topology_xml(const struct ms_topology *t, size_t *bytes)
 {
     char *xml;

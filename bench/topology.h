@@ -44,6 +44,10 @@ uint32_t ms_topology_where(const struct ms_topology *t);
  * to choose. */
 void ms_topology_keep_near(const struct ms_topology *t, void *memory, size_t bytes);
 
+/* The machine in a line, as hwloc describes it: "Package:1 L3Cache:1(size=...) Core:2 PU:1". Empty
+ * when it is not regular enough for a line. */
+void ms_topology_describe(const struct ms_topology *t, char *text, size_t bytes);
+
 /* The machine as hwloc's XML, to be freed by ms_topology_xml_free(); NULL if it cannot be had. */
 char *ms_topology_xml(const struct ms_topology *t, size_t *bytes);
 void ms_topology_xml_free(const struct ms_topology *t, char *xml);

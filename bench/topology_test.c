@@ -97,6 +97,21 @@ MS_TEST(topology_binding_here_takes_effect_or_says_no)
     ms_topology_close(t);
 }
 
+MS_TEST(topology_is_described_in_a_line_that_describes_it_again)
+{
+    struct ms_topology *t = ms_topology_imagine("pack:2 [numa] l3:1 core:8 pu:2");
+    struct ms_topology *again;
+    char text[256];
+
+    ms_topology_describe(t, text, sizeof text);
+    again = ms_topology_imagine(text);
+    assert_non_null(again);
+    assert_int_equal(ms_topology_pus(again), 32);
+    assert_int_equal(ms_topology_cores(again), 16);
+    ms_topology_close(again);
+    ms_topology_close(t);
+}
+
 MS_TEST(topology_is_written_as_xml)
 {
     struct ms_topology *t = ms_topology_imagine("pack:1 core:2 pu:1");
