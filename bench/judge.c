@@ -173,7 +173,7 @@ static enum ms_outcome outcome_of(const struct ms_entrant *entrant)
 static const char *command_of(const struct judge *j, const struct ms_case *c,
                               const struct ms_entrant *entrant)
 {
-    char line[512];
+    char line[1024];
     int used = snprintf(line, sizeof line, "%s run --scenario %s --strategy %s --shape %s",
                         j->config->program, c->key.scenario,
                         is_strategy(entrant) ? entrant->who->name : MS_BASELINE_NAME, c->key.shape);
@@ -185,7 +185,8 @@ static const char *command_of(const struct judge *j, const struct ms_case *c,
     if (c->key.registers)
         used += snprintf(line + used, sizeof line - (size_t)used, " --registers %" PRIu32,
                          c->key.registers);
-    snprintf(line + used, sizeof line - (size_t)used, " --seed %" PRIu64, j->schedule->seed);
+    snprintf(line + used, sizeof line - (size_t)used, "%s --seed %" PRIu64, j->config->files,
+             j->schedule->seed);
     return ms_result_copy(j->result, line);
 }
 

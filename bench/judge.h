@@ -11,6 +11,7 @@
 
 struct ms_judge_config {
     const char *program; /* as a person types it: "./mapstorm" */
+    const char *files;   /* flags that name layouts and plug-ins, for commands; "" if none */
     bool may_rank;       /* guard rails allow a ranking at all */
 };
 

@@ -93,7 +93,7 @@ static struct ms_case *case_make(uint32_t threads, const struct maker *makers, u
 
 static void judge_now(void)
 {
-    struct ms_judge_config config = {.program = "mapstorm", .may_rank = true};
+    struct ms_judge_config config = {.program = "mapstorm", .files = "", .may_rank = true};
     struct ms_problem problem;
 
     assert_true(ms_judge(&config, catalog, &schedule, result));

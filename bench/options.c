@@ -332,6 +332,13 @@ static void list_print(char *line, size_t bytes, const char *flag, const uint32_
         line_add(line, bytes, flag, text);
 }
 
+void ms_options_files(const struct ms_options *o, char *line, size_t bytes)
+{
+    line[0] = '\0';
+    choices_add(line, bytes, "layout", &o->layouts);
+    choices_add(line, bytes, "plugin", &o->plugins);
+}
+
 void ms_options_print(const struct ms_options *o, const char *program, char *line, size_t bytes)
 {
     char seed[32];

@@ -35,6 +35,9 @@ void ms_options_free(struct ms_options *options);
 void ms_options_print(const struct ms_options *options, const char *program, char *line,
                       size_t bytes);
 
+/* The part of that line that names layouts and plug-ins, with a blank before each flag. */
+void ms_options_files(const struct ms_options *options, char *line, size_t bytes);
+
 /* Finds a long option in `argv` that none of `names` can mean, and says what is near. */
 bool ms_options_known(int argc, char **argv, const char *const *names, size_t count,
                       struct ms_problem *problem);

@@ -103,6 +103,11 @@ usage)
     says out spin-bitmap
     says out mix75
     expect 0 --version
+    "$program" bench --benchmark_filter='strategy:cas-bitmap/shape:8r/threads:1/' \
+        --benchmark_min_time=0.01 >out 2>err || wrong 'bench failed'
+    says out 'wall_ns_per_op='
+    expect 2 bench --benchmark_filter=nothing-like-it
+    expect 2 bench --benchmark_flter=x
     "$program" doctor >out 2>err
     says out 'usable threads'
     expect 0 run --dry-run
@@ -130,6 +135,7 @@ hang)
 plugin)
     # shellcheck disable=SC2086
     expect 0 run $small --plugin "$plugins/libbroken0.so" --strategy outsider --shape 1r --out sound
+    grep -q 'strategy outsider.*--plugin ' sound/result.json || wrong 'a command leaves out the plug-in'
     grep -q 'strategy:outsider' sound/result.json || wrong 'the plug-in is not in the result'
     expect 0 list --plugin "$plugins/libbroken0.so"
     says out 'outsider *plug-in'
@@ -193,9 +199,10 @@ interrupt)
     pid=$!
     sleep 2
     kill -INT $pid
-    kill -INT $pid
+    kill -TERM $pid
     wait $pid
     [ $? = 130 ] || wrong 'twice interrupted, but not 130'
+    [ ! -e again ] || wrong 'a run stopped at once left a folder behind'
     ;;
 *)
     wrong "no subject $subject"

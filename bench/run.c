@@ -30,8 +30,10 @@ static const double BUSY_WAIT_SECONDS_QUICK = 1.0;
 
 /* ---- Ctrl-C ----------------------------------------------------------------------------------- */
 
-/* The one thing a signal handler may touch. */
+/* The two things a signal handler may touch: how often, and the folder made for this report, which
+ * goes again as long as it is empty. */
 static volatile sig_atomic_t interrupts;
+static const char *volatile interrupt_folder;
 
 static void interrupt_take(int signal_number)
 {
@@ -39,6 +41,8 @@ static void interrupt_take(int signal_number)
     if (++interrupts < 2)
         return;
     /* The second one stops at once; launches die with us. */
+    if (interrupt_folder)
+        rmdir(interrupt_folder);
     _exit(MS_EXIT_INTERRUPTED);
 }
 
@@ -81,6 +85,7 @@ struct run {
     bool has_shipped;
     char program[PATH_BYTES];
     char command[LINE_BYTES]; /* that repeats the run */
+    char files[LINE_BYTES];   /* the part of it that names layouts and plug-ins */
     char folder[PATH_BYTES];
     bool is_folder_new;
     const char *argument[ARGUMENTS_MAX]; /* of the launches */
@@ -118,6 +123,7 @@ static bool catalog_open(struct run *run, struct ms_problem *problem)
 
 static void run_close(struct run *run)
 {
+    interrupt_folder = NULL;
     ms_result_free(run->result);
     ms_schedule_free(run->schedule);
     ms_topology_close(run->topology);
@@ -205,7 +211,11 @@ static bool folder_prepare(struct run *run, struct ms_problem *problem)
         return false;
     }
     run->is_folder_new = access(run->folder, F_OK) != 0;
-    return ms_report_probe(run->folder, problem);
+    if (!ms_report_probe(run->folder, problem))
+        return false;
+    if (run->is_folder_new)
+        interrupt_folder = run->folder;
+    return true;
 }
 
 static void folder_drop(const struct run *run)
@@ -333,6 +343,7 @@ static bool run_prepare(struct run *run, int argc, char **argv, struct ms_proble
 
     run->result = ms_result_new();
     ms_options_print(&run->options, ms_program_name(), run->command, sizeof run->command);
+    ms_options_files(&run->options, run->files, sizeof run->files);
     facts = (struct ms_facts_config){.command = run->command,
                                      .seed = run->options.wish.seed,
                                      .is_anonymous = run->options.is_anonymous,
@@ -370,6 +381,7 @@ static bool run_measure(struct run *run, struct ms_problem *problem)
     };
     struct ms_runner_outcome outcome;
     struct ms_judge_config judge = {.program = ms_program_name(),
+                                    .files = run->files,
                                     .may_rank = ms_guards_allow_ranking(run->result)};
     char why[MS_WHY_BYTES];
 

@@ -77,6 +77,13 @@ void ms_laps_read(const struct ms_lap *laps, uint32_t count, struct ms_reading *
         reading->delay_share = (double)reading->delay_ns / (double)reading->wall_ns;
 }
 
+uint64_t ms_ops_worked(const struct ms_contender *contender, uint64_t ops)
+{
+    if (!contender || contender->part != MS_PART_DRAG)
+        return ops;
+    return ops + (ops * MS_DRAG_PERCENT + 50) / 100;
+}
+
 /* Waits until all threads of the sample are here. Spins first: a sleeper would start late. */
 static void stand_meet(struct ms_stand *stand)
 {
@@ -169,9 +176,7 @@ bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uin
         return false;
 
     each = ops / key->threads > 0 ? ops / key->threads : 1;
-    worked = each;
-    if (contender && contender->part == MS_PART_DRAG)
-        worked += (each * MS_DRAG_PERCENT + 50) / 100;
+    worked = ms_ops_worked(contender, each);
     stand->threads = key->threads;
     ms_store_release_u32(&stand->arrived, 0);
     memset(stand->lap, 0, sizeof stand->lap);

@@ -41,6 +41,9 @@ double ms_laps_overlap(const struct ms_lap *laps, uint32_t count);
 /* Sums laps up; pure. */
 void ms_laps_read(const struct ms_lap *laps, uint32_t count, struct ms_reading *reading);
 
+/* Operations a contender really does when it is credited with `ops`: drag does 5 % more. Pure. */
+uint64_t ms_ops_worked(const struct ms_contender *contender, uint64_t ops);
+
 struct ms_stand *ms_stand_open(const struct ms_catalog *catalog,
                                const struct ms_topology *topology);
 void ms_stand_close(struct ms_stand *stand);

@@ -9,6 +9,7 @@
 
 #include "catalog.h"
 #include "child.h"
+#include "chains.h"
 #include "stand.h"
 
 static struct ms_catalog *catalog;
@@ -118,6 +119,63 @@ MS_TEST(exact_counts_are_equal_in_two_runs_and_in_the_twin)
     assert_true(fabs(refused[0] - refused[1]) < 1e-15);
     assert_true(fabs(refused[0] - refused[2]) < 1e-15);
     assert_true(fabs(refused[0] - other) > 1e-9); /* and another seed is another stream */
+    stand_close();
+}
+
+MS_TEST(stand_drag_does_five_percent_more_than_it_is_credited_with)
+{
+    stand_open();
+    assert_int_equal(ms_ops_worked(ms_catalog_find(catalog, "drag"), 100000), 105000);
+    assert_int_equal(ms_ops_worked(ms_catalog_find(catalog, "twin"), 100000), 100000);
+    assert_int_equal(ms_ops_worked(NULL, 100000), 100000); /* a limit */
+    assert_int_equal(
+        measured("registers/strategy:drag/shape:1r/threads:2/registers:64", 1, 1000).ops, 1000);
+    stand_close();
+}
+
+/* The check that guards every map cell: a list that shows other bytes is not let through. */
+MS_TEST(stand_a_list_that_shows_other_bytes_is_found)
+{
+    enum { PAGES = 4 };
+    const struct ms_layout *layout;
+    struct ms_chain_recipe recipe;
+    struct ms_chains chains;
+    struct ms_rig rig;
+    char why[MS_WHY_BYTES];
+    char bytes[sizeof(SCATTER_GATHER_LIST) + PAGES * sizeof(SCATTER_GATHER_ELEMENT)] = {0};
+    SCATTER_GATHER_LIST *list = (SCATTER_GATHER_LIST *)(void *)bytes;
+    SCATTER_GATHER_ELEMENT kept;
+
+    stand_open();
+    assert_true(ms_rig_make(&rig, why));
+    assert_true(ms_chain_recipe_find(catalog, "4p", &recipe, &layout));
+    assert_true(ms_chains_make(&chains, rig.memory, &recipe, layout, 2, why));
+    ms_chains_mark(&chains, 2);
+    list->NumberOfElements = PAGES;
+    for (uint32_t i = 0; i < PAGES; i++) {
+        list->Elements[i].Address.QuadPart = (LONGLONG)(chains.pfn[i] << MS_PAGE_SHIFT);
+        list->Elements[i].Length = MS_PAGE_BYTES;
+    }
+    assert_true(ms_rig_list_is_right(&rig, list, chains.head[0], chains.bytes));
+    assert_false(ms_rig_list_is_right(&rig, list, chains.head[1], chains.bytes));
+
+    kept = list->Elements[0]; /* two pages the other way round */
+    list->Elements[0] = list->Elements[1];
+    list->Elements[1] = kept;
+    assert_false(ms_rig_list_is_right(&rig, list, chains.head[0], chains.bytes));
+    kept = list->Elements[0];
+    list->Elements[0] = list->Elements[1];
+    list->Elements[1] = kept;
+
+    list->NumberOfElements = PAGES - 1; /* a page too few */
+    assert_false(ms_rig_list_is_right(&rig, list, chains.head[0], chains.bytes));
+    list->NumberOfElements = PAGES;
+    list->Elements[3].Length++; /* a byte too many */
+    assert_false(ms_rig_list_is_right(&rig, list, chains.head[0], chains.bytes));
+    list->Elements[3].Length = 0;
+    assert_false(ms_rig_list_is_right(&rig, list, chains.head[0], chains.bytes));
+    ms_chains_drop(&chains);
+    ms_rig_drop(&rig);
     stand_close();
 }
 

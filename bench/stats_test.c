@@ -95,8 +95,9 @@ MS_TEST(stats_vectors_below_twelve_pairs_there_is_no_verdict)
     static const double y[] = {-0.5};
     struct ms_stats_judgement judgement;
 
-    pairs_fill(y, 1, 11, 1);
+    pairs_fill(y, 1, 11, 5); /* even with one launch left out six would be left */
     assert_int_equal(judged(11, 0.01, &judgement), MS_VERDICT_UNKNOWN);
+    assert_false(judgement.is_launch_bound);
     pairs_fill(y, 1, 12, 2);
     assert_int_equal(judged(12, 0.01, &judgement), MS_VERDICT_FASTER);
 }
