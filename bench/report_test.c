@@ -149,10 +149,10 @@ MS_TEST(report_self_contained_policy_allows_one_script_by_its_digest)
     ms_result_free(r);
 }
 
-/* 11 strategies, 12 shapes, 4 thread counts: more than the full set will ever be. */
+/* 16 strategies, 12 shapes, 4 thread counts: more than the full set, plug-ins included. */
 static struct ms_result *large_make(void)
 {
-    enum { STRATEGIES = 11, SHAPES = 12, THREADS = 4 };
+    enum { STRATEGIES = 16, SHAPES = 12, THREADS = 4 };
     struct ms_result *r = ms_result_new();
 
     for (unsigned s = 0; s < STRATEGIES; s++) {
@@ -235,6 +235,62 @@ MS_TEST(report_self_contained_embedded_data_parses_back_to_the_input)
     free(data);
     free(page);
     ms_result_free(again);
+    ms_result_free(r);
+}
+
+/* Beyond its room for pairs the page keeps those with the baseline: the matrix stays whole. */
+MS_TEST(report_self_contained_page_of_a_large_run_keeps_the_pairs_with_the_baseline)
+{
+    struct ms_problem problem = {0};
+    struct ms_result *r = large_make();
+    size_t length;
+    char *page = printed(r, ms_emit_page, NULL);
+    char *data = data_of(page, &length);
+    struct ms_result *again = ms_result_parse("page", data, length, &problem);
+    struct ms_pair pair;
+
+    assert_non_null(again);
+    assert_true(r->pair_count > MS_LEAN_PAIRS_MAX);
+    assert_in_range(again->pair_count, 1, MS_LEAN_PAIRS_MAX);
+    for (uint32_t i = 0; i < again->cell_count; i++)
+        assert_int_equal(ms_result_pair(again, i, "strategy-number-0", &pair),
+                         again->cells[i].strategy[16] != '0' || again->cells[i].strategy[17]);
+    ms_result_free(again);
+    free(data);
+    free(page);
+    ms_result_free(r);
+}
+
+/* ---- untrusted ---------------------------------------------------------------------------------- */
+
+/* The verdicts are stored all the same; nobody is to see them. */
+MS_TEST(report_golden_untrusted_run_shows_no_verdict_anywhere)
+{
+    struct ms_result *r = run_read();
+
+    r->controls[0].trusted = false;
+    char *page = printed(r, ms_emit_page, NULL);
+    assert_null(strstr(page, "class=\"v faster"));
+    assert_null(strstr(page, "class=\"v slower"));
+    assert_null(strstr(page, "class=\"v same"));
+    assert_null(strstr(page, " ahead of "));
+    assert_null(strstr(page, "<td>faster"));
+    assert_non_null(strstr(page, "data-ranked=\"no\""));
+    assert_non_null(strstr(page, "class=\"banner bad\""));
+    free(page);
+    char *csv = printed(r, ms_emit_csv, NULL);
+    assert_null(strstr(csv, ",faster,"));
+    assert_null(strstr(csv, ",slower,"));
+    free(csv);
+    char *summary = printed(r, ms_emit_summary, NULL);
+    assert_null(strstr(summary, "| \u25b2"));
+    assert_null(strstr(summary, "| \u25bc"));
+    free(summary);
+    char *table = printed(r, plain_table, NULL);
+    assert_null(strstr(table, "  1.74x"));
+    assert_non_null(strstr(table, "(1.74x)"));
+    assert_non_null(strstr(table, "DIFFERENT: untrusted"));
+    free(table);
     ms_result_free(r);
 }
 

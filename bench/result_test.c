@@ -68,6 +68,11 @@ MS_TEST(report_result_malformed_files_are_refused_by_field)
                "limits[0].time.value: expected a number, found a list");
     refused_as(HEAD "\"limits\":[{\"name\":\"a\",\"time\":[1,2]}]}",
                "limits[0].time: expected [value, low, high, count]");
+    refused_as(HEAD "\"limits\":{\"columns\":[\"name\",\"shape\"],\"rows\":[[\"a\"]]}}",
+               "limits[0]: expected a row of 2 values");
+    refused_as(HEAD "\"limits\":{\"columns\":[\"name\"],\"rows\":7}}",
+               "limits: expected a list, found a whole number");
+    refused_as(HEAD "\"limits\":{\"columns\":[\"name\"]}}", "limits: expected a list");
     refused_as(HEAD "\"run\":{},\"run\":{}}", "duplicate");
 }
 
