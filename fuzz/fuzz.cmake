@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The fuzzers: the floors on the simulator, targets on top. mapstorm-fuzz needs no engine; with
 # MAPSTORM_BUILD_FUZZ each target is also a libFuzzer program.
-if(NOT TARGET sim_registers)
+if(NOT TARGET sim_adapter)
   return()
 endif()
 file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/targets/*_fuzz.c)
@@ -22,10 +22,13 @@ if(MAPSTORM_BUILD_TESTS)
   set(corpus ${PROJECT_SOURCE_DIR}/corpus)
   ms_fuzz_test(canary "fuzz;quick" fuzz canary --executions 200000 --quiet)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
-  ms_fuzz_test(strategies "fuzz;quick" fuzz strategies --executions 20000 --quiet --corpus ${corpus})
-  ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/strategies ${corpus}/canary)
-  ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios)
+  ms_fuzz_test(strategies "fuzz;quick" fuzz strategies --executions 8000 --quiet --corpus ${corpus})
+  ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/strategies ${corpus}/canary ${corpus}/map)
+  ms_fuzz_test(map "fuzz;quick" fuzz map --executions 3000 --quiet --corpus ${corpus})
+  ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
+               ${corpus}/map/scenarios)
   ms_fuzz_test(stop "fuzz" stop --table)
+  ms_fuzz_test(stop-map "fuzz;slow" stop ${corpus}/map/stops)
 endif()
 
 if(MAPSTORM_BUILD_TESTS)

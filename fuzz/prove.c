@@ -10,7 +10,7 @@
 
 #include "registers/registers.h"
 
-enum { FILES_MAX = 512, STOP_SCHEDULES = 24, STOP_BOUND = 1500 };
+enum { FILES_MAX = 512, STOP_SCHEDULES = 24, STOP_BOUND = 7000 };
 
 /* Rewrites the file's "explored" line. */
 static bool promise(const char *path, const struct ms_sim_explored *explored)

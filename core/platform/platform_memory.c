@@ -16,18 +16,69 @@
 #ifdef MS_SIM
 #include "platform/sim_state.h"
 
+/* What an execution that broke off leaves behind cannot be taken down in order: it is dropped as a
+ * whole. So everything taken is remembered. */
+enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };
+enum { TAKEN_MAX = 8192 };
+
+static struct {
+    void *memory;
+    size_t bytes;
+    int handle;
+    enum taken_kind kind;
+} taken[TAKEN_MAX];
+static uint32_t taken_count;
+
+static void *remember(void *memory, size_t bytes, enum taken_kind kind, int handle)
+{
+    if (memory) {
+        ms_require(taken_count < TAKEN_MAX);
+        taken[taken_count].memory = memory;
+        taken[taken_count].bytes = bytes;
+        taken[taken_count].handle = handle;
+        taken[taken_count++].kind = kind;
+    }
+    return memory;
+}
+
 static void forget(const void *memory, size_t bytes)
 {
+    for (uint32_t i = taken_count; memory && i-- > 0;)
+        if (taken[i].memory == memory) {
+            taken[i] = taken[--taken_count];
+            break;
+        }
     if (!sim.current)
         return;
     sim_memory_forget(memory, bytes);
     sim_race_forget(memory, bytes);
 }
+
+void ms_sim_memory_drop(void)
+{
+    ms_require(!sim.is_active);
+    while (taken_count > 0) {
+        taken_count--;
+        if (taken[taken_count].kind == TAKEN_ALLOC)
+            free(taken[taken_count].memory);
+        else
+            munmap(taken[taken_count].memory, taken[taken_count].bytes);
+        if (taken[taken_count].kind == TAKEN_HOST)
+            close(taken[taken_count].handle);
+    }
+}
 #else
+enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };
+
+static void *remember(void *memory, size_t bytes, enum taken_kind kind, int handle)
+{
+    (void)bytes, (void)kind, (void)handle;
+    return memory;
+}
+
 static void forget(const void *memory, size_t bytes)
 {
-    (void)memory;
-    (void)bytes;
+    (void)memory, (void)bytes;
 }
 #endif
 
@@ -40,7 +91,7 @@ void *ms_alloc(size_t bytes)
         return NULL;
     if (posix_memalign(&memory, MS_CACHE_LINE, rounded) != 0)
         return NULL;
-    return memset(memory, 0, rounded);
+    return remember(memset(memory, 0, rounded), rounded, TAKEN_ALLOC, -1);
 }
 
 void ms_free(void *memory, size_t bytes)
@@ -56,13 +107,15 @@ void *ms_reserve(size_t bytes)
         return NULL;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
+    return memory == MAP_FAILED ? NULL : remember(memory, bytes, TAKEN_RESERVE, -1);
 }
 
 void ms_unreserve(void *memory, size_t bytes)
 {
-    if (memory)
-        ms_require(munmap(memory, bytes) == 0);
+    if (!memory)
+        return;
+    forget(memory, bytes);
+    ms_require(munmap(memory, bytes) == 0);
 }
 
 bool ms_host_memory_create(struct ms_host_memory *memory, uint64_t bytes)
@@ -79,6 +132,7 @@ bool ms_host_memory_create(struct ms_host_memory *memory, uint64_t bytes)
     if (memory->base == MAP_FAILED)
         goto undo_handle;
     memory->bytes = bytes;
+    remember(memory->base, bytes, TAKEN_HOST, memory->handle);
     return true;
 
 undo_handle:
@@ -88,6 +142,7 @@ undo_handle:
 
 void ms_host_memory_destroy(struct ms_host_memory *memory)
 {
+    forget(memory->base, memory->bytes);
     ms_require(munmap(memory->base, memory->bytes) == 0);
     close(memory->handle);
     memory->base = NULL;

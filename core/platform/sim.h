@@ -183,6 +183,12 @@ bool ms_sim_is_running(void);
 /* Index of the running actor, or MS_SIM_NOBODY outside. */
 uint32_t ms_sim_self(void);
 uint32_t ms_sim_step(void);
+/* An actor was frozen: what a driver would wait for may never come. */
+bool ms_sim_somebody_is_stopped(void);
+
+/* Drops everything that ms_alloc, ms_reserve and ms_host_memory_create gave and nobody gave back: what
+ * an execution that broke off leaves cannot be taken down in order. Outside of an execution. */
+void ms_sim_memory_drop(void);
 
 /* A switch point without an access. */
 #define ms_sim_here(text) ms_sim_point(MS_SIM_SITE(text, MS_SIM_POINT, MS_SIM_RELAXED))

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 1024 };
+enum { DEPTH_MAX = 4096, PLACES = 8192 /* a power of two */, NOWHERE = -1 };
 
 /* The state before step `index of node`, and the step taken from it. */
 struct node {
@@ -33,6 +33,7 @@ struct node {
     uint32_t chosen;
     const void *address; /* of the step taken */
     bool wrote;
+    int32_t before; /* the step before this one at the same address, or NOWHERE */
     uint16_t clock[MS_SIM_FIBERS_MAX]; /* of the step taken: steps (+1) ordered before or equal */
 };
 
@@ -44,7 +45,29 @@ struct search {
     uint16_t fiber_clock[MS_SIM_FIBERS_MAX][MS_SIM_FIBERS_MAX];
     bool is_blocked;
     bool is_too_deep;
+    uint32_t generation;
+    struct {
+        const void *address;
+        uint32_t generation;
+        int32_t last; /* newest step at the address */
+    } place[PLACES];
 };
+
+/* The newest step at an address: steps that touch one address form a chain, and only those can
+ * depend on each other. */
+static int32_t *last_at(struct search *s, const void *address)
+{
+    uint32_t at = (uint32_t)(((uintptr_t)address * 0x9E3779B97F4A7C15u) >> 40) % PLACES;
+
+    while (s->place[at].generation == s->generation && s->place[at].address != address)
+        at = (at + 1) % PLACES;
+    if (s->place[at].generation != s->generation) {
+        s->place[at].generation = s->generation;
+        s->place[at].address = address;
+        s->place[at].last = NOWHERE;
+    }
+    return &s->place[at].last;
+}
 
 static bool depends(const struct node *taken, const struct ms_sim_pending *next)
 {
@@ -67,7 +90,13 @@ static void step_done(struct search *s)
     n->wrote = did.is_write;
     if (s->kind == MS_SIM_PLAIN)
         return;
-    for (uint32_t i = 0; i + 1 < s->depth; i++)
+    n->before = NOWHERE;
+    if (did.address) {
+        int32_t *last = last_at(s, did.address);
+        n->before = *last;
+        *last = (int32_t)s->depth - 1;
+    }
+    for (int32_t i = n->before; i != NOWHERE; i = s->node[i].before)
         if (depends(&s->node[i], &did))
             for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
                 if (s->node[i].clock[f] > mine[f])
@@ -84,10 +113,10 @@ static bool is_ordered_before(const struct search *s, uint32_t step, uint32_t fi
 /* Where could `fiber`'s next step have come earlier and mattered? */
 static void add_backtrack(struct search *s, const struct node *n, uint32_t fiber)
 {
-    for (uint32_t i = s->depth; i-- > 0;) {
+    for (int32_t i = *last_at(s, n->pending[fiber].address); i != NOWHERE; i = s->node[i].before) {
         struct node *earlier = &s->node[i];
         if (earlier->chosen == fiber || !depends(earlier, &n->pending[fiber]) ||
-            is_ordered_before(s, i, fiber))
+            is_ordered_before(s, (uint32_t)i, fiber))
             continue;
         earlier->backtrack |= earlier->enabled >> fiber & 1 ? 1u << fiber : earlier->enabled;
         return;
@@ -191,10 +220,13 @@ static void state_add(struct ms_sim_explored *explored, uint64_t digest)
 void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search search,
                     uint64_t executions_max, struct ms_sim_explored *explored)
 {
-    struct search s = {.kind = search};
+    static struct search s; /* large; one search at a time */
     struct ms_sim_config config = scenario->config;
     struct ms_sim_result result;
 
+    s.kind = search;
+    s.prefix = 0;
+    s.is_too_deep = false;
     s.node = calloc(DEPTH_MAX, sizeof *s.node);
     ms_require(s.node != NULL);
     memset(explored, 0, sizeof *explored);
@@ -205,6 +237,7 @@ void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search s
     do {
         s.depth = 0;
         s.is_blocked = false;
+        s.generation++;
         memset(s.fiber_clock, 0, sizeof s.fiber_clock);
         scenario->reset(scenario->context);
         ms_sim_run(&config, &result);
@@ -223,6 +256,7 @@ void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search s
             explored->steps_max = result.steps;
         if (explored->executions + explored->sleep_blocked >= executions_max)
             explored->is_complete = false;
+        explored->is_complete &= !s.is_too_deep;
     } while (explored->bug.verdict != MS_SIM_BUG && !s.is_too_deep &&
              explored->executions + explored->sleep_blocked < executions_max && next_prefix(&s));
     free(s.node);

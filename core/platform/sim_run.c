@@ -80,17 +80,27 @@ static void fiber_begin(struct sim_fiber *f, ms_thread_body *body, void *context
 /* --- who goes on ---------------------------------------------------------------------------------
  */
 
+/* A spinning fiber waits for somebody's write. When all who could run spin, each other one gets a try
+ * before the one that spun last: so a wait for several steps of several fibers ends. */
 static uint32_t runnable_now(void)
 {
     uint32_t runnable = 0;
     uint32_t spinning = 0;
+    uint32_t last = sim.current && sim.current->spinning ? 1u << sim.current->index : 0;
 
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++) {
         const struct sim_fiber *f = &sim.fiber[i];
         if (f->used && !f->done && !f->frozen && !f->blocked_on)
             *(f->spinning ? &spinning : &runnable) |= 1u << i;
     }
-    return runnable ? runnable : spinning;
+    if (runnable)
+        return runnable;
+    if ((spinning & ~last) == 0)
+        return spinning;
+    for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
+        if (spinning & ~last & (1u << i))
+            sim.fiber[i].spinning = false;
+    return spinning & ~last;
 }
 
 /* Nobody can run: the earliest sleeper's time comes. */
@@ -332,6 +342,11 @@ uint32_t ms_sim_self(void)
 uint32_t ms_sim_step(void)
 {
     return sim.steps;
+}
+
+bool ms_sim_somebody_is_stopped(void)
+{
+    return sim.current && sim.froze;
 }
 
 /* --- an execution --------------------------------------------------------------------------------

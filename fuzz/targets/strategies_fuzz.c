@@ -11,6 +11,7 @@
  */
 #include "../fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "registers/registers.h"
@@ -69,8 +70,8 @@ static void strategies_reset(const uint8_t *setup)
     s.last_has_no_cpu = shapes[which].last_has_no_cpu;
     size_t bytes = s.ops->state_size(s.shape);
     if (bytes > s.state_bytes) {
-        ms_free(s.state, s.state_bytes);
-        s.state = ms_alloc(bytes);
+        free(s.state); /* not the platform's: it must outlive ms_sim_memory_drop */
+        s.state = aligned_alloc(MS_CACHE_LINE, ms_round_up(bytes, MS_CACHE_LINE));
         ms_require(s.state != NULL);
         s.state_bytes = bytes;
     }

@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map_fuzz.c: two drivers, a device and a canceller on adapters that share few map registers: ask,
+ * cancel, map, move, flush, free.
+ *
+ * Proves       each accepted request is entered exactly once or cancelled, never both (O3, O4); no
+ *              map register is in two hands (O1); a list's elements tile what was mapped (O5); the
+ *              device sees the driver's bytes and the driver sees the device's, and not a byte
+ *              beyond the flush (O6); at the end all registers are free, no grant is used, the audit
+ *              holds (O2, O9).
+ * Legal only   what a driver may not do (flush while the device moves, a context used twice) is kept
+ *              from happening by the drivers' own atomics, so a finding is never "the driver did it"
+ */
+#include "../fuzz.h"
+
+#include <string.h>
+
+#include "adapter/adapter.h"
+#include "controller/controller.h"
+
+enum {
+    DRIVERS = 2,
+    ACTORS = 4, /* two drivers, the device, the canceller */
+    SLOTS = 3,
+    PAGES = 3,
+    REQUESTS_MAX = 24,
+    POOL_MAX = 16,
+    ELEMENTS_MAX = 8,
+    LIST_BYTES = 16 + 24 * ELEMENTS_MAX,
+    BYTES = PAGES * MS_PAGE_BYTES,
+};
+
+/* A request's fate, bits that come one after another. */
+enum { ASKED = 1, ENTERED = 2, CANCELLED = 4, DONE = 8, RETURNED = 16 };
+/* Who has the list: hb:device. */
+enum { DEVICE_IDLE, DEVICE_STARTED, DEVICE_MOVING, DEVICE_DONE };
+
+struct request {
+    char context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
+    ms_atomic_u32 fate;   /* hb:fate */
+    ms_atomic_u32 device; /* hb:device */
+    uint32_t driver, slot;
+    uint32_t registers;
+    uint8_t action;  /* what its routine does */
+    bool is_held;    /* registers: driver, or the routine */
+    PVOID base;      /* routine, then driver (hb:fate) */
+    bool is_mapped;  /* driver */
+    bool to_device;  /* driver, device while it moves */
+    uint32_t offset; /* likewise */
+    uint32_t bytes;
+    uint64_t owned;                                     /* registers the shadow gave it */
+    char list[LIST_BYTES] __attribute__((aligned(16))); /* likewise */
+    uint8_t moved[BYTES];                               /* what the device saw or gave */
+};
+
+static const struct {
+    uint32_t registers;
+    uint8_t adapters; /* 1: the drivers share one; 2: one each */
+    bool packet;      /* contiguous runs */
+} shapes[] = {{3, 1, false}, {3, 2, false}, {4, 2, true}, {6, 2, false},
+              {5, 1, true},  {2, 2, false}, {8, 2, true}, {1, 1, false}};
+
+static struct {
+    struct ms_memory *memory; /* lives as long as the process, unless an execution broke off */
+    struct ms_kernel kernel;
+    struct ms_dma *dma;
+    DEVICE_OBJECT pdo;
+    PDMA_ADAPTER adapter[DRIVERS];
+    struct ms_pool *pool;
+    PMDL mdl[DRIVERS][SLOTS];
+    PFN_NUMBER pfn[DRIVERS][SLOTS][PAGES];
+    struct request request[REQUESTS_MAX];
+    uint32_t requests;
+    ms_atomic_u32 newest[DRIVERS][SLOTS]; /* request + 1, hb:newest: for device and canceller */
+    struct request *current[DRIVERS][SLOTS];
+    uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
+    uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
+    bool is_whole;           /* the last execution came to its end: all can be taken down */
+    uint64_t digest;
+} m;
+
+/* --- the stage ----------------------------------------------------------------------------------- */
+
+static void memory_make(void)
+{
+    struct ms_memory_config config = ms_memory_config_default();
+
+    m.memory = ms_memory_create(&config);
+    ms_require(m.memory != NULL);
+    ms_kernel_init(&m.kernel, NULL, m.memory);
+    for (uint32_t d = 0; d < DRIVERS; d++)
+        for (uint32_t s = 0; s < SLOTS; s++) {
+            uint64_t first = 0x140000 + (d * SLOTS + s) * 16;
+            /* The middle page is in reach of the device; the others are not, and not neighbours. */
+            PFN_NUMBER pfn[PAGES] = {first, 0x80000 + (d * SLOTS + s) * 4, first + 2};
+            memcpy(m.pfn[d][s], pfn, sizeof pfn);
+            for (uint32_t i = 0; i < PAGES; i++)
+                ms_require(ms_frames_take_at(m.memory, pfn[i], 1));
+            m.mdl[d][s] = ms_mdl_create(pfn, 0, BYTES);
+            ms_require(m.mdl[d][s] != NULL);
+        }
+}
+
+static void dma_end(void)
+{
+    if (!m.dma)
+        return;
+    if (!m.is_whole) {
+        ms_thread_local_set(NULL, NULL);
+        ms_sim_memory_drop();
+        m.dma = NULL;
+        m.memory = NULL;
+        return;
+    }
+    ms_cpu_leave();
+    ms_dma_destroy(m.dma);
+    m.dma = NULL;
+}
+
+static const struct ms_reg_ops *strategy_at(uint32_t index)
+{
+    uint32_t count = 0;
+
+    while (ms_strategies[count])
+        count++;
+    return ms_strategies[index % count];
+}
+
+static void map_reset(const uint8_t *setup)
+{
+    uint32_t shape = setup[1] % (sizeof shapes / sizeof shapes[0]);
+    struct ms_dma_config config = {
+        .strategy = strategy_at(setup[0]),
+        .variant = ms_sg_variant_find("scalar"),
+        .registers = {1, shapes[shape].registers},
+        .grants = 8,
+    };
+    DEVICE_DESCRIPTION description = {
+        .Version = DEVICE_DESCRIPTION_VERSION3,
+        .Master = TRUE,
+        .ScatterGather = !shapes[shape].packet,
+        .InterfaceType = PCIBus,
+        .MaximumLength = BYTES,
+        .DmaAddressWidth = 32,
+    };
+    ULONG most;
+
+    dma_end();
+    if (!m.memory)
+        memory_make();
+    ms_kernel_init(&m.kernel, NULL, m.memory);
+    m.dma = ms_dma_create(&m.kernel, m.memory, &config);
+    ms_require(m.dma != NULL);
+    ms_cpu_enter(&m.kernel);
+    ms_fetch_or_relaxed(&m.kernel.taken, ((1u << ACTORS) - 1) << 1); /* see cpu_take */
+    for (uint32_t d = 0; d < DRIVERS; d++) {
+        m.adapter[d] = d < shapes[shape].adapters
+                           ? ms_adapter_open(m.dma, &m.pdo, &description, &most)
+                           : m.adapter[0];
+        ms_require(m.adapter[d] != NULL);
+    }
+    m.pool = ms_dma_pool(m.dma, MS_REACH_32,
+                         shapes[shape].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
+    m.requests = 0;
+    memset(m.current, 0, sizeof m.current);
+    memset(m.newest, 0, sizeof m.newest);
+    memset(m.owner, 0, sizeof m.owner);
+    m.digest = 0;
+    m.is_whole = false;
+}
+
+/* The actors have been in the machine for long: each has its CPU. Entering is not what is tried here,
+ * and its shared word would multiply the interleavings. */
+static void cpu_take(uint32_t actor)
+{
+    if (!ms_thread_local_get())
+        ms_thread_local_set(&m.kernel.cpu[actor + 1], NULL);
+}
+
+/* --- the shadow ---------------------------------------------------------------------------------- */
+
+static uint8_t byte_of(const struct request *r, uint32_t at)
+{
+    return (uint8_t)((uint32_t)(r - m.request) * 37 + at * 13 + (at >> 8) + 1);
+}
+
+static uint8_t *buffer_byte(const struct request *r, uint32_t at)
+{
+    PFN_NUMBER pfn = m.pfn[r->driver][r->slot][at / MS_PAGE_BYTES];
+
+    return ms_memory_byte(m.memory, (ms_pa){(pfn << MS_PAGE_SHIFT) + at % MS_PAGE_BYTES});
+}
+
+/* The bytes that are looked at: first and last of each page, and of the mapped range. */
+static uint32_t probes(const struct request *r, uint32_t *at)
+{
+    uint32_t count = 0;
+
+    for (uint32_t page = 0; page < PAGES; page++) {
+        at[count++] = page * MS_PAGE_BYTES;
+        at[count++] = (page + 1) * MS_PAGE_BYTES - 1;
+    }
+    if (r->offset > 0)
+        at[count++] = r->offset - 1;
+    at[count++] = r->offset;
+    at[count++] = r->offset + r->bytes - 1;
+    if (r->offset + r->bytes < BYTES)
+        at[count++] = r->offset + r->bytes;
+    return count;
+}
+
+/* A register that appears in a list belongs to the request from then until it is freed. */
+static void registers_own(struct request *r)
+{
+    const SCATTER_GATHER_LIST *list = (const SCATTER_GATHER_LIST *)r->list;
+    uint64_t low = ms_pool_la(m.pool, 0).value;
+    uint32_t who = (uint32_t)(r - m.request) + 1;
+
+    for (uint32_t i = 0; i < list->NumberOfElements; i++) {
+        uint64_t from = (uint64_t)list->Elements[i].Address.QuadPart;
+        uint64_t to = from + list->Elements[i].Length - 1;
+        for (uint64_t page = from >> MS_PAGE_SHIFT; page <= to >> MS_PAGE_SHIFT; page++) {
+            uint64_t reg = page - (low >> MS_PAGE_SHIFT);
+            if (reg >= m.pool->registers || (r->owned >> reg & 1))
+                continue;
+            if (m.owner[reg] != 0)
+                ms_sim_fail("O1 a map register in two hands", "register %u: requests %u and %u",
+                            (unsigned)reg, m.owner[reg] - 1u, who - 1);
+            m.owner[reg] = (uint8_t)who;
+            r->owned |= UINT64_C(1) << reg;
+            ms_data_write(&m.cell[reg], sizeof m.cell[reg]);
+            m.cell[reg] = who;
+        }
+    }
+}
+
+/* Before the registers go back. */
+static void registers_disown(struct request *r)
+{
+    for (uint64_t rest = r->owned; rest; rest &= rest - 1) {
+        uint32_t reg = ms_bit_lowest(rest);
+        ms_data_write(&m.cell[reg], sizeof m.cell[reg]);
+        m.owner[reg] = 0;
+    }
+    r->owned = 0;
+}
+
+/* O5: the elements tile the bytes, each inside the device's reach and no longer than its limit. */
+static void list_check(const struct request *r)
+{
+    const SCATTER_GATHER_LIST *list = (const SCATTER_GATHER_LIST *)r->list;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < list->NumberOfElements; i++) {
+        uint64_t last = (uint64_t)list->Elements[i].Address.QuadPart + list->Elements[i].Length - 1;
+        if (list->Elements[i].Length == 0 || last >> 32 != 0)
+            ms_sim_fail("O5 an element out of reach or empty", "element %u", i);
+        sum += list->Elements[i].Length;
+    }
+    if (sum != r->bytes)
+        ms_sim_fail("O5 the elements do not tile the mapping", "%lu of %u bytes",
+                    (unsigned long)sum, r->bytes);
+}
+
+/* --- the driver ---------------------------------------------------------------------------------- */
+
+static const uint32_t offsets[8] = {0, 1, 4095, 4096, 4097, 8191, 8192, 12287};
+static const uint32_t lengths[8] = {12288, 1, 4096, 4095, 4097, 2, 8192, 8191};
+
+static void request_map(struct request *r, uint8_t offset_class, uint8_t length_class)
+{
+    PDMA_ADAPTER a = m.adapter[r->driver];
+    uint32_t at[16];
+    ULONG length;
+    NTSTATUS status;
+
+    if (r->is_mapped)
+        return;
+    r->offset = offsets[offset_class & 7];
+    r->to_device = length_class >> 3 & 1;
+    length = lengths[length_class & 7];
+    if (length > BYTES - r->offset)
+        length = BYTES - r->offset;
+    r->bytes = length;
+    uint32_t count = probes(r, at);
+    for (uint32_t i = 0; i < count; i++)
+        *buffer_byte(r, at[i]) = byte_of(r, at[i]);
+    status = a->DmaOperations->MapTransferEx(
+        a, m.mdl[r->driver][r->slot], r->base, r->offset, 0, &length, (BOOLEAN)r->to_device,
+        (PSCATTER_GATHER_LIST)r->list, sizeof r->list, NULL, NULL);
+    m.digest = m.digest * 31 + (uint32_t)status + length;
+    if (!NT_SUCCESS(status)) {
+        /* Not one byte: only for want of registers, and only when the first page bounces. */
+        if (status != STATUS_INSUFFICIENT_RESOURCES || r->registers > 0)
+            ms_sim_fail("O5 a granted mapping failed", "%08x at %u", (unsigned)status, r->offset);
+        return;
+    }
+    if (length == 0 || length > r->bytes)
+        ms_sim_fail("O5 a mapping of the wrong length", "%u of %u", (unsigned)length, r->bytes);
+    r->bytes = length;
+    r->is_mapped = true;
+    list_check(r);
+    registers_own(r);
+    ms_data_write(r->list, 16);
+    /* hb:device, release: the list and the bytes come before. */
+    ms_store_release(&r->device, DEVICE_STARTED);
+}
+
+/* Takes the list back from the device; false while it is moving. */
+static bool device_stop(struct request *r, bool *has_moved)
+{
+    uint32_t seen = DEVICE_STARTED;
+
+    *has_moved = false;
+    if (ms_cas_acq_rel(&r->device, &seen, DEVICE_IDLE))
+        return true;
+    *has_moved = seen == DEVICE_DONE;
+    return seen != DEVICE_MOVING;
+}
+
+static bool request_flush(struct request *r)
+{
+    PDMA_ADAPTER a = m.adapter[r->driver];
+    uint32_t at[16];
+    bool has_moved;
+    NTSTATUS status;
+
+    if (!r->is_mapped)
+        return true;
+    if (!device_stop(r, &has_moved))
+        return false;
+    status = a->DmaOperations->FlushAdapterBuffersEx(a, m.mdl[r->driver][r->slot], r->base,
+                                                     r->offset, r->bytes, (BOOLEAN)r->to_device);
+    if (!NT_SUCCESS(status))
+        ms_sim_fail("O7 a flush failed", "%08x", (unsigned)status);
+    r->is_mapped = false;
+    uint32_t count = probes(r, at);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_inside = at[i] >= r->offset && at[i] < r->offset + r->bytes;
+        uint8_t want = byte_of(r, at[i]);
+        if (is_inside && has_moved) {
+            uint8_t moved = r->moved[at[i] - r->offset];
+            if (r->to_device && moved != want)
+                ms_sim_fail("O6 the device saw other bytes", "at %u", at[i]);
+            if (!r->to_device)
+                want = moved;
+        }
+        /* A transfer from the device that did not happen may leave anything inside (FLX-16). */
+        if (is_inside && !has_moved && !r->to_device)
+            continue;
+        if (*buffer_byte(r, at[i]) != want)
+            ms_sim_fail("O6 the driver sees other bytes", "at %u of %u+%u: %02x, wanted %02x",
+                        at[i], r->offset, r->bytes, *buffer_byte(r, at[i]), want);
+    }
+    return true;
+}
+
+static void request_free(struct request *r)
+{
+    PDMA_ADAPTER a = m.adapter[r->driver];
+
+    if (!request_flush(r))
+        return;
+    registers_disown(r);
+    r->is_held = false;
+    a->DmaOperations->FreeMapRegisters(a, r->base, r->registers);
+}
+
+/* What its routine does: 0 keeps the registers for later; 1 maps and lets all go with the answer; 2
+ * maps and frees before the answer. */
+static IO_ALLOCATION_ACTION routine(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    struct request *r = context;
+    uint8_t action = r->action;
+
+    (void)device, (void)irp;
+    /* hb:fate */
+    uint32_t fate = ms_fetch_or_acq_rel(&r->fate, ENTERED);
+    if (fate & CANCELLED)
+        ms_sim_fail("O4 entered after a cancel said yes", "request %u", (unsigned)(r - m.request));
+    if (fate & ENTERED)
+        ms_sim_fail("O3 a routine entered twice", "request %u", (unsigned)(r - m.request));
+    r->base = base;
+    r->is_held = true;
+    m.digest = m.digest * 31 + (uint32_t)(r - m.request) + 7;
+    if (action != 0) {
+        request_map(r, 0, r->registers > 1 ? 0 : 2);
+        while (!request_flush(r))
+            ms_spin_hint(); /* the driver waits for its device, not for the interface */
+        registers_disown(r);
+        r->is_held = false;
+        if (action == 2)
+            m.adapter[r->driver]->DmaOperations->FreeMapRegisters(m.adapter[r->driver], base,
+                                                                  r->registers);
+    }
+    ms_fetch_or_acq_rel(&r->fate, DONE);
+    return action == 1 ? DeallocateObject : DeallocateObjectKeepRegisters;
+}
+
+static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t registers,
+                                   uint8_t action)
+{
+    struct request *r;
+
+    if (m.requests == REQUESTS_MAX || m.current[driver][slot])
+        return NULL;
+    r = &m.request[m.requests++];
+    memset(r, 0, offsetof(struct request, moved));
+    r->driver = driver;
+    r->slot = slot;
+    r->registers = registers & 3;
+    r->action = action % 3;
+    if (r->registers > m.pool->registers)
+        r->registers = m.pool->registers;
+    ms_init(&r->fate, ASKED);
+    ms_init(&r->device, DEVICE_IDLE);
+    m.current[driver][slot] = r;
+    if (!NT_SUCCESS(m.adapter[driver]->DmaOperations->InitializeDmaTransferContext(
+            m.adapter[driver], r->context)))
+        ms_sim_fail("a context cannot be initialized", "request %u", m.requests - 1);
+    /* hb:newest: who cancels sees the context made. */
+    ms_store_release(&m.newest[driver][slot], m.requests);
+    return r;
+}
+
+static void do_ask(uint32_t driver, uint32_t slot, uint8_t registers, uint8_t action)
+{
+    struct request *r = request_new(driver, slot, registers, action);
+    PDMA_ADAPTER a = m.adapter[driver];
+    NTSTATUS status;
+
+    if (!r)
+        return;
+    status = a->DmaOperations->AllocateAdapterChannelEx(a, &m.pdo, r->context, r->registers, 0,
+                                                        routine, r, NULL);
+    if (NT_SUCCESS(status)) {
+        ms_fetch_or_acq_rel(&r->fate, RETURNED);
+        return;
+    }
+    /* ACX-18: it was cancelled before; or there are no grants (they are fewer than requests). */
+    if (ms_fetch_or_acq_rel(&r->fate, DONE) & ENTERED)
+        ms_sim_fail("O3 refused and entered", "%08x", (unsigned)status);
+    if (status != STATUS_CANCELLED && status != STATUS_INSUFFICIENT_RESOURCES)
+        ms_sim_fail("an asynchronous request failed", "%08x", (unsigned)status);
+    m.current[driver][slot] = NULL;
+}
+
+static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
+{
+    struct request *r = request_new(driver, slot, registers, 0);
+    PDMA_ADAPTER a = m.adapter[driver];
+    NTSTATUS status;
+
+    if (!r)
+        return;
+    status = a->DmaOperations->AllocateAdapterChannelEx(
+        a, &m.pdo, r->context, r->registers, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &r->base);
+    ms_fetch_or_acq_rel(&r->fate, ENTERED | DONE);
+    if (!NT_SUCCESS(status)) {
+        m.current[driver][slot] = NULL;
+        return;
+    }
+    r->is_held = true;
+    a->DmaOperations->FreeAdapterObject(a, DeallocateObjectKeepRegisters);
+}
+
+/* The slot's request when its routine has returned and left it registers. */
+static struct request *held(uint32_t driver, uint32_t slot)
+{
+    struct request *r = m.current[driver][slot];
+    uint32_t fate;
+
+    if (!r)
+        return NULL;
+    fate = ms_load_acquire(&r->fate); /* hb:fate */
+    if (!(fate & (DONE | CANCELLED)))
+        return NULL;
+    if (!r->is_held) { /* cancelled, or its routine let go of all */
+        m.current[driver][slot] = NULL;
+        return NULL;
+    }
+    return r;
+}
+
+/* By anybody, at any time: the context is made, and used for one request only. */
+static void request_cancel(struct request *r)
+{
+    PDMA_ADAPTER a = m.adapter[r->driver];
+
+    /* Cancelling what is entered already only marks the context; it says nothing about the request. */
+    uint32_t fate = ms_load_acquire(&r->fate);
+    if ((fate & (ENTERED | CANCELLED | DONE)) || !(fate & RETURNED))
+        return;
+    if (!a->DmaOperations->CancelAdapterChannel(a, &m.pdo, r->context))
+        return;
+    if (ms_load_acquire(&r->fate) & (ENTERED | DONE))
+        return;
+    if (ms_fetch_or_acq_rel(&r->fate, CANCELLED) & ENTERED)
+        ms_sim_fail("O4 a cancel said yes and the routine was entered", "request %u",
+                    (unsigned)(r - m.request));
+}
+
+static void do_cancel(uint32_t driver, uint32_t slot)
+{
+    /* hb:newest */
+    uint32_t number = ms_load_acquire(&m.newest[driver][slot]);
+
+    if (number > 0)
+        request_cancel(&m.request[number - 1]);
+}
+
+/* --- the device ---------------------------------------------------------------------------------- */
+
+static void do_move(uint32_t driver, uint32_t slot)
+{
+    uint32_t number = ms_load_acquire(&m.newest[driver][slot]);
+    struct ms_bus_master master;
+    struct ms_bus_master_result result;
+    uint32_t seen = DEVICE_STARTED;
+
+    if (number == 0)
+        return;
+    struct request *r = &m.request[number - 1];
+    /* hb:device, acquire */
+    if (!ms_cas_acq_rel(&r->device, &seen, DEVICE_MOVING))
+        return;
+    ms_data_read(r->list, 16);
+    ms_bus_master_init(&master, m.memory, 32);
+    if (r->to_device) {
+        result = ms_bus_master_fetch(&master, (PSCATTER_GATHER_LIST)r->list, r->moved, r->bytes);
+    } else {
+        for (uint32_t i = 0; i < r->bytes; i++)
+            r->moved[i] = (uint8_t)~byte_of(r, i);
+        ms_sim_here("the device moves");
+        result = ms_bus_master_store(&master, (PSCATTER_GATHER_LIST)r->list, r->moved, r->bytes);
+    }
+    if (result.bytes != r->bytes || result.fault)
+        ms_sim_fail("O5 the device could not move all", "%lu of %u", (unsigned long)result.bytes,
+                    r->bytes);
+    ms_sim_here("the device has moved");
+    /* hb:device, release: the bytes come before. */
+    ms_store_release(&r->device, DEVICE_DONE);
+}
+
+enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL };
+
+static void map_perform(uint32_t actor, const struct fuzz_op *op)
+{
+    uint32_t slot = op->operand[0] % SLOTS;
+    uint32_t driver = actor < DRIVERS ? actor : op->operand[0] / SLOTS % DRIVERS;
+    struct request *r;
+
+    cpu_take(actor);
+    switch ((enum kind)op->kind) {
+    case ASK:
+        do_ask(driver, slot, op->operand[1], op->operand[2]);
+        break;
+    case ASK_SYNC:
+        do_ask_sync(driver, slot, op->operand[1]);
+        break;
+    case MAP:
+        r = held(driver, slot);
+        if (r)
+            request_map(r, op->operand[1], op->operand[2]);
+        break;
+    case FLUSH:
+        r = held(driver, slot);
+        if (r)
+            request_flush(r);
+        break;
+    case FREE:
+        r = held(driver, slot);
+        if (r)
+            request_free(r);
+        break;
+    case MOVE:
+        do_move(driver, slot);
+        break;
+    case CANCEL:
+        do_cancel(driver, slot);
+        break;
+    }
+}
+
+/* A driver ends: what still waits is cancelled or waited for, what it holds goes back. */
+static void map_finish(uint32_t actor)
+{
+    if (actor >= DRIVERS)
+        return;
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        struct request *r = m.current[actor][slot];
+        if (!r)
+            continue;
+        request_cancel(r);
+        while (!(ms_load_acquire(&r->fate) & (DONE | CANCELLED))) {
+            if (ms_sim_somebody_is_stopped())
+                break; /* it may be in this very routine */
+            ms_spin_hint();
+        }
+        while ((r = held(actor, slot)) && r->is_held) {
+            request_free(r);
+            if (r->is_held && ms_sim_somebody_is_stopped())
+                break; /* the device may be */
+            ms_spin_hint();
+        }
+    }
+}
+
+static void map_check(void *unused)
+{
+    (void)unused;
+    for (uint32_t i = 0; i < m.requests; i++) {
+        uint32_t fate = ms_load_relaxed(&m.request[i].fate);
+        if (!(fate & (DONE | CANCELLED)))
+            ms_sim_fail("O3 a request neither entered nor cancelled", "request %u", i);
+    }
+    if (ms_dma_grants_used(m.dma) != 0)
+        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(m.dma));
+    if (m.pool->ops->free_count(m.pool->state) != m.pool->registers)
+        ms_sim_fail("O2 registers are lost", "%u of %u", m.pool->ops->free_count(m.pool->state),
+                    m.pool->registers);
+    if (!ms_dma_audit(m.dma))
+        ms_sim_fail("O2 the audit fails", "at the end");
+    m.is_whole = true;
+}
+
+static uint64_t map_digest(void)
+{
+    uint64_t digest = 0;
+
+    for (uint32_t i = 0; i < m.requests; i++)
+        digest = digest * 31 + (ms_load_relaxed(&m.request[i].fate) & (ENTERED | CANCELLED)) +
+                 m.request[i].driver * 64;
+    return digest;
+}
+
+static const char *map_tell(const struct fuzz_op *op, char *text, size_t bytes)
+{
+    uint32_t slot = op->operand[0] % SLOTS;
+    uint32_t driver = op->operand[0] / SLOTS % DRIVERS;
+    static const char *const actions[] = {"keep", "map, all goes", "map, free"};
+
+    switch ((enum kind)op->kind) {
+    case ASK:
+        snprintf(text, bytes, "ask in slot %u for %u (%s)", slot, op->operand[1] & 3,
+                 actions[op->operand[2] % 3]);
+        break;
+    case ASK_SYNC:
+        snprintf(text, bytes, "ask synchronously in slot %u for %u", slot, op->operand[1] & 3);
+        break;
+    case MAP:
+        snprintf(text, bytes, "map slot %u at %u, %u bytes %s", slot, offsets[op->operand[1] & 7],
+                 lengths[op->operand[2] & 7], op->operand[2] >> 3 & 1 ? "out" : "in");
+        break;
+    case FLUSH:
+        snprintf(text, bytes, "flush slot %u", slot);
+        break;
+    case FREE:
+        snprintf(text, bytes, "free slot %u", slot);
+        break;
+    case MOVE:
+        snprintf(text, bytes, "move for %s's slot %u", driver ? "b" : "a", slot);
+        break;
+    case CANCEL:
+        snprintf(text, bytes, "cancel %s's slot %u", driver ? "b" : "a", slot);
+        break;
+    }
+    return text;
+}
+
+static const char *const actor_names[] = {"a", "b", "device", "cancel"};
+static const struct fuzz_setting settings[] = {{"strategy", 32}, {"shape", 8}};
+static const struct fuzz_kind kinds[] = {
+    [ASK] = {"ask", 3, 3, "slot, registers, what the routine does"},
+    [ASK_SYNC] = {"ask_sync", 2, 3, "slot, registers"},
+    [MAP] = {"map", 3, 3, "slot, offset class, length class and direction"},
+    [FLUSH] = {"flush", 1, 3, "slot"},
+    [FREE] = {"free", 1, 3, "slot"},
+    [MOVE] = {"move", 1, 4, "whose slot"},
+    [CANCEL] = {"cancel", 1, 8, "whose slot"},
+};
+
+const struct fuzz_target fuzz_target_map = {
+    .name = "map",
+    .summary = "two drivers, a device, a canceller: ask, cancel, map, move, flush, free",
+    .actors = actor_names,
+    .actor_count = ACTORS,
+    .settings = settings,
+    .setting_count = 2,
+    .kinds = kinds,
+    .kind_count = sizeof kinds / sizeof kinds[0],
+    .steps_max = 8000,
+    .reset = map_reset,
+    .perform = map_perform,
+    .finish = map_finish,
+    .check = map_check,
+    .digest = map_digest,
+    .tell = map_tell,
+};
