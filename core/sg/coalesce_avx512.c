@@ -8,13 +8,17 @@
  */
 #include "sg/coalesce.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(MS_SG_AVX512_MODEL)
 
+#ifdef MS_SG_AVX512_MODEL /* a test, on a processor without */
+#include "sg/test_avx512_model.h"
+#define AVX512
+#else
 #include <immintrin.h>
-
 #define AVX512                                                                                     \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi,"    \
                           "bmi2,lzcnt,popcnt")))
+#endif
 #define LEAF __attribute__((always_inline)) AVX512 static inline
 
 typedef uint64_t mask_bits;

@@ -314,15 +314,25 @@ static inline void ref_map(struct ref_list *list, const struct ref_chain *chain,
     }
 }
 
-/* The index-th variant of this processor, or only the one that MAPSTORM_SG_VARIANT names: for slow
- * emulators of processors that are not at hand. NULL behind the last. */
+/* coalesce_avx512.c over a model of its instructions, see avx512_model_test.c. */
+extern const struct ms_sg_variant ref_avx512_model;
+
+/* The index-th variant of this processor, then, if that has no AVX-512, the model of it; or only the
+ * one that MAPSTORM_SG_VARIANT names. NULL behind the last. */
 static inline const struct ms_sg_variant *ref_variant_at(uint32_t index)
 {
     const char *only = getenv("MAPSTORM_SG_VARIANT");
+    struct ms_cpu_features here = ms_cpu_features_get();
+    const struct ms_sg_variant *variant = ms_sg_variant_at(here, index);
 
-    if (!only)
-        return ms_sg_variant_at(ms_cpu_features_get(), index);
-    return index == 0 ? ms_sg_variant_find(only) : NULL;
+    if (only && index > 0)
+        return NULL;
+    if (only)
+        return strcmp(only, ref_avx512_model.name) == 0 ? &ref_avx512_model
+                                                        : ms_sg_variant_find(only);
+    if (!variant && !here.avx512 && ms_sg_variant_at(here, index - 1))
+        return &ref_avx512_model;
+    return variant;
 }
 
 #endif
