@@ -395,6 +395,38 @@ MS_TEST(moved_frames_move_addresses_and_one_frame_only_its_neighbours)
     each_variant(moves);
 }
 
+/* The range may end inside an MDL or exactly at its end; the list ends there too. */
+static void ends(const struct ms_sg_variant *variant, const struct list_fence *fence,
+                 uint8_t *want_list)
+{
+    struct ms_sg_builder builder = builder_make(variant, false);
+    struct ref_chain chain = {.count = 0};
+    PFN_NUMBER pfn[7] = {5, 6, 7, 8, 9, 10, 11};
+
+    for (uint32_t i = 0; i < 5; i++)
+        ref_chain_add(&chain, pfn, 3, 4 + i);
+    ref_chain_add(&chain, pfn, 3, 7 * 4096 - 3);
+    ref_chain_add(&chain, pfn, 0, 2);
+    uint32_t total = (uint32_t)ref_chain_bytes(&chain);
+    for (uint32_t offset = 0; offset < 40; offset++)
+        for (uint32_t length = 1; offset + length <= 60; length++) {
+            struct made made = both_make(&builder, &chain, offset, length, 64, fence, want_list);
+            assert_status(made.status, STATUS_SUCCESS);
+            assert_int_equal(made.mapped.bytes, length);
+            properties_check(want_list, &made, &chain, offset, false);
+        }
+    for (uint32_t length = total - 10; length <= total + 2; length++) {
+        struct made made = both_make(&builder, &chain, 0, length, 64, fence, want_list);
+        assert_status(made.status, length <= total ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
+    }
+    ref_chain_clear(&chain);
+}
+
+MS_TEST(a_range_ends_anywhere_inside_or_at_the_end_of_an_mdl)
+{
+    each_variant(ends);
+}
+
 MS_TEST(an_mdl_that_may_not_be_mapped_fails_the_call_if_it_contributes)
 {
     struct ms_sg_builder builder = builder_make(ref_variant_at(0), false);

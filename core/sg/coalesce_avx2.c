@@ -15,6 +15,7 @@
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 #define LEAF __attribute__((always_inline)) AVX2 static inline
+#define FAR  __attribute__((noinline)) AVX2 static
 
 typedef uint32_t mask_bits;
 
@@ -88,6 +89,7 @@ LEAF bool is_joined(const PFN_NUMBER *p)
     __m256i a = _mm256_setzero_si256();
     __m256i b = a;
 
+#pragma GCC unroll 4
     for (uint32_t j = 0; j < BLOCK; j += 2 * LANES) {
         a = _mm256_or_si256(a, _mm256_xor_si256(want, load(p + j)));
         want = _mm256_add_epi64(want, four);
@@ -122,6 +124,7 @@ LEAF bool singles_try(uint8_t *slot, const PFN_NUMBER *p)
 {
     __m256i joined = _mm256_setzero_si256();
 
+#pragma GCC unroll 8
     for (uint32_t j = 0; j < BLOCK; j += LANES, slot += LANES * MS_SG_SLOT_BYTES) {
         singles_store(slot, p + j);
         joined = _mm256_or_si256(joined, joins(p + j));

@@ -20,6 +20,7 @@
                           "bmi2,lzcnt,popcnt")))
 #endif
 #define LEAF __attribute__((always_inline)) AVX512 static inline
+#define FAR  __attribute__((noinline)) AVX512 static
 
 typedef uint64_t mask_bits;
 

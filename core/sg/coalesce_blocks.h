@@ -3,7 +3,7 @@
  * coalesce_blocks.h: what the vector coalescers share: how a piece is cut into blocks and which way
  * each block goes. Included once by each of them, behind its own definitions of
  *
- *   LEAF              how its functions are declared (always inlined, with the target attribute)
+ *   LEAF, FAR         how its functions are declared: inlined always or never, with the target
  *   BLOCK, mask_bits  pages in a block, and a type with a bit for each
  *   BROKEN_MIN        the fewest breaks that singles_put can store
  *   MIXED_RATIO       more breaks than n / MIXED_RATIO are worth mixture_put
@@ -156,20 +156,47 @@ LEAF bool run_blocks(struct run *run, const PFN_NUMBER *p, const PFN_NUMBER *end
     return run_mask(run, p, n, mask_block(end - BLOCK) >> (BLOCK - n));
 }
 
+LEAF struct run run_start(const PFN_NUMBER *pfn, const struct ms_sg_open *open)
+{
+    return (struct run){pfn,        open->address,  open->position,
+                        open->slot, open->slot_end, open->crossed};
+}
+
+LEAF void run_leave(const struct run *run, struct ms_sg_open *open)
+{
+    open->address = run->address;
+    open->position = run->position;
+    open->slot = run->slot;
+    open->crossed = run->crossed;
+}
+
+FAR bool coalesce_mask(const PFN_NUMBER *pfn, uint32_t n, mask_bits mask, struct ms_sg_open *open)
+{
+    struct run run = run_start(pfn, open);
+    bool has_done = run_mask(&run, pfn + 1, n, mask);
+
+    run_leave(&run, open);
+    return has_done;
+}
+
+FAR bool coalesce_blocks(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_open *open)
+{
+    struct run run = run_start(pfn, open);
+    bool has_done = run_blocks(&run, pfn + 1, pfn + pages);
+
+    run_leave(&run, open);
+    return has_done;
+}
+
+/* A short piece without a break needs no register but those of the call. */
 LEAF bool coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_open *open)
 {
-    struct run run = {pfn,        open->address,  open->position,
-                      open->slot, open->slot_end, open->crossed};
     uint32_t n = pages - 1;
-    bool has_done = true;
 
     if (n > BLOCK)
-        has_done = run_blocks(&run, pfn + 1, pfn + pages);
-    else if (n > 0)
-        has_done = run_mask(&run, pfn + 1, n, mask_short(pfn + 1, n));
-    open->address = run.address;
-    open->position = run.position;
-    open->slot = run.slot;
-    open->crossed = run.crossed;
-    return has_done;
+        return coalesce_blocks(pfn, pages, open);
+    if (n == 0)
+        return true;
+    mask_bits mask = mask_short(pfn + 1, n);
+    return mask == 0 || coalesce_mask(pfn, n, mask, open);
 }
