@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-/* --- what a description asks for
- * -------------------------------------------------------------------- */
+/* --- what a description asks for --- */
 
 enum { WIDTH_MIN = 24, WIDTH_MAX = 64 };
 #define MAP_REGISTERS_MAX 0xFFFFFu /* times a page still fits a ULONG (IGA-20) */
@@ -47,8 +46,7 @@ static bool covers_all_ram(const struct ms_dma *dma, uint32_t width)
     return bits >= 52 || ms_memory_pfn_end(dma->memory) <= UINT64_C(1) << bits;
 }
 
-/* --- slots
- * -------------------------------------------------------------------------------------------- */
+/* --- slots --- */
 
 static struct ms_adapter *slot_take(struct ms_dma *dma)
 {
@@ -76,32 +74,52 @@ static void slot_give(struct ms_adapter *adapter)
     ms_fetch_and_release(&adapter->dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
 }
 
-static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
-                         const DEVICE_DESCRIPTION *description, uint32_t width)
+/* A bus master is what its description says (DDX-21..24). */
+static bool master_bind(struct ms_dma *dma, struct ms_adapter *adapter,
+                        const DEVICE_DESCRIPTION *description, struct ms_sg_limits *limits)
 {
-    bool is_packet = !description->ScatterGather;
-    enum ms_reach reach = width < 32 ? MS_REACH_24 : MS_REACH_32;
-    enum ms_pool_kind kind = is_packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER; /* MRG-05 */
-    bool needs = is_packet || !covers_all_ram(dma, width) || dma->config.translate_all;
+    uint32_t width = width_of(description);
+
+    (void)dma;
+    if (width == 0)
+        return false;
+    adapter->controller = NULL;
+    adapter->address_width = width;
+    adapter->is_packet = !description->ScatterGather;
+    ms_sg_limits_init(limits, width);
+    return true;
+}
+
+/* Everything that follows from width, kind and limits. */
+static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
+                         const DEVICE_DESCRIPTION *description, struct ms_sg_limits *limits)
+{
+    enum ms_reach reach = adapter->address_width < 32 ? MS_REACH_24 : MS_REACH_32;
+    enum ms_pool_kind kind = adapter->is_packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER; /* MRG-05 */
+    bool needs = adapter->is_packet || !covers_all_ram(dma, adapter->address_width) ||
+                 dma->config.translate_all;
     uint32_t version = description->Version < 1 ? 1 : description->Version;
-    struct ms_sg_limits limits;
+    uint64_t boundary = limits->boundary >> MS_PAGE_SHIFT;
+    uint32_t cap = adapter->controller
+                       ? ms_controller_config(adapter->controller)->map_registers_max
+                       : UINT32_MAX;
 
     adapter->dma = dma;
     adapter->index = (uint32_t)(adapter - dma->adapter);
     adapter->pool = needs ? dma->pool[reach][kind] : NULL; /* DDX-33 */
-    adapter->address_width = width;
     adapter->table_version = version;
-    adapter->is_packet = is_packet;
+    adapter->register_boundary = boundary <= UINT16_MAX ? (uint16_t)boundary : 0;
     adapter->map_registers = map_registers_for(description->MaximumLength);
-    if (adapter->pool && adapter->map_registers > adapter->pool->registers)
-        adapter->map_registers = adapter->pool->registers; /* IGA-06 */
-    ms_sg_limits_init(&limits, width);
-    limits.contiguous = is_packet;
-    limits.merge_mdls = dma->config.merge_mdls;
-    limits.translate_all = dma->config.translate_all;
-    limits.commons = dma->commons.pages; /* MTX-62 */
-    limits.commons_end = dma->commons.pfn_end;
-    ms_sg_builder_init(&adapter->builder, dma->memory, adapter->pool, dma->config.variant, &limits);
+    if (adapter->pool && cap > adapter->pool->registers)
+        cap = adapter->pool->registers;
+    if (adapter->map_registers > cap)
+        adapter->map_registers = cap; /* IGA-06, DDX-32 */
+    limits->contiguous = adapter->is_packet;
+    limits->merge_mdls = dma->config.merge_mdls;
+    limits->translate_all = dma->config.translate_all;
+    limits->commons = dma->commons.pages; /* MTX-62 */
+    limits->commons_end = dma->commons.pfn_end;
+    ms_sg_builder_init(&adapter->builder, dma->memory, adapter->pool, dma->config.variant, limits);
     adapter->parts = needs ? dma->parts[reach][kind] : NULL;
     ms_domain_open(adapter);
     ms_waitlist_init(&adapter->queue);
@@ -117,24 +135,30 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
 PDMA_ADAPTER ms_adapter_open(struct ms_dma *dma, PDEVICE_OBJECT pdo,
                              PDEVICE_DESCRIPTION description, PULONG map_registers)
 {
+    struct ms_sg_limits limits;
     struct ms_adapter *adapter;
-    uint32_t width;
+    bool bound;
 
     if (!pdo || !description || !map_registers)
         return NULL; /* IGA-10, IGA-11 */
     if (description->Version > DEVICE_DESCRIPTION_VERSION3)
         return NULL; /* VER-02, IGA-12 */
-    if (!description->Master)
-        return NULL; /* IGA-16: this machine has no system DMA controller */
-    width = width_of(description);
-    if (width == 0)
-        return NULL; /* DDX-23, DDX-24 */
     adapter = slot_take(dma);
     if (!adapter)
         return NULL; /* IGA-03 */
-    adapter_fill(dma, adapter, description, width);
+    adapter->dma = dma;
+    adapter->index = (uint32_t)(adapter - dma->adapter);
+    bound = description->Master ? master_bind(dma, adapter, description, &limits)
+                                : ms_system_bind(dma, adapter, description, &limits);
+    if (!bound)
+        goto undo_slot; /* DDX-23, DDX-24, IGA-16, DDX-31 */
+    adapter_fill(dma, adapter, description, &limits);
     *map_registers = adapter->map_registers; /* IGA-04 */
     return &adapter->public;
+
+undo_slot:
+    slot_give(adapter);
+    return NULL;
 }
 
 /* Grants that this adapter still has, ended one by one; they should not exist (PUT-02). */
@@ -156,14 +180,16 @@ VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter)
 
     /* PUT-05: what is still out stays alive, so that a late device access hits our memory and not
      * somebody else's; the slot is then never used again. */
-    if (adapter_is_idle(adapter))
-        slot_give(adapter);
-    else
+    if (!adapter_is_idle(adapter)) {
         adapter->magic = 0;
+        return;
+    }
+    if (adapter->controller)
+        ms_system_settle(adapter); /* PUT-06 */
+    slot_give(adapter);
 }
 
-/* --- the floor
- * ------------------------------------------------------------------------------------------ */
+/* --- the floor --- */
 
 static const uint64_t reach_highest_pfn[MS_REACHES] = {
     [MS_REACH_24] = (UINT64_C(1) << (24 - MS_PAGE_SHIFT)) - 1,
@@ -192,6 +218,49 @@ static bool pools_create(struct ms_dma *dma)
                 return false;
         }
     return true;
+}
+
+static size_t scratch_bytes(const struct ms_controller_config *config)
+{
+    return config->channels *
+           (sizeof(SCATTER_GATHER_LIST) + config->elements_max * sizeof(SCATTER_GATHER_ELEMENT));
+}
+
+static void controllers_destroy(struct ms_dma *dma)
+{
+    for (uint32_t i = 0; i < dma->controllers; i++) {
+        ms_free(dma->scratch[i], scratch_bytes(ms_controller_config(dma->controller[i])));
+        ms_controller_destroy(dma->controller[i]);
+    }
+    dma->controllers = 0;
+}
+
+static bool controllers_create(struct ms_dma *dma, const struct ms_dma_config *config)
+{
+    uint32_t gates = 0;
+
+    for (uint32_t i = 0; i < config->controller_count; i++) {
+        const struct ms_controller_config *c = &config->controllers[i];
+        dma->gate_first[i] = gates;
+        gates += c->legacy ? c->lines : 1;
+        if (i == MS_CONTROLLERS_MAX || gates > MS_GATES_MAX)
+            return false;
+        dma->controller[i] = ms_controller_create(dma->memory, dma->kernel, c, ms_system_done);
+        if (!dma->controller[i])
+            return false;
+        dma->scratch[i] = ms_alloc(scratch_bytes(c));
+        if (!dma->scratch[i]) {
+            ms_controller_destroy(dma->controller[i]);
+            return false;
+        }
+        dma->controllers++;
+    }
+    return true;
+}
+
+struct ms_controller *ms_dma_controller(struct ms_dma *dma, uint32_t index)
+{
+    return index < dma->controllers ? dma->controller[index] : NULL;
 }
 
 static void pools_destroy(struct ms_dma *dma)
@@ -243,8 +312,12 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
     }
     if (!pools_create(dma))
         goto undo_pools;
+    if (!controllers_create(dma, config))
+        goto undo_controllers;
     return dma;
 
+undo_controllers:
+    controllers_destroy(dma);
 undo_pools:
     pools_destroy(dma);
     ms_commons_destroy(&dma->commons);
@@ -285,6 +358,7 @@ void ms_dma_destroy(struct ms_dma *dma)
 {
     uint32_t grants = dma->config.grants;
 
+    controllers_destroy(dma);
     grants_reclaim(dma);
     pools_destroy(dma);
     ms_commons_destroy(&dma->commons);

@@ -6,6 +6,7 @@
 #ifndef MS_ADAPTER_H
 #define MS_ADAPTER_H
 
+#include "controller/controller.h"
 #include "kernel/kernel.h"
 #include "memory/memory.h"
 #include "registers/registers.h"
@@ -21,6 +22,8 @@ enum {
 enum ms_reach { MS_REACH_24, MS_REACH_32, MS_REACHES };
 enum ms_pool_kind { MS_POOL_CONTIGUOUS, MS_POOL_SCATTER, MS_POOL_KINDS };
 
+enum { MS_CONTROLLERS_MAX = 8, MS_GATES_MAX = 60 };
+
 struct ms_dma_config {
     const struct ms_reg_ops *strategy;
     const struct ms_sg_variant *variant;
@@ -30,6 +33,8 @@ struct ms_dma_config {
     bool translate_all;             /* MRG-14's other policy */
     bool null_bases;                /* a grant without registers has base NULL (MRG-09) */
     uint32_t alignment;             /* what GetDmaAlignment says; 0 counts as 1 (GDA-03) */
+    const struct ms_controller_config *controllers; /* system DMA; may go after the create */
+    uint32_t controller_count;                      /* 0 .. MS_CONTROLLERS_MAX */
 };
 
 struct ms_dma;
@@ -39,6 +44,9 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
                              const struct ms_dma_config *config);
 /* Adapters still open end here, with what they hold. Single-threaded. */
 void ms_dma_destroy(struct ms_dma *dma);
+
+/* The i-th controller of the config, to attach devices to and to drive. */
+struct ms_controller *ms_dma_controller(struct ms_dma *dma, uint32_t index);
 
 /* Behind IoGetDmaAdapter (IGA-*), for a thread on a CPU of this machine. */
 PDMA_ADAPTER ms_adapter_open(struct ms_dma *dma, PDEVICE_OBJECT pdo,

@@ -31,8 +31,8 @@ struct request {
 
 static void wrong(struct storm *s, const char *what)
 {
-    fprintf(stderr, "storm: %s\n", what);
-    ms_fetch_add_relaxed(&s->errors, 1);
+    if (ms_fetch_add_relaxed(&s->errors, 1) < 5)
+        fprintf(stderr, "storm: %s\n", what);
 }
 
 /* Claims or returns the pages of a list that lie in map registers. */

@@ -8,8 +8,11 @@ NTSTATUS HalInitializeDmaTransferContext(PDMA_ADAPTER DmaAdapter, PVOID DmaTrans
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
 
-    return ms_context_initialize(adapter->dma, DmaTransferContext) ? STATUS_SUCCESS
-                                                                   : STATUS_INVALID_PARAMETER;
+    if (!ms_context_initialize(adapter->dma, DmaTransferContext))
+        return STATUS_INVALID_PARAMETER;
+    if (adapter->controller)
+        ms_system_initialized(adapter, DmaTransferContext); /* TCX-09 */
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS request_check(const struct ms_request *request, ULONG flags)

@@ -34,8 +34,7 @@
  */
 #include "adapter/grant.h"
 
-/* --- pure steps
- * ------------------------------------------------------------------------------------ */
+/* --- pure steps --- */
 
 static bool word_is_over(union ms_grant_word word)
 {
@@ -164,12 +163,12 @@ static bool grant_move(struct ms_dma *dma, struct ms_grant *grant, uint32_t seri
     return grant_step_apply(dma, grant, serial, step).raw != 0;
 }
 
-/* --- postponing: callbacks never nest deeper than one (QUE-08)
- * --------------------------------------- */
+/* --- postponing: callbacks never nest deeper than one (QUE-08) --- */
 
-enum { DEFERRED_POOLS = MS_ADAPTERS_MAX / 64 };
+enum { DEFERRED_POOLS = MS_ADAPTERS_MAX / 64, DEFERRED_GATES = MS_REACHES * MS_POOL_KINDS };
+static_assert(DEFERRED_GATES + MS_GATES_MAX <= 64, "pools and gates share one word");
 static_assert(sizeof(((struct ms_cpu *)0)->deferred) / sizeof(uint64_t) == DEFERRED_POOLS + 1,
-              "one bit per adapter and one word for the pools");
+              "one bit per adapter and one word for pools and gates");
 
 static struct ms_cpu *cpu_of(struct ms_dma *dma)
 {
@@ -187,10 +186,16 @@ static uint32_t pool_number(const struct ms_dma *dma, const struct ms_pool *pool
 
 static void adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter);
 static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool);
+static void gate_serve(struct ms_cpu *cpu, struct ms_dma *dma, uint32_t gate);
 
 static void note_adapter(struct ms_cpu *cpu, const struct ms_adapter *adapter)
 {
     cpu->deferred[adapter->index / 64] |= UINT64_C(1) << (adapter->index % 64);
+}
+
+static void note_gate(struct ms_cpu *cpu, uint32_t gate)
+{
+    cpu->deferred[DEFERRED_POOLS] |= UINT64_C(1) << (DEFERRED_GATES + gate);
 }
 
 static void note_pool(struct ms_cpu *cpu, const struct ms_dma *dma, const struct ms_pool *pool)
@@ -213,15 +218,16 @@ static void run_deferred(struct ms_cpu *cpu, struct ms_dma *dma)
         cpu->deferred[word] &= ~(UINT64_C(1) << bit);
         if (word < DEFERRED_POOLS)
             adapter_advance(cpu, &dma->adapter[word * 64 + bit]);
-        else
+        else if (bit < DEFERRED_GATES)
             pool_serve(cpu, dma, dma->pool[bit / MS_POOL_KINDS][bit % MS_POOL_KINDS]);
+        else
+            gate_serve(cpu, dma, bit - DEFERRED_GATES);
         word = 0; /* a callback may have noted any of them again */
     }
     cpu->depth--;
 }
 
-/* --- ending: ownership, registers, the routine's return
- * ----------------------------------------------- */
+/* --- ending: ownership, registers, the routine's return --- */
 
 static void registers_give(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_reg_set set)
 {
@@ -232,6 +238,28 @@ static void registers_give(struct ms_cpu *cpu, struct ms_adapter *adapter, struc
     ms_pool_give(pool, cpu->index, set);
     if (ms_turnstile_has_waiters(&pool->waiters))
         note_pool(cpu, adapter->dma, pool);
+}
+
+/* Gives a DMA channel back as the next owner expects it, and lets whoever waits for one know. */
+static void channel_give(struct ms_cpu *cpu, struct ms_adapter *adapter, uint32_t channel)
+{
+    ms_channel_leave(adapter->controller, channel);
+    ms_channel_give(adapter->controller, channel);
+    if (ms_turnstile_has_waiters(&adapter->dma->gate[adapter->gate])) /* hb:turnstile-dekker */
+        note_gate(cpu, adapter->gate);
+}
+
+/* Ends what this life of the grant has of a channel; by the one whose step ended its ownership or
+ * cancelled it. */
+static void grant_channel_end(struct ms_cpu *cpu, struct ms_adapter *adapter,
+                              struct ms_grant *grant, uint32_t serial)
+{
+    uint64_t closed = (uint64_t)serial << 32 | MS_GRANT_CHANNEL_CLOSED;
+    uint64_t was = ms_exchange_acq_rel(&grant->channel, closed);
+
+    ms_assert((uint32_t)(was >> 32) == serial && was != closed);
+    if ((uint32_t)was != MS_GRANT_CHANNEL_NONE)
+        channel_give(cpu, adapter, (uint32_t)was - 1);
 }
 
 /* The node leaves the list, and `linked` with it. By the one whose step ended the ownership. */
@@ -250,6 +278,8 @@ static bool grant_disown(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
 {
     if (!grant_move(adapter->dma, grant, serial, step_disown))
         return false;
+    if (adapter->controller)
+        grant_channel_end(cpu, adapter, grant, serial);
     grant_unlink(cpu, adapter, grant, serial);
     return true;
 }
@@ -289,8 +319,7 @@ void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant,
     run_deferred(cpu, adapter->dma);
 }
 
-/* The first of the list, if it is granted; its word is looked at while it is first. */
-static struct ms_grant *owner_find(struct ms_adapter *adapter, union ms_grant_word *word)
+struct ms_grant *ms_channel_owner(struct ms_adapter *adapter, union ms_grant_word *word)
 {
     struct ms_dma *dma = adapter->dma;
 
@@ -309,7 +338,7 @@ void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, b
 {
     struct ms_cpu *cpu = cpu_of(adapter->dma);
     union ms_grant_word word;
-    struct ms_grant *grant = owner_find(adapter, &word);
+    struct ms_grant *grant = ms_channel_owner(adapter, &word);
 
     if (!grant || word.phase != GRANT_HELD || (kept_only && word.running))
         return; /* FRE-11 */
@@ -375,8 +404,7 @@ static void routine_run(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
     action_apply(cpu, adapter, grant, serial, action);
 }
 
-/* --- waiting requests, carried on by whoever comes by
- * -------------------------------------------------- */
+/* --- waiting requests, carried on by whoever comes by --- */
 
 /* READY -> HELD; the one who makes it takes what was collected and enters the routine. */
 static void grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
@@ -390,6 +418,8 @@ static void grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
     context = ms_load_relaxed(&grant->context);
     if (context)
         ms_context_unqueue(context, ms_grant_index(adapter->dma, grant), serial, false);
+    if (adapter->controller)
+        ms_system_granted(adapter, grant, serial);
     routine_run(cpu, adapter, grant, serial, NULL);
 }
 
@@ -402,16 +432,16 @@ union ticket_word {
 };
 
 /* The ticket of this life, drawn once by whoever needs it first; 0: the life is over. */
-static uint64_t grant_ticket(struct ms_grant *grant, struct ms_pool *pool, uint32_t serial)
+static uint64_t grant_ticket(ms_atomic_u64 *ticket, struct ms_turnstile *gate, uint32_t serial)
 {
-    union ticket_word seen = {.raw = ms_load_acquire(&grant->ticket)};
+    union ticket_word seen = {.raw = ms_load_acquire(ticket)};
 
     if (seen.serial != (serial & 0xFFFFFF))
         return 0;
     if (seen.ticket == 0) {
         union ticket_word drawn = seen;
-        drawn.ticket = ms_turnstile_ticket(&pool->waiters) & ((UINT64_C(1) << 40) - 1);
-        if (ms_cas_acq_rel(&grant->ticket, &seen.raw, drawn.raw))
+        drawn.ticket = ms_turnstile_ticket(gate) & ((UINT64_C(1) << 40) - 1);
+        if (ms_cas_acq_rel(ticket, &seen.raw, drawn.raw))
             return drawn.ticket;
         if (seen.serial != (serial & 0xFFFFFF))
             return 0;
@@ -424,8 +454,64 @@ static struct ms_pool_want want_of(const struct ms_adapter *adapter, uint32_t re
     return (struct ms_pool_want){
         .count = registers,
         .contiguous = adapter->is_packet, /* MRG-05 */
-        .boundary = 0,
+        .boundary = adapter->register_boundary,
     };
+}
+
+/* Serves those who wait for a DMA channel in the order of their tickets (QUE-04). */
+static void gate_serve(struct ms_cpu *cpu, struct ms_dma *dma, uint32_t gate)
+{
+    struct ms_turnstile *turnstile = &dma->gate[gate];
+
+    for (;;) {
+        uint64_t ticket;
+        uint32_t slot = ms_turnstile_first(turnstile, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
+            return;
+        struct ms_adapter *adapter = &dma->adapter[slot];
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
+        union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
+        union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->gate_ticket) : 0};
+        uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0;
+        uint32_t channel;
+
+        if (!ms_waitlist_is_first(&adapter->queue, first))
+            continue;
+        if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket ||
+            (uint32_t)none != MS_GRANT_CHANNEL_NONE) {
+            ms_turnstile_unwait(turnstile, slot, ticket); /* that wait is over */
+            note_adapter(cpu, adapter);
+            continue;
+        }
+        channel = ms_channel_take(adapter->controller, adapter->line);
+        if (channel == UINT32_MAX) {
+            if (ms_grant_look(grant).raw != word.raw)
+                continue; /* cancelled meanwhile */
+            return;
+        }
+        if (!ms_cas_acq_rel(&grant->channel, &none, none + 1 + channel))
+            ms_channel_give(adapter->controller,
+                            channel); /* somebody else served it, or it ended */
+    }
+}
+
+/* The first of a system adapter has its channel; else it waits for one now. */
+static bool channel_stage(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                          union ms_grant_word word)
+{
+    struct ms_turnstile *gate = &adapter->dma->gate[adapter->gate];
+    uint64_t ticket;
+
+    if (ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX)
+        return true;
+    ticket = grant_ticket(&grant->gate_ticket, gate, (uint32_t)word.serial);
+    if (ticket == 0)
+        return false;
+    (void)ms_turnstile_wait(gate, adapter->index,
+                            ticket); /* an old ticket there is cleared below */
+    gate_serve(cpu, adapter->dma, adapter->gate);
+    return ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX;
 }
 
 /* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). */
@@ -475,11 +561,13 @@ static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
 
     if (!ms_waitlist_is_first(&adapter->queue, first))
         return;
+    if (adapter->controller && !channel_stage(cpu, adapter, grant, word))
+        return;
     if (need == 0) {
         grant_move(dma, grant, (uint32_t)word.serial, step_grant);
         return;
     }
-    ticket = grant_ticket(grant, adapter->pool, (uint32_t)word.serial);
+    ticket = grant_ticket(&grant->ticket, &adapter->pool->waiters, (uint32_t)word.serial);
     if (ticket == 0)
         return;
     if (!ms_turnstile_wait(&adapter->pool->waiters, adapter->index, ticket)) {
@@ -518,8 +606,7 @@ static void adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter)
     }
 }
 
-/* --- beginning
- * -------------------------------------------------------------------------------------------- */
+/* --- beginning --- */
 
 static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t *serial)
 {
@@ -532,6 +619,8 @@ static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t
     ms_store_relaxed(&grant->adapter, adapter); /* published by the state: hb:grant */
     ms_store_relaxed(&grant->context, request->context);
     ms_store_relaxed(&grant->mapping, MAPPING_NONE);
+    ms_store_relaxed(&grant->channel, (uint64_t)*serial << 32 | MS_GRANT_CHANNEL_NONE);
+    ms_store_relaxed(&grant->gate_ticket, (union ticket_word){.serial = *serial & 0xFFFFFF}.raw);
     grant->head = NULL;
     ms_grant_registers_set(grant, (struct ms_reg_set){.head = MS_REG_NONE, .count = 0});
     grant->count = request->registers;
@@ -594,6 +683,7 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     struct ms_dma *dma = adapter->dma;
     uint32_t need = registers_needed(request);
     struct ms_reg_set set = {.head = MS_REG_NONE, .count = 0};
+    uint32_t channel = UINT32_MAX;
     struct ms_grant *grant;
 
     if (ms_waitlist_first_get(&adapter->queue, dma->links).node != MS_WAITLIST_NONE)
@@ -604,11 +694,24 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set))
         goto undo_prepare;
     ms_grant_registers_set(grant, set);
+    if (adapter->controller) {
+        channel = ms_turnstile_has_waiters(&dma->gate[adapter->gate])
+                      ? UINT32_MAX
+                      : ms_channel_take(adapter->controller, adapter->line);
+        if (channel == UINT32_MAX)
+            goto undo_take;
+        ms_store_relaxed(&grant->channel, (uint64_t)*serial << 32 | (1 + channel));
+    }
     held_publish(grant, *serial, request);
     if (!ms_waitlist_append_if_empty(&adapter->queue, dma->links, ms_grant_index(dma, grant)))
-        goto undo_take;
+        goto undo_channel;
+    if (adapter->controller)
+        ms_system_granted(adapter, grant, *serial);
     return grant;
 
+undo_channel:
+    if (adapter->controller)
+        channel_give(cpu, adapter, channel);
 undo_take:
     registers_give(cpu, adapter, set);
 undo_prepare:
@@ -735,9 +838,21 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
         ms_turnstile_unwait(&adapter->pool->waiters, adapter->index, drawn.ticket);
         note_pool(cpu, dma, adapter->pool); /* who stood behind it may go now (CAC-12) */
     }
+    if (adapter->controller) {
+        grant_channel_end(cpu, adapter, grant, serial);
+        drawn.raw = ms_load_acquire(&grant->gate_ticket);
+        if (drawn.ticket != 0)
+            ms_turnstile_unwait(&dma->gate[adapter->gate], adapter->index, drawn.ticket);
+        note_gate(cpu, adapter->gate);
+    }
     if (!word.appending)
         grant_unlink(cpu, adapter, grant, serial);
     note_adapter(cpu, adapter);
     run_deferred(cpu, dma);
     return true;
+}
+
+void ms_channel_settle(struct ms_dma *dma)
+{
+    run_deferred(cpu_of(dma), dma);
 }

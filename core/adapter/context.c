@@ -8,6 +8,8 @@
  * Invariants  I1 a context is touched only inside a call that was handed it, and by the thread that
  *                enters its request's routine, before it enters (TCX-12)
  * Ordering    hb:context  queueing releases the word, cancel acquires it: what it names is prepared
+ *             hb:context-mark  CancelMappedTransfer marks (seq_cst), then looks who owns the adapter; a
+ *             grant makes its request the owner (seq_cst), then takes the mark. One sees the other.
  * ABA         the word carries the grant's serial: a cancel that read an old word fails on the grant
  * Progress    every operation is a load, or one CAS loop that fails only when another call on the
  *             same context took effect: lock-free
@@ -22,7 +24,8 @@ union context_word {
     struct {
         uint64_t state : 4;
         uint64_t cancelled : 1; /* CancelAdapterChannel's mark (CAC-08) */
-        uint64_t unused : 3;
+        uint64_t stopped : 1;   /* CancelMappedTransfer's mark (CMT-16) */
+        uint64_t unused : 2;
         uint64_t index : 24;  /* while queued: the grant */
         uint64_t serial : 32; /* and its life */
     };
@@ -158,5 +161,36 @@ bool ms_context_mark_cancelled(PVOID memory)
         next = seen;
         next.cancelled = true;
     } while (!ms_cas_acq_rel(&context->word, &seen.raw, next.raw));
+    return true;
+}
+
+enum ms_context_mark ms_context_mark_transfer(PVOID memory)
+{
+    struct context *context = context_in(memory);
+    union context_word seen, next;
+
+    if (!memory || !context_is_ours(context))
+        return CONTEXT_MARK_BAD; /* CMT-15 */
+    seen.raw = ms_load_acquire(&context->word);
+    do {
+        if (seen.stopped)
+            return CONTEXT_MARK_BEFORE; /* CMT-08 */
+        next = seen;
+        next.stopped = 1;
+    } while (!ms_cas_seq_cst(&context->word, &seen.raw, next.raw)); /* hb:context-mark */
+    return CONTEXT_MARK_DONE;
+}
+
+bool ms_context_take_transfer_mark(PVOID memory)
+{
+    struct context *context = context_in(memory);
+    union context_word seen = {.raw = ms_load_seq_cst(&context->word)}, next; /* hb:context-mark */
+
+    do {
+        if (!seen.stopped)
+            return false;
+        next = seen;
+        next.stopped = 0;
+    } while (!ms_cas_seq_cst(&context->word, &seen.raw, next.raw));
     return true;
 }

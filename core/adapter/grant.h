@@ -9,9 +9,9 @@
 #include "adapter/commons.h"
 #include "adapter/list_store.h"
 #include "adapter/waitlist.h"
+#include "controller/controller.h"
 
-/* --- a request's life ----------------------------------------------------------------------------
- */
+/* --- a request's life --- */
 
 enum ms_grant_phase {
     GRANT_FREE,      /* nobody's, or being prepared by the one who took it */
@@ -88,10 +88,14 @@ struct ms_grant {
     PIRP irp;                /* likewise */
     PDRIVER_CONTROL routine; /* likewise; NULL: none */
     PVOID routine_context;   /* likewise */
+    /* line 3: system adapters only */
+    ms_atomic_u64 gate_ticket
+        __attribute__((aligned(MS_CACHE_LINE))); /* as ticket, for a channel */
+    ms_atomic_u64 channel; /* {value:32, serial:32}: 0 none yet, 1 + the DMA channel, or closed */
 } __attribute__((aligned(MS_CACHE_LINE)));
 static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
-static_assert(sizeof(struct ms_grant) == 3 * MS_CACHE_LINE, "a grant is three lines");
+static_assert(sizeof(struct ms_grant) == 4 * MS_CACHE_LINE, "a grant is four lines");
 
 /* What a register stands for while MapTransfer uses it; owner: the grant that has the register. */
 struct ms_reg_part {
@@ -122,8 +126,7 @@ struct ms_list {
     struct ms_list_plan plan; /* preparer, then the one who enters, then the one who puts */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
-/* --- an adapter
- * ------------------------------------------------------------------------------------ */
+/* --- an adapter --- */
 
 #define MS_ADAPTER_MAGIC 0x72657470616D736DULL
 
@@ -138,6 +141,13 @@ struct ms_adapter {
     uint32_t address_width; /* bits */
     uint32_t table_version; /* 1..3 */
     bool is_packet;         /* one element per MDL, contiguous registers (MTX-34) */
+    /* system adapters (controller not NULL) */
+    struct ms_controller *controller;
+    uint32_t gate;              /* where one waits for a channel of ours */
+    uint32_t line;              /* request line */
+    uint64_t device_address;    /* DEVICE_DESCRIPTION.DeviceAddress */
+    bool auto_initialize;       /* looped transfers (DDX-05) */
+    uint16_t register_boundary; /* map registers; a contiguous run crosses no multiple; 0: any */
     struct ms_sg_builder builder;
     struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */
     ms_atomic_u64 member; /* the domain it is in, and its width; see domain.c */
@@ -153,11 +163,16 @@ struct ms_dma {
     struct ms_pool *pool[MS_REACHES][MS_POOL_KINDS];      /* const after create */
     struct ms_reg_part *parts[MS_REACHES][MS_POOL_KINDS]; /* const pointers; one per register */
     struct ms_commons commons;                            /* common buffers; see common.c */
-    struct ms_grant *grants;                              /* const pointer */
-    struct ms_list *lists;                                /* const pointer; one per grant */
-    struct ms_list_store store;                           /* what lists are made of */
-    ms_atomic_u64 *links;     /* const pointer; one per grant, shared by all queues */
-    ms_atomic_u32 *next_free; /* const pointer; one per grant */
+    struct ms_controller *controller[MS_CONTROLLERS_MAX]; /* const after create */
+    uint32_t controllers;                                 /* const after create */
+    uint32_t gate_first[MS_CONTROLLERS_MAX]; /* const: a legacy controller has a gate per line */
+    SCATTER_GATHER_LIST *scratch[MS_CONTROLLERS_MAX]; /* const: a list per channel (MTX-38) */
+    struct ms_turnstile gate[MS_GATES_MAX];
+    struct ms_grant *grants;    /* const pointer */
+    struct ms_list *lists;      /* const pointer; one per grant */
+    struct ms_list_store store; /* what lists are made of */
+    ms_atomic_u64 *links;       /* const pointer; one per grant, shared by all queues */
+    ms_atomic_u32 *next_free;   /* const pointer; one per grant */
     ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
     ms_atomic_u64 adapters_taken[MS_ADAPTERS_MAX / 64];
     ms_atomic_u64 domains; /* names of domains handed out */
@@ -173,8 +188,7 @@ static inline struct ms_adapter *ms_adapter_from(PDMA_ADAPTER public)
     return adapter;
 }
 
-/* --- grants
- * ------------------------------------------------------------------------------------------ */
+/* --- grants --- */
 
 /* Scratch a list in the Build family carries behind its elements (CSG-06, CSG-09). */
 enum { MS_LIST_OVERHEAD = 64 };
@@ -237,8 +251,7 @@ static inline bool ms_base_is_bare(const struct ms_adapter *adapter, PVOID base)
     return !base && adapter->dma->config.null_bases; /* MRG-07, MRG-10 */
 }
 
-/* --- what a request is made of
- * ------------------------------------------------------------------------- */
+/* --- what a request is made of --- */
 
 struct ms_request {
     struct ms_adapter *adapter;
@@ -284,8 +297,53 @@ PVOID ms_channel_owner_context(struct ms_adapter *adapter);
 /* Says in the device object that the request of that name waits; false: another one does (ACH-08). */
 bool ms_device_queue(struct ms_dma *dma, PDEVICE_OBJECT device, uint64_t name);
 
-/* --- transfer contexts
- * ---------------------------------------------------------------------------------- */
+/* --- transfer contexts --- */
+
+/* The first of the adapter's list, if it is granted; its word as it was while first. */
+struct ms_grant *ms_channel_owner(struct ms_adapter *adapter, union ms_grant_word *word);
+/* Does what callbacks and releases left to do, unless inside another callback (QUE-08). */
+void ms_channel_settle(struct ms_dma *dma);
+
+/* --- system DMA (system.c) --- */
+
+#define MS_GRANT_CHANNEL_NONE   0u
+#define MS_GRANT_CHANNEL_CLOSED UINT32_MAX
+
+/* The DMA channel of this life of the grant, or UINT32_MAX. */
+static inline uint32_t ms_grant_channel(const struct ms_grant *grant, uint32_t serial)
+{
+    uint64_t word = ms_load_acquire(&grant->channel);
+
+    if ((uint32_t)(word >> 32) != serial || (uint32_t)word == MS_GRANT_CHANNEL_NONE ||
+        (uint32_t)word == MS_GRANT_CHANNEL_CLOSED)
+        return UINT32_MAX;
+    return (uint32_t)word - 1;
+}
+
+/* Fills a slot for a subordinate device; false: no controller fits (IGA-16, DDX-31). */
+bool ms_system_bind(struct ms_dma *dma, struct ms_adapter *adapter,
+                    const DEVICE_DESCRIPTION *description, struct ms_sg_limits *limits);
+/* The request became the owner: a mark on its context goes to its channel (CMT-13). */
+void ms_system_granted(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial);
+NTSTATUS ms_system_map(struct ms_adapter *adapter, PMDL head, struct ms_grant *grant,
+                       uint64_t offset, uint32_t device_offset, PULONG length, bool write_to_device,
+                       PSCATTER_GATHER_LIST list, uint32_t list_bytes,
+                       PDMA_COMPLETION_ROUTINE routine, PVOID context);
+/* A context was initialised while its channel is owned: the mark goes (TCX-09, CMT-19). */
+void ms_system_initialized(struct ms_adapter *adapter, PVOID context);
+/* Drains the controller's buffer, stops what runs, clears the mark (FLX-05, FLX-08, FLX-12). The
+ * bytes that had been moved. */
+uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t bytes);
+/* Every callback of this adapter that was due has been made (PUT-06); may wait for the driver's own
+ * routine on another thread. */
+void ms_system_settle(struct ms_adapter *adapter);
+/* ms_channel_done of every controller. */
+void ms_system_done(void *owner, DMA_COMPLETION_STATUS status, PDMA_COMPLETION_ROUTINE routine,
+                    PVOID context, PDEVICE_OBJECT device);
+/* Length 0: nothing is mapped, but the range still has to begin inside the chain (MTX-07). */
+NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list);
+
+/* --- contexts --- */
 
 /* Makes the driver's 128 bytes a context; false when NULL or queued (TCX-17). */
 bool ms_context_initialize(struct ms_dma *dma, PVOID context);
@@ -303,8 +361,7 @@ enum ms_context_cancel ms_context_look(PVOID context, uint32_t *index, uint32_t 
  */
 bool ms_context_mark_cancelled(PVOID context);
 
-/* --- mappings and lists
- * ---------------------------------------------------------------------------------- */
+/* --- mappings and lists --- */
 
 /* Maps a range of a chain under the grant, whose mapping the caller has made BUSY: fills the list
  * and the grant's mapping fields; `*length` becomes what was mapped. Statuses as ms_sg_map. */
@@ -332,8 +389,7 @@ static inline uint64_t ms_list_bytes(uint64_t elements)
 /* Where `address` lies in `mdl`, as an offset to its first byte; false: outside (SGL-12). */
 bool ms_mdl_offset_of(const MDL *mdl, const void *address, uint64_t *offset);
 
-/* --- common buffers and domains
- * ------------------------------------------------------------------------------ */
+/* --- common buffers and domains --- */
 
 /* A common buffer inside [lowest, highest], in the ledger; NULL: none. Fault points. */
 void *ms_common_take(struct ms_dma *dma, uint64_t bytes, bool large_pages, uint64_t lowest,
@@ -348,9 +404,15 @@ void ms_domain_close(struct ms_adapter *adapter);
 /* How far the narrowest member of the domain reaches; false: no such domain. */
 bool ms_domain_reach(struct ms_dma *dma, HANDLE handle, uint64_t *reach_last);
 
-/* --- the routines behind the table: one per member, named after it. Four names are taken by the
- * inline wrappers of wdm.h (VER-13); theirs begin with Halp.
- * ---------------------------------- */
+/* CancelMappedTransfer's mark on a context that owns no channel (CMT-13, CMT-16). */
+enum ms_context_mark { CONTEXT_MARK_BAD, CONTEXT_MARK_BEFORE, CONTEXT_MARK_DONE };
+enum ms_context_mark ms_context_mark_transfer(PVOID context);
+/* Takes that mark off; false: there is none. */
+bool ms_context_take_transfer_mark(PVOID context);
+
+/* --- the routines behind the table: one per member, named after it --- */
+
+/* Four names are taken by the inline wrappers of wdm.h (VER-13); theirs begin with Halp. */
 
 void ms_tables_fill(DMA_OPERATIONS table[4]);
 
@@ -372,6 +434,9 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
                           PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext);
 NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                                   ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice);
+NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext);
+NTSTATUS HalConfigureAdapterChannel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumber, PVOID Context);
+ULONG HalpReadDmaCounter(PDMA_ADAPTER DmaAdapter);
 VOID HalFreeAdapterChannel(PDMA_ADAPTER DmaAdapter);
 VOID HalFreeMapRegisters(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
                          ULONG NumberOfMapRegisters);

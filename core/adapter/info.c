@@ -13,8 +13,9 @@ NTSTATUS HalGetDmaAdapterInfo(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO Adapter
     if (AdapterInfo->Version > DMA_ADAPTER_INFO_VERSION1)
         return STATUS_NOT_SUPPORTED; /* GAI-01, GAI-07 */
     AdapterInfo->V1 = (DMA_ADAPTER_INFO_V1){
-        .ReadDmaCounterAvailable = FALSE,
-        .ScatterGatherLimit = adapter->is_packet ? 1 : MAXULONG,
+        .ReadDmaCounterAvailable =
+            adapter->controller && ms_controller_config(adapter->controller)->counter,
+        .ScatterGatherLimit = adapter->is_packet ? 1 : adapter->builder.limits.elements_max,
         .DmaAddressWidth = adapter->address_width,
         .Flags = 0, /* GAI-04 */
         .MinimumTransferUnit = adapter->builder.limits.unit,

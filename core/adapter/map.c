@@ -33,14 +33,15 @@ static struct ms_mdl_cursor walk_begin(const struct ms_grant *grant, PMDL head, 
 }
 
 /* Length 0: nothing is mapped, but the range still has to begin inside the chain (MTX-07). */
-static NTSTATUS map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
+NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
 {
     struct ms_mdl_cursor at = {.mdl = head, .base = 0};
     ULONG none = 0;
 
     if (!ms_mdl_cursor_seek(&at, offset))
         return STATUS_INVALID_PARAMETER; /* AMB-05 */
-    memcpy((char *)list + offsetof(SCATTER_GATHER_LIST, NumberOfElements), &none, sizeof none);
+    if (list)
+        memcpy((char *)list + offsetof(SCATTER_GATHER_LIST, NumberOfElements), &none, sizeof none);
     return STATUS_SUCCESS;
 }
 
@@ -88,7 +89,7 @@ static NTSTATUS map_bare(struct ms_adapter *adapter, PMDL head, uint64_t offset,
     NTSTATUS status;
 
     if (*length == 0)
-        return map_nothing(head, offset, list);
+        return ms_map_nothing(head, offset, list);
     status = ms_sg_map(&adapter->builder, &request, list, capacity, &mapped);
     if (NT_SUCCESS(status))
         *length = mapped.bytes; /* MTX-27 */
@@ -107,14 +108,16 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
     struct ms_grant *grant;
     NTSTATUS status;
 
-    (void)DeviceOffset;         /* MTX-09 */
-    (void)DmaCompletionRoutine; /* MTX-17 */
-    (void)CompletionContext;
     if (!Mdl || !Length)
         return STATUS_INVALID_PARAMETER; /* MTX-19 */
     grant = ms_grant_find(adapter, MapRegisterBase);
     if (!grant && !ms_base_is_bare(adapter, MapRegisterBase))
         return STATUS_INVALID_PARAMETER; /* MTX-20 */
+    if (adapter->controller)
+        return ms_system_map(adapter, Mdl, grant, Offset, DeviceOffset, Length, WriteToDevice != 0,
+                             ScatterGatherBuffer, ScatterGatherBufferLength, DmaCompletionRoutine,
+                             CompletionContext);
+    /* DeviceOffset and DmaCompletionRoutine mean nothing to a bus master: MTX-09, MTX-17. */
     if (!ScatterGatherBuffer || capacity == 0)
         return STATUS_INVALID_PARAMETER; /* MTX-10, MTX-12 */
     if (!grant)
@@ -123,7 +126,7 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
     if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY))
         return STATUS_INVALID_PARAMETER; /* MTX-52 */
     if (*Length == 0) {
-        status = map_nothing(Mdl, Offset, ScatterGatherBuffer);
+        status = ms_map_nothing(Mdl, Offset, ScatterGatherBuffer);
         ms_store_release(&grant->mapping, MAPPING_NONE);
         return status;
     }
@@ -161,11 +164,18 @@ NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
         return ms_base_is_bare(adapter, MapRegisterBase) ? STATUS_SUCCESS
                                                          : STATUS_INVALID_PARAMETER; /* FLX-11 */
     /* hb:mapping, acquire */
-    if (ms_load_acquire(&grant->mapping) != MAPPING_MAPPED)
-        return STATUS_SUCCESS; /* FLX-07, FLX-10 */
+    if (ms_load_acquire(&grant->mapping) != MAPPING_MAPPED) {
+        if (adapter->controller)
+            ms_system_flush(adapter, grant, 0); /* FLX-08: the mark goes all the same */
+        return STATUS_SUCCESS;                  /* FLX-07, FLX-10 */
+    }
     if (Mdl != grant->head || Offset != grant->offset ||
         (WriteToDevice != 0) != grant->write_to_device || Length > grant->mapped_bytes)
         return STATUS_INVALID_PARAMETER; /* FLX-11 */
+    if (adapter->controller) {
+        uint32_t moved = ms_system_flush(adapter, grant, Length); /* FLX-05, FLX-12 */
+        Length = moved < Length ? moved : Length; /* what never moved is not copied back: AMB-16 */
+    }
     if (grant->mapped_registers > 0 && !grant->write_to_device && Length > 0)
         ms_grant_copy_back(adapter, grant, Length);
     /* hb:mapping, release */

@@ -39,11 +39,14 @@ union ms_channel_word {
         uint64_t mark : 1;      /* cancelled by CancelMappedTransfer */
         uint64_t looped : 1;    /* AutoInitialize: starts again at the end */
         uint64_t transfer : 26; /* which transfer this is about: grows with each program */
-        uint64_t moved : 32;    /* bytes moved; looped: position in the pass */
+        uint64_t moved : 32;    /* bytes; looped: position in the pass; idle: owner's epoch */
     };
     uint64_t raw;
 };
 static_assert(sizeof(union ms_channel_word) == sizeof(uint64_t), "a channel must fit one CAS");
+
+/* The mark as a bit of the raw word, for those who only ask for it. */
+#define MS_CHANNEL_MARK (UINT64_C(1) << 4)
 
 /* The transfer ended and was not flushed yet. */
 static inline bool ms_channel_is_over(union ms_channel_word word)
@@ -127,12 +130,14 @@ static inline bool ms_channel_step_stop(union ms_channel_word *word)
     return true;
 }
 
-/* Programmable again, mark gone; what ran must have been stopped. */
-static inline void ms_channel_step_reset(union ms_channel_word *word)
+/* Programmable again, mark gone; what ran must have been stopped. The epoch changes with the owner, so
+ * that a cancel meant for the last one fails on the next. */
+static inline void ms_channel_step_reset(union ms_channel_word *word, uint32_t epoch)
 {
     ms_assert(word->phase != CHANNEL_RUNNING);
     word->phase = CHANNEL_IDLE;
     word->mark = 0;
+    word->moved = epoch;
 }
 
 #endif

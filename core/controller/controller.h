@@ -5,6 +5,7 @@
 #ifndef MS_CONTROLLER_H
 #define MS_CONTROLLER_H
 
+#include "controller/channel_state.h"
 #include "memory/memory.h"
 #include "wdm.h"
 
@@ -145,7 +146,6 @@ struct ms_channel_program {
     uint64_t device_address;
     bool to_device;
     bool looped;
-    bool demand;
     void *owner;                     /* handed to ms_channel_done */
     PDMA_COMPLETION_ROUTINE routine; /* NULL: nobody is called */
     PVOID context;
@@ -157,14 +157,26 @@ struct ms_channel_program {
  * completions wait to be delivered. Lock-free. */
 NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t channel,
                           const struct ms_channel_program *program);
-/* Marks, and stops what runs (CMT-*); false: it was marked before. Any thread. Lock-free. */
-bool ms_channel_cancel_transfer(struct ms_controller *controller, uint32_t channel);
-bool ms_channel_is_marked(struct ms_controller *controller, uint32_t channel);
-/* Stops what runs, moves what the controller still holds to memory (FLX-05; at most `bytes`, nothing
- * when discarding: FRE-13), and makes the channel programmable again. By the owner. Lock-free. */
-void ms_channel_flush(struct ms_controller *controller, uint32_t channel, uint32_t bytes);
+/* The channel's word as it is now: what a cancel is decided on. Wait-free. */
+uint64_t ms_channel_look(const struct ms_controller *controller, uint32_t channel);
+enum ms_channel_cancelled { CANCEL_DONE, CANCEL_MARKED_BEFORE, CANCEL_CHANGED };
+/* Marks, and stops what runs (CMT-*), if the word is still `seen`: CANCEL_CHANGED else, and the caller
+ * looks again whether the channel is still its own. Any thread. Wait-free. */
+enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *controller,
+                                                     uint32_t channel, uint64_t seen);
+/* Clears the mark of an idle channel (CMT-19: its context was initialised). By the owner. */
+void ms_channel_unmark(struct ms_controller *controller, uint32_t channel);
+/* Stops what runs, moves what the controller still holds to memory (FLX-05; at most `bytes`), and makes
+ * the channel programmable again. The bytes of the transfer that had been moved. By the owner.
+ * Lock-free. */
+uint32_t ms_channel_flush(struct ms_controller *controller, uint32_t channel, uint32_t bytes);
+/* As ms_channel_flush without moving anything (FRE-13), when the owner gives the channel up. */
+void ms_channel_leave(struct ms_controller *controller, uint32_t channel);
 /* Bytes of the transfer not moved (RDC-*); 0 when none was programmed. Wait-free. */
 uint32_t ms_channel_left(const struct ms_controller *controller, uint32_t channel);
+/* Sets how many bytes of a looped transfer make a period, 0: a whole pass (CPL-10); while idle. */
+NTSTATUS ms_channel_configure(struct ms_controller *controller, uint32_t channel, uint32_t function,
+                              const void *context);
 /* Delivers completions that wait, unless another thread is at it: then that one goes on. Never waits. */
 void ms_channel_deliver(struct ms_controller *controller, uint32_t channel);
 /* Every transfer started so far on any channel by `owner` has had its callback, or has none to come. */

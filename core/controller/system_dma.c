@@ -66,9 +66,9 @@ struct record {
     uint32_t length;
     uint32_t line;
     uint32_t elements;
+    uint32_t period; /* bytes between notifications of a loop */
     bool to_device;
     bool looped;
-    bool demand;
     SCATTER_GATHER_ELEMENT *element; /* const pointer; config.elements_max slots */
 };
 
@@ -77,6 +77,8 @@ struct channel {
     ms_atomic_u32 length;    /* of the programmed transfer; 0: none; counter only */
     ms_atomic_u32 engine_at; /* transfer whose record the engine looks at */
     uint8_t *staging;        /* const pointer; engine writes beyond `moved`, owner reads below */
+    uint32_t epoch;          /* owner: +1 per owner */
+    uint32_t period;         /* owner: bytes between notifications of a loop; 0: a pass */
     /* engine only: where in the list it stands */
     uint32_t at_transfer __attribute__((aligned(MS_CACHE_LINE)));
     uint32_t at_element;
@@ -424,9 +426,10 @@ static uint32_t transfer_choose(struct ms_controller *controller, uint32_t index
     return TRANSFER_NONE;
 }
 
-static void record_fill(struct ms_controller *controller, struct record *record,
+static void record_fill(struct ms_controller *controller, struct channel *channel,
                         const struct ms_channel_program *program, uint32_t transfer)
 {
+    struct record *record = record_of(channel, transfer);
     ULONG elements;
 
     memcpy(&elements, (const char *)program->list + offsetof(SCATTER_GATHER_LIST, NumberOfElements),
@@ -440,13 +443,20 @@ static void record_fill(struct ms_controller *controller, struct record *record,
     record->device_address = program->device_address;
     record->to_device = program->to_device;
     record->looped = program->looped;
-    record->demand = program->demand;
+    record->period = channel->period ? channel->period : program->length;
     record->routine = program->routine;
     record->context = program->context;
     record->device = program->device;
     ms_store_relaxed(&record->owner, program->owner);
     ms_store_relaxed(&record->periods, 0);
     record_set(record, RECORD_ARMED, DmaComplete, transfer);
+}
+
+static void bell_ring(struct ms_controller *controller)
+{
+    ms_fetch_add_seq_cst(&controller->bell, 1);
+    if (controller->thread)
+        ms_wake(&controller->bell, 1);
 }
 
 NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t index,
@@ -462,7 +472,7 @@ NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t index,
     transfer = transfer_choose(controller, index, (uint32_t)seen.transfer);
     if (transfer == TRANSFER_NONE)
         return STATUS_INSUFFICIENT_RESOURCES;
-    record_fill(controller, record_of(channel, transfer), program, transfer);
+    record_fill(controller, channel, program, transfer);
     ms_store_relaxed(&channel->length, program->length);
     for (;;) {
         union ms_channel_word next = seen;
@@ -482,33 +492,43 @@ NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t index,
         if (ms_cas_seq_cst(&channel->state, &seen.raw, next.raw)) /* hb:channel-program */
             break;
     }
-    ms_fetch_add_seq_cst(&controller->bell, 1);
-    if (controller->thread)
-        ms_wake(&controller->bell, 1);
+    bell_ring(controller);
     return STATUS_SUCCESS;
 }
 
-bool ms_channel_is_marked(struct ms_controller *controller, uint32_t index)
+uint64_t ms_channel_look(const struct ms_controller *controller, uint32_t index)
 {
-    return (union ms_channel_word){.raw = ms_load_seq_cst(&controller->channel[index].state)}.mark;
+    return ms_load_seq_cst(&controller->channel[index].state);
 }
 
-bool ms_channel_cancel_transfer(struct ms_controller *controller, uint32_t index)
+enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *controller,
+                                                     uint32_t index, uint64_t seen)
+{
+    struct channel *channel = &controller->channel[index];
+    union ms_channel_word was = {.raw = seen}, next = was;
+
+    if (!ms_channel_step_cancel(&next))
+        return CANCEL_MARKED_BEFORE;
+    if (!ms_cas_seq_cst(&channel->state, &was.raw, next.raw))
+        return CANCEL_CHANGED;
+    if (was.phase == CHANNEL_RUNNING) {
+        record_fire(channel, next);
+        bell_ring(controller);
+    }
+    return CANCEL_DONE;
+}
+
+void ms_channel_unmark(struct ms_controller *controller, uint32_t index)
 {
     struct channel *channel = &controller->channel[index];
     union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)}, next;
 
     do {
+        if (seen.phase != CHANNEL_IDLE || !seen.mark)
+            return;
         next = seen;
-        if (!ms_channel_step_cancel(&next))
-            return false;
+        next.mark = 0;
     } while (!ms_cas_seq_cst(&channel->state, &seen.raw, next.raw));
-    if (seen.phase == CHANNEL_RUNNING)
-        record_fire(channel, next);
-    ms_fetch_add_seq_cst(&controller->bell, 1);
-    if (controller->thread)
-        ms_wake(&controller->bell, 1);
-    return true;
 }
 
 /* Copies what the controller holds to the elements' addresses. */
@@ -527,33 +547,75 @@ static void staging_drain(struct ms_controller *controller, struct channel *chan
     }
 }
 
-void ms_channel_flush(struct ms_controller *controller, uint32_t index, uint32_t bytes)
+/* Stops what runs and fires what is over; the word it left. */
+static union ms_channel_word channel_stop(struct channel *channel)
 {
-    struct channel *channel = &controller->channel[index];
     union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)}; /* hb:channel-moved */
-    union ms_channel_word next = seen;
-    struct record *record;
 
     while (seen.phase == CHANNEL_RUNNING) { /* FLX-12, FLX-13 */
-        next = seen;
+        union ms_channel_word next = seen;
         ms_channel_step_stop(&next);
         if (ms_cas_seq_cst(&channel->state, &seen.raw, next.raw))
             seen = next;
     }
-    if (ms_channel_is_over(seen)) {
+    if (ms_channel_is_over(seen))
         record_fire(channel, seen);
-        record = record_of(channel, (uint32_t)seen.transfer);
-        if (!record->to_device && !record->looped)
-            staging_drain(controller, channel, record, ms_min_u64(seen.moved, bytes));
-        ms_store_relaxed(&channel->length, 0);
-    }
+    return seen;
+}
+
+static void channel_reset(struct ms_controller *controller, struct channel *channel,
+                          union ms_channel_word seen)
+{
+    union ms_channel_word next;
+
+    ms_store_relaxed(&channel->length, 0);
     do {
         next = seen;
-        ms_channel_step_reset(&next);
+        ms_channel_step_reset(&next, channel->epoch);
     } while (!ms_cas_seq_cst(&channel->state, &seen.raw, next.raw));
-    ms_fetch_add_seq_cst(&controller->bell, 1);
-    if (controller->thread)
-        ms_wake(&controller->bell, 1);
+    bell_ring(controller);
+}
+
+uint32_t ms_channel_flush(struct ms_controller *controller, uint32_t index, uint32_t bytes)
+{
+    struct channel *channel = &controller->channel[index];
+    union ms_channel_word seen = channel_stop(channel);
+    const struct record *record = record_of(channel, (uint32_t)seen.transfer);
+
+    uint32_t moved = ms_channel_is_over(seen) ? (uint32_t)seen.moved : 0;
+
+    if (moved > 0 && !record->to_device && !record->looped)
+        staging_drain(controller, channel, record, ms_min_u64(moved, bytes));
+    channel_reset(controller, channel, seen);
+    return moved;
+}
+
+void ms_channel_leave(struct ms_controller *controller, uint32_t index)
+{
+    struct channel *channel = &controller->channel[index];
+    union ms_channel_word seen = channel_stop(channel);
+
+    channel->epoch++; /* a cancel meant for us fails on the next owner's word */
+    channel->period = 0;
+    channel_reset(controller, channel, seen);
+}
+
+enum { CHANNEL_FUNCTION_PERIOD = 1 };
+
+NTSTATUS ms_channel_configure(struct ms_controller *controller, uint32_t index, uint32_t function,
+                              const void *context)
+{
+    struct channel *channel = &controller->channel[index];
+    union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)};
+
+    if (function != CHANNEL_FUNCTION_PERIOD)
+        return STATUS_NOT_IMPLEMENTED; /* CFG-02 */
+    if (!context)
+        return STATUS_INVALID_PARAMETER; /* CFG-04 */
+    if (seen.phase != CHANNEL_IDLE)
+        return STATUS_INVALID_DEVICE_STATE; /* CFG-04 */
+    memcpy(&channel->period, context, sizeof channel->period);
+    return STATUS_SUCCESS;
 }
 
 uint32_t ms_channel_left(const struct ms_controller *controller, uint32_t index)
@@ -629,8 +691,9 @@ static bool engine_count(struct channel *channel, struct record *record,
         return false; /* only an end changes the word beside us */
     if (next.phase == CHANNEL_COMPLETE)
         record_fire(channel, next);
-    else if (next.moved == 0)
-        ms_fetch_add_acq_rel(&record->periods, 1);
+    else if (record->looped &&
+             (next.moved == 0 || next.moved / record->period != seen->moved / record->period))
+        ms_fetch_add_acq_rel(&record->periods, 1); /* CPL-10 */
     *seen = next;
     return true;
 }

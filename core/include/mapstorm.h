@@ -40,7 +40,9 @@ struct ms_machine_config {
     bool merge_mdls;        /* one element may span two MDLs (SGE-03; default no) */
     bool translate_all;     /* every page goes through a map register (MRG-14; default no) */
     bool null_bases;        /* a grant without registers has map register base NULL (MRG-09; no) */
-    uint32_t alignment; /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
+    uint32_t alignment;  /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
+    bool engine_threads; /* system DMA runs by itself, on a thread per controller; default: it is
+                            stepped (ms_controller_step in machine/machine.h) */
 };
 
 struct ms_machine_config ms_machine_config_default(void);
@@ -63,8 +65,7 @@ PDEVICE_OBJECT ms_machine_pdo(struct ms_machine *machine);
  */
 bool ms_machine_audit(struct ms_machine *machine);
 
-/* --- memory for drivers to be
- * -------------------------------------------------------------------------- */
+/* --- memory for drivers to be --- */
 
 struct ms_buffer; /* pages, a contiguous view of them, and an MDL over them */
 
@@ -77,8 +78,7 @@ PMDL ms_buffer_mdl(struct ms_buffer *buffer);
 /* The same bytes in buffer order, through a view. */
 uint8_t *ms_buffer_bytes(struct ms_buffer *buffer);
 
-/* --- the device's side
- * ------------------------------------------------------------------------------------ */
+/* --- the device's side --- */
 
 /* The device reads memory through the list into `device` (WriteToDevice TRUE), or writes `device`
  * into memory (FALSE): at most `bytes`, with addresses of `address_width` bits. The bytes moved;

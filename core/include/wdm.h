@@ -56,8 +56,7 @@ extern "C" {
 #define EXTERN_C_END
 #endif
 
-/* --- types --------------------------------------------------------------------------------------
- */
+/* --- types --- */
 
 typedef char CHAR, CCHAR, *PCHAR;
 typedef unsigned char UCHAR, BOOLEAN, *PUCHAR, *PBOOLEAN;
@@ -107,8 +106,7 @@ typedef struct _LIST_ENTRY {
 #define DISPATCH_LEVEL 2
 #define HIGH_LEVEL     15
 
-/* --- pages --------------------------------------------------------------------------------------
- */
+/* --- pages --- */
 
 #ifndef PAGE_SIZE
 #define PAGE_SIZE 4096
@@ -126,8 +124,7 @@ static_assert(PAGE_SIZE == 4096, "a Windows page is 4096 bytes whatever the host
     ((ULONG)(((ULONGLONG)BYTE_OFFSET(va) + (ULONGLONG)(n) + (PAGE_SIZE - 1)) >> PAGE_SHIFT))
 #define COMPUTE_PAGES_SPANNED(va, n) ADDRESS_AND_SIZE_TO_SPAN_PAGES(va, n)
 
-/* --- enumerations -------------------------------------------------------------------------------
- */
+/* --- enumerations --- */
 
 typedef enum _INTERFACE_TYPE {
     InterfaceTypeUndefined = -1,
@@ -206,8 +203,7 @@ typedef enum _MM_PAGE_PRIORITY {
 typedef enum _LOCK_OPERATION { IoReadAccess, IoWriteAccess, IoModifyAccess } LOCK_OPERATION;
 typedef enum _MODE { KernelMode, UserMode, MaximumMode } MODE;
 
-/* --- what the DMA interface only passes through -------------------------------------------------
- */
+/* --- what the DMA interface only passes through --- */
 
 typedef struct _MDL MDL, *PMDL;
 typedef struct _IRP IRP, *PIRP;
@@ -354,8 +350,7 @@ struct _IRP {
     } Tail;
 };
 
-/* --- MDLs ---------------------------------------------------------------------------------------
- */
+/* --- MDLs --- */
 
 /* The PFN_NUMBER array follows the header. Drivers may touch Next and MdlFlags (MDL-02). */
 struct _MDL {
@@ -428,8 +423,7 @@ VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList);
 NTSTATUS MmAdvanceMdl(PMDL Mdl, ULONG NumberOfBytes);
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress);
 
-/* --- the DMA interface --------------------------------------------------------------------------
- */
+/* --- the DMA interface --- */
 
 #define DEVICE_DESCRIPTION_VERSION  0
 #define DEVICE_DESCRIPTION_VERSION1 1
@@ -807,8 +801,7 @@ FORCEINLINE ULONG HalGetDmaAlignment(_In_ PDMA_ADAPTER DmaAdapter)
     return DmaAdapter->DmaOperations->GetDmaAlignment(DmaAdapter);
 }
 
-/* --- resources ----------------------------------------------------------------------------------
- */
+/* --- resources --- */
 
 #define CmResourceTypeMemory       3
 #define CmResourceTypeDma          4
@@ -860,8 +853,7 @@ typedef struct _CM_PARTIAL_RESOURCE_DESCRIPTOR {
 } CM_PARTIAL_RESOURCE_DESCRIPTOR, *PCM_PARTIAL_RESOURCE_DESCRIPTOR;
 #pragma pack(pop)
 
-/* --- IRQL, per thread ---------------------------------------------------------------------------
- */
+/* --- IRQL, per thread --- */
 
 KIRQL KeGetCurrentIrql(VOID);
 KIRQL KfRaiseIrql(KIRQL NewIrql);
@@ -873,8 +865,7 @@ VOID KeLowerIrql(KIRQL NewIrql);
 #define RtlMoveMemory(target, source, bytes) memmove(target, source, bytes)
 #define RtlFillMemory(target, bytes, fill)   memset(target, fill, bytes)
 
-/* --- the layouts, asserted ----------------------------------------------------------------------
- */
+/* --- the layouts, asserted --- */
 
 #define MS_AT(type, field, offset)                                                                 \
     static_assert(offsetof(type, field) == (offset), #type "." #field " is not at " #offset)

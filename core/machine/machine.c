@@ -53,7 +53,11 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
 {
     struct ms_machine_config chosen = config ? *config : ms_machine_config_default();
     struct ms_memory_config memory = ms_memory_config_default();
-    struct ms_dma_config dma;
+    const struct ms_controller_config controllers[] = {ms_controller_legacy(), ms_controller_soc()};
+    struct ms_dma_config dma = {
+        .controllers = controllers,
+        .controller_count = sizeof controllers / sizeof controllers[0],
+    };
     struct ms_machine *machine;
     const char *wrong = config_resolve(&chosen, &dma);
 
@@ -71,10 +75,15 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
     machine->dma = ms_dma_create(&machine->kernel, machine->memory, &dma);
     if (!machine->dma)
         goto undo_memory;
+    for (uint32_t i = 0; chosen.engine_threads && ms_dma_controller(machine->dma, i); i++)
+        if (!ms_controller_start(ms_dma_controller(machine->dma, i)))
+            goto undo_dma;
     machine->pdo.Type = 3; /* what the I/O manager writes into a device object */
     machine->pdo.Size = sizeof machine->pdo;
     return machine;
 
+undo_dma:
+    ms_dma_destroy(machine->dma);
 undo_memory:
     ms_memory_destroy(machine->memory);
 undo_machine:
@@ -87,6 +96,8 @@ fail:
 
 void ms_machine_destroy(struct ms_machine *machine)
 {
+    for (uint32_t i = 0; ms_dma_controller(machine->dma, i); i++)
+        ms_controller_stop(ms_dma_controller(machine->dma, i));
     ms_require(ms_kernel_is_quiet(&machine->kernel));
     if (ms_cpu_current() && ms_cpu_current()->kernel == &machine->kernel)
         ms_cpu_leave();
@@ -126,8 +137,7 @@ PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
                            NumberOfMapRegisters);
 }
 
-/* --- buffers
- * -------------------------------------------------------------------------------------- */
+/* --- buffers --- */
 
 struct ms_buffer {
     struct ms_machine *machine;
@@ -210,8 +220,7 @@ uint8_t *ms_buffer_bytes(struct ms_buffer *buffer)
     return buffer->view + buffer->byte_offset;
 }
 
-/* --- the device's side
- * ------------------------------------------------------------------------------ */
+/* --- the device's side --- */
 
 uint64_t ms_device_read_list(struct ms_machine *machine, uint32_t address_width,
                              const SCATTER_GATHER_LIST *list, void *device, uint64_t bytes)

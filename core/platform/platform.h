@@ -15,8 +15,7 @@
 #include "platform/bits.h"
 #include "platform/check.h"
 
-/* --- memory for our own state --------------------------------------------------------------------
- */
+/* --- memory for our own state --- */
 
 /* Zeroed memory on a cache line boundary, or NULL. A fault point: see ms_fault_arm. Not for paths
  * that must be lock-free: only set-up, tear-down and tests call it. */
@@ -27,8 +26,7 @@ void ms_free(void *memory, size_t bytes);
 void *ms_reserve(size_t bytes);
 void ms_unreserve(void *memory, size_t bytes);
 
-/* --- fault points: every taking of something can be made to fail ---------------------------------
- */
+/* --- fault points: every taking of something can be made to fail --- */
 
 /* Arms the calling thread: its `countdown`-th passage (0 = the next) of any fault point fails,
  * once. UINT32_MAX disarms. Tests walk countdown from 0 until a call passes untouched. */
@@ -38,8 +36,7 @@ bool ms_fault_here(void);
 /* True when the armed fault has fired since ms_fault_arm. */
 bool ms_fault_fired(void);
 
-/* --- emulated physical memory --------------------------------------------------------------------
- */
+/* --- emulated physical memory --- */
 
 /* A memory object of `bytes`, committed only where touched, mapped once as a whole (`base`); parts
  * of it can be mapped again elsewhere, so one page has several addresses. */
@@ -62,8 +59,7 @@ void ms_host_memory_discard(struct ms_host_memory *memory, uint64_t offset, uint
 /* Makes a page-aligned range unreadable and unwritable (guard pages in tests), or usable again. */
 bool ms_host_protect(void *address, size_t bytes, bool usable);
 
-/* --- threads
- * -------------------------------------------------------------------------------------- */
+/* --- threads --- */
 
 struct ms_thread;
 typedef void ms_thread_body(void *context);
@@ -92,8 +88,7 @@ bool ms_has_asymmetric_fence(void);
 /* Nanoseconds from some fixed point; only forward. */
 uint64_t ms_clock_ns(void);
 
-/* --- what the processor can do
- * ---------------------------------------------------------------------- */
+/* --- what the processor can do --- */
 
 struct ms_cpu_features {
     bool avx2;   /* with BMI1/BMI2, and the OS saves the registers */

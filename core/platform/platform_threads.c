@@ -18,8 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- faults ------------------------------------------------------------------------------------
- */
+/* --- faults --- */
 
 static _Thread_local uint32_t fault_countdown = UINT32_MAX;
 static _Thread_local bool fault_fired;
@@ -45,8 +44,7 @@ bool ms_fault_fired(void)
     return fault_fired;
 }
 
-/* --- threads ------------------------------------------------------------------------------------
- */
+/* --- threads --- */
 
 struct ms_thread {
     pthread_t handle;

@@ -46,8 +46,7 @@ static uint64_t hoard_life(uint32_t serial)
     return serial & 0xFFFFFF; /* what the field holds */
 }
 
-/* --- making and ending a pool ------------------------------------------------------------------
- */
+/* --- making and ending a pool --- */
 
 struct ms_pool *ms_pool_create(struct ms_memory *memory, struct ms_kernel *kernel,
                                const struct ms_pool_config *config)
@@ -96,8 +95,7 @@ void ms_pool_destroy(struct ms_pool *pool)
     ms_free(pool, sizeof *pool);
 }
 
-/* --- taking and giving sets ----------------------------------------------------------------------
- */
+/* --- taking and giving sets --- */
 
 static ms_reg run_take(struct ms_pool *pool, uint32_t cpu, uint32_t run, uint16_t boundary)
 {

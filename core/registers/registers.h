@@ -100,8 +100,7 @@ const struct ms_reg_ops *ms_strategy_default(void);
 #include "registers/strategies.def"
 #undef MS_STRATEGY
 
-/* --- the pool: a strategy's registers with pages behind them, and waiters in order
- * ------------------ */
+/* --- the pool: a strategy's registers with pages behind them, and waiters in order --- */
 
 /* A set of registers that belongs to one grant: a chain of runs, linked through the pool's run
  * table. Not shared: whoever holds the set may read it. count 0: the empty set. */
