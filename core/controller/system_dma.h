@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * system_dma.h: the inside of a controller, shared by its three files: system_dma.c (making, starting,
+ * cancelling, flushing; the theory), records.c (whom to tell), engine.c (moving). Private to the floor.
+ */
+#ifndef MS_SYSTEM_DMA_H
+#define MS_SYSTEM_DMA_H
+
+#include "controller/controller.h"
+
+#define STAGING_BYTES  (UINT64_C(1) << 30)
+#define ENGINE_NOWHERE UINT32_MAX
+
+enum ms_record_phase { RECORD_EMPTY, RECORD_ARMED, RECORD_FIRED };
+
+union ms_record_word {
+    struct {
+        uint64_t phase : 4;
+        uint64_t status : 4;
+        uint64_t transfer : 56; /* masked with MS_TRANSFER_MASK */
+    };
+    uint64_t raw;
+};
+
+/* What was programmed, and whom to tell. Plain fields: hb:channel-program, I3. */
+struct ms_record {
+    ms_atomic_u64 word;
+    ms_atomic_u32 periods; /* passes of a looped transfer that nobody was told of yet (CPL-11) */
+    ms_atomic_ptr owner;
+    PDMA_COMPLETION_ROUTINE routine;
+    PVOID context;
+    PDEVICE_OBJECT device;
+    uint64_t device_address;
+    uint32_t length;
+    uint32_t line;
+    uint32_t elements;
+    uint32_t period; /* bytes between notifications of a loop */
+    bool to_device;
+    bool looped;
+    SCATTER_GATHER_ELEMENT *element; /* const pointer; config.elements_max slots */
+};
+
+struct ms_channel {
+    ms_atomic_u64 state;     /* union ms_channel_word */
+    ms_atomic_u32 length;    /* of the programmed transfer; 0: none; counter only */
+    ms_atomic_u32 engine_at; /* transfer whose record the engine looks at */
+    uint8_t *staging;        /* const pointer; engine writes beyond `moved`, owner reads below */
+    uint32_t epoch;          /* owner: +1 per owner */
+    uint32_t period;         /* owner: bytes between notifications of a loop; 0: a pass */
+    /* engine only: where in the list it stands */
+    uint32_t at_transfer __attribute__((aligned(MS_CACHE_LINE)));
+    uint32_t at_element;
+    uint64_t at_offset; /* into that element */
+    /* delivery */
+    ms_atomic_u32 dpc __attribute__((aligned(MS_CACHE_LINE))); /* DPC_* */
+    ms_atomic_u32 next;    /* transfer to deliver next; holder of dpc writes */
+    ms_atomic_ptr telling; /* owner whose routine runs now */
+    struct ms_record record[MS_RECORDS];
+} __attribute__((aligned(MS_CACHE_LINE)));
+
+enum { DPC_RUNNING = 1, DPC_AGAIN = 2 };
+
+struct ms_controller {
+    struct ms_controller_config config;    /* const */
+    const struct ms_memory *memory;        /* const */
+    struct ms_kernel *kernel;              /* const */
+    ms_channel_done *done;                 /* const */
+    struct ms_endpoint line[MS_LINES_MAX]; /* const while a transfer runs on the line */
+    SCATTER_GATHER_ELEMENT *elements;      /* const pointer: all records' */
+    struct ms_channel *channel;            /* const pointer */
+    struct ms_thread *thread;              /* set-up only */
+    ms_atomic_u64 taken;                   /* bit per channel */
+    ms_atomic_u32 bell;                    /* +1 per start: the engine thread sleeps on it */
+    ms_atomic_u32 stop;
+};
+
+/* --- records.c --- */
+
+static inline struct ms_record *ms_record_of(struct ms_channel *channel, uint32_t transfer)
+{
+    return &channel->record[transfer % MS_RECORDS];
+}
+
+union ms_record_word ms_record_look(const struct ms_record *record);
+void ms_record_set(struct ms_record *record, enum ms_record_phase phase,
+                   DMA_COMPLETION_STATUS status, uint32_t transfer);
+/* Fires the record of a transfer that is over; idempotent: whoever comes by may do it. */
+void ms_record_fire(struct ms_channel *channel, union ms_channel_word over);
+
+#endif
