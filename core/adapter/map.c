@@ -96,6 +96,15 @@ static NTSTATUS map_bare(struct ms_adapter *adapter, PMDL head, uint64_t offset,
     return status;
 }
 
+/* The grant a base names. A NULL base on a system adapter means its owner: a channel has one (MTX-21). */
+static struct ms_grant *grant_of(struct ms_adapter *adapter, PVOID base)
+{
+    union ms_grant_word word;
+
+    return adapter->controller && ms_base_is_bare(adapter, base) ? ms_channel_owner(adapter, &word)
+                                                                 : ms_grant_find(adapter, base);
+}
+
 NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                           ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
                           BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer,
@@ -110,8 +119,8 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
 
     if (!Mdl || !Length)
         return STATUS_INVALID_PARAMETER; /* MTX-19 */
-    grant = ms_grant_find(adapter, MapRegisterBase);
-    if (!grant && !ms_base_is_bare(adapter, MapRegisterBase))
+    grant = grant_of(adapter, MapRegisterBase);
+    if (!grant && (adapter->controller || !ms_base_is_bare(adapter, MapRegisterBase)))
         return STATUS_INVALID_PARAMETER; /* MTX-20 */
     if (adapter->controller)
         return ms_system_map(adapter, Mdl, grant, Offset, DeviceOffset, Length, WriteToDevice != 0,
@@ -158,7 +167,7 @@ NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
                                   ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice)
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
+    struct ms_grant *grant = grant_of(adapter, MapRegisterBase);
 
     if (!grant) /* MRG-07: nothing was remembered */
         return ms_base_is_bare(adapter, MapRegisterBase) ? STATUS_SUCCESS
