@@ -65,7 +65,7 @@ static struct ms_case *case_make(uint32_t threads, const struct maker *makers, u
     snprintf(c->key.scenario, sizeof c->key.scenario, "registers");
     snprintf(c->key.shape, sizeof c->key.shape, "1r");
     c->key.threads = threads;
-    c->key.registers = 64 << schedule.case_count;
+    c->key.registers = 64u << schedule.case_count;
     c->entrant = calloc(count, sizeof *c->entrant);
     c->entrants = count;
     for (uint32_t k = 0; k < count; k++) {
