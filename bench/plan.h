@@ -40,7 +40,8 @@ enum ms_state {
 struct ms_entrant {
     const struct ms_contender *who;
     enum ms_state state;
-    const char *why; /* of a state other than ready; owned by the plan */
+    const char *why; /* of a state other than ready: a constant, or why_text */
+    char why_text[MS_WHY_BYTES];
     bool is_unbound;
     struct ms_sample *samples; /* owned; grows */
     size_t sample_count;

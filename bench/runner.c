@@ -130,7 +130,8 @@ static bool launch_start(struct runner *r)
 static void entrant_drop(struct runner *r, struct ms_entrant *entrant, enum ms_state state)
 {
     entrant->state = state;
-    entrant->why = strdup(r->why);
+    snprintf(entrant->why_text, sizeof entrant->why_text, "%s", r->why);
+    entrant->why = entrant->why_text;
     r->outcome->is_incomplete = true;
 }
 
