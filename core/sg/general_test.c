@@ -164,6 +164,14 @@ static void measure_check(const struct ref_chain *chain, struct ms_sg_builder bu
         fail_msg("seed %llu: measured %u elements and %u registers, needs %u and %u",
                  (unsigned long long)seed, need.elements, need.registers, all.elements,
                  all.registers);
+    uint32_t pages = 0;
+    struct ref_byte before = {.exists = false};
+    for (uint64_t k = request.offset; k < request.offset + request.length; k++) {
+        struct ref_byte here = ref_byte_at(chain, k);
+        pages += !before.exists || here.mdl != before.mdl || here.page != before.page;
+        before = here;
+    }
+    assert_int_equal(need.logical_pages, pages); /* GTI-12 */
     if (all.registers == 0)
         assert_int_equal(need.elements, all.elements); /* exact where all is direct */
 }
