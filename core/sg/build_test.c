@@ -135,7 +135,7 @@ static void each_variant(build_test *test)
 }
 
 /* Frames of a pattern: bit i-1 set: page i is a break. */
-static void pattern_make(PFN_NUMBER *pfn, uint32_t pages, uint32_t mask, struct ms_prng *prng)
+static void pattern_make(PFN_NUMBER *pfn, uint32_t pages, uint64_t mask, struct ms_prng *prng)
 {
     pfn[0] = 0x100 + ms_prng_below(prng, 1 << 19);
     for (uint32_t i = 1; i < pages; i++)
@@ -302,9 +302,7 @@ static void cuts(const struct ms_sg_variant *variant, const struct list_fence *f
         uint32_t first = ms_prng_below(&prng, 4096);
         uint32_t bytes = pages * 4096 - first;
 
-        pattern_make(pfn, pages, (uint32_t)ms_prng_next(&prng), &prng);
-        for (uint32_t i = 33; i < pages; i++)
-            pfn[i] = pfn[i - 1] + 1 + ms_prng_below(&prng, 2);
+        pattern_make(pfn, pages, ms_prng_next(&prng), &prng);
         ref_chain_add(&one, pfn, first, bytes);
         for (uint32_t round = 0; round < 8 && bytes > 1; round++) {
             struct ref_chain two = {.count = 0};
