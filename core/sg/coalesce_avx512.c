@@ -45,7 +45,9 @@ LEAF void store(uint8_t *p, __m512i v)
 /* The lowest n lanes, at most all. */
 LEAF __mmask8 lanes_first(uint32_t n)
 {
-    return n >= LANES ? (__mmask8)0xFF : (__mmask8)((1u << n) - 1);
+    uint32_t lanes = n >= LANES ? 0xFF : (1u << n) - 1;
+
+    return (__mmask8)lanes;
 }
 
 /* A bit per page of p[0..7] that does not follow its predecessor. */
