@@ -97,12 +97,46 @@ static NTSTATUS map_bare(struct ms_adapter *adapter, PMDL head, uint64_t offset,
 }
 
 /* The grant a base names. A NULL base on a system adapter means its owner: a channel has one (MTX-21). */
-static struct ms_grant *grant_of(struct ms_adapter *adapter, PVOID base)
+static struct ms_grant *system_grant_of(struct ms_adapter *adapter, PVOID base)
 {
     union ms_grant_word word;
 
-    return adapter->controller && ms_base_is_bare(adapter, base) ? ms_channel_owner(adapter, &word)
-                                                                 : ms_grant_find(adapter, base);
+    return ms_base_is_bare(adapter, base) ? ms_channel_owner(adapter, &word)
+                                          : ms_grant_find(adapter, base);
+}
+
+/* The ways that are not the usual one, out of line: the usual one then saves fewer registers. */
+__attribute__((noinline)) static NTSTATUS
+map_rare(struct ms_adapter *adapter, PMDL head, PVOID base, uint64_t offset, uint32_t device_offset,
+         PULONG length, bool write_to_device, PSCATTER_GATHER_LIST list, uint32_t list_bytes,
+         PDMA_COMPLETION_ROUTINE routine, PVOID context)
+{
+    uint32_t none = MAPPING_NONE;
+    struct ms_grant *grant;
+    NTSTATUS status;
+
+    if (!head || !length)
+        return STATUS_INVALID_PARAMETER; /* MTX-19 */
+    if (adapter->controller) {
+        grant = system_grant_of(adapter, base);
+        return grant ? ms_system_map(adapter, head, grant, offset, device_offset, length,
+                                     write_to_device, list, list_bytes, routine, context)
+                     : STATUS_INVALID_PARAMETER; /* MTX-20, MTX-21 */
+    }
+    grant = ms_grant_find(adapter, base);
+    if (!grant && !ms_base_is_bare(adapter, base))
+        return STATUS_INVALID_PARAMETER; /* MTX-20 */
+    if (!list || list_capacity(list_bytes) == 0)
+        return STATUS_INVALID_PARAMETER; /* MTX-10, MTX-12 */
+    if (!grant)
+        return map_bare(adapter, head, offset, length, list, list_capacity(list_bytes));
+    /* What is left: nothing to map. */
+    ms_assert(*length == 0);
+    if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)) /* hb:mapping */
+        return STATUS_INVALID_PARAMETER;                       /* MTX-52 */
+    status = ms_map_nothing(head, offset, list);
+    ms_store_release(&grant->mapping, MAPPING_NONE); /* hb:mapping */
+    return status;
 }
 
 NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
@@ -117,28 +151,21 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
     struct ms_grant *grant;
     NTSTATUS status;
 
-    if (!Mdl || !Length)
-        return STATUS_INVALID_PARAMETER; /* MTX-19 */
-    grant = grant_of(adapter, MapRegisterBase);
-    if (!grant && (adapter->controller || !ms_base_is_bare(adapter, MapRegisterBase)))
-        return STATUS_INVALID_PARAMETER; /* MTX-20 */
-    if (adapter->controller)
-        return ms_system_map(adapter, Mdl, grant, Offset, DeviceOffset, Length, WriteToDevice != 0,
-                             ScatterGatherBuffer, ScatterGatherBufferLength, DmaCompletionRoutine,
-                             CompletionContext);
-    /* DeviceOffset and DmaCompletionRoutine mean nothing to a bus master: MTX-09, MTX-17. */
-    if (!ScatterGatherBuffer || capacity == 0)
-        return STATUS_INVALID_PARAMETER; /* MTX-10, MTX-12 */
-    if (!grant)
-        return map_bare(adapter, Mdl, Offset, Length, ScatterGatherBuffer, capacity);
+    /* One test for all that is not usual: the checks in their order (MTX-59) are in map_rare. */
+    if (MS_UNLIKELY(adapter->controller || !Mdl || !Length || !ScatterGatherBuffer ||
+                    capacity == 0 || *Length == 0))
+        return map_rare(adapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length,
+                        WriteToDevice != 0, ScatterGatherBuffer, ScatterGatherBufferLength,
+                        DmaCompletionRoutine, CompletionContext);
+    /* From here a bus master: DeviceOffset and DmaCompletionRoutine mean nothing (MTX-09, MTX-17). */
+    grant = ms_grant_find(adapter, MapRegisterBase);
+    if (MS_UNLIKELY(!grant))
+        return map_rare(adapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length,
+                        WriteToDevice != 0, ScatterGatherBuffer, ScatterGatherBufferLength,
+                        DmaCompletionRoutine, CompletionContext);
     /* hb:mapping, acquire */
-    if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY))
+    if (MS_UNLIKELY(!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)))
         return STATUS_INVALID_PARAMETER; /* MTX-52 */
-    if (*Length == 0) {
-        status = ms_map_nothing(Mdl, Offset, ScatterGatherBuffer);
-        ms_store_release(&grant->mapping, MAPPING_NONE);
-        return status;
-    }
     status = ms_grant_map(adapter, grant, Mdl, Offset, Length, WriteToDevice != 0,
                           ScatterGatherBuffer, capacity);
     /* hb:mapping, release */
@@ -163,29 +190,50 @@ void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant
     ms_sg_copy_back(&adapter->builder, &request, &mapped, bytes); /* MRG-15, FLX-16 */
 }
 
-NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
-                                  ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice)
+/* A flush that is not a bus master's with something mapped. */
+__attribute__((noinline)) static NTSTATUS flush_rare(struct ms_adapter *adapter, PMDL head,
+                                                     PVOID base, uint64_t offset, uint32_t length,
+                                                     bool write_to_device)
 {
-    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    struct ms_grant *grant = grant_of(adapter, MapRegisterBase);
+    struct ms_grant *grant =
+        adapter->controller ? system_grant_of(adapter, base) : ms_grant_find(adapter, base);
+    uint32_t moved;
 
     if (!grant) /* MRG-07: nothing was remembered */
-        return ms_base_is_bare(adapter, MapRegisterBase) ? STATUS_SUCCESS
-                                                         : STATUS_INVALID_PARAMETER; /* FLX-11 */
+        return ms_base_is_bare(adapter, base) ? STATUS_SUCCESS
+                                              : STATUS_INVALID_PARAMETER; /* FLX-11 */
     /* hb:mapping, acquire */
     if (ms_load_acquire(&grant->mapping) != MAPPING_MAPPED) {
         if (adapter->controller)
             ms_system_flush(adapter, grant, 0); /* FLX-08: the mark goes all the same */
         return STATUS_SUCCESS;                  /* FLX-07, FLX-10 */
     }
+    if (head != grant->head || offset != grant->offset ||
+        write_to_device != grant->write_to_device || length > grant->mapped_bytes)
+        return STATUS_INVALID_PARAMETER;             /* FLX-11 */
+    moved = ms_system_flush(adapter, grant, length); /* FLX-05, FLX-12 */
+    length = moved < length ? moved : length; /* what never moved is not copied back: AMB-16 */
+    if (grant->mapped_registers > 0 && !write_to_device && length > 0)
+        ms_grant_copy_back(adapter, grant, length);
+    /* hb:mapping, release */
+    ms_store_release(&grant->mapping, MAPPING_NONE);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                                  ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice)
+{
+    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
+
+    /* hb:mapping, acquire */
+    if (MS_UNLIKELY(adapter->controller || !grant ||
+                    ms_load_acquire(&grant->mapping) != MAPPING_MAPPED))
+        return flush_rare(adapter, Mdl, MapRegisterBase, Offset, Length, WriteToDevice != 0);
     if (Mdl != grant->head || Offset != grant->offset ||
         (WriteToDevice != 0) != grant->write_to_device || Length > grant->mapped_bytes)
         return STATUS_INVALID_PARAMETER; /* FLX-11 */
-    if (adapter->controller) {
-        uint32_t moved = ms_system_flush(adapter, grant, Length); /* FLX-05, FLX-12 */
-        Length = moved < Length ? moved : Length; /* what never moved is not copied back: AMB-16 */
-    }
-    if (grant->mapped_registers > 0 && !grant->write_to_device && Length > 0)
+    if (MS_UNLIKELY(grant->mapped_registers > 0 && !grant->write_to_device && Length > 0))
         ms_grant_copy_back(adapter, grant, Length);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_NONE);
