@@ -87,15 +87,19 @@ static void worker_take(struct worker *w)
     w->live[w->live_count++] = (uint64_t)want.run << 32 | first;
 }
 
-/* Swaps one of our runs with whatever lies in a mailbox: runs are given by who did not take them.
- */
+/* Swaps one of our runs, or none, with what lies in a mailbox: runs are given by who did not take
+ * them. */
 static void worker_mail(struct worker *w)
 {
-    uint32_t which = ms_prng_below(&w->prng, w->live_count);
     ms_atomic_u64 *box = &w->storm->mailbox[ms_prng_below(&w->prng, w->storm->mailboxes)];
-    uint64_t got = ms_exchange_acq_rel(box, w->live[which]); /* hb:mail */
+    uint64_t put = 0;
 
-    w->live[which] = w->live[--w->live_count];
+    if (w->live_count > 0) {
+        uint32_t which = ms_prng_below(&w->prng, w->live_count);
+        put = w->live[which];
+        w->live[which] = w->live[--w->live_count];
+    }
+    uint64_t got = ms_exchange_acq_rel(box, put); /* hb:mail */
     if (got != 0)
         worker_give(w, got);
 }
@@ -114,7 +118,7 @@ static void worker_run(void *context)
             s->ops->drain_all(s->file);
         else if (dice < 2 && s->drains)
             s->ops->drain(s->file, w->index);
-        else if (dice < 12 && w->live_count > 0)
+        else if (dice < 12)
             worker_mail(w);
         else if (dice < 50 && w->live_count > 0) {
             uint32_t which = ms_prng_below(&w->prng, w->live_count);
@@ -229,4 +233,13 @@ MS_TEST(threads_take_and_lose_private_groups)
 
     storm_all(8192, 2, runs, 7);
     storm_all(8192, 4, runs, 7);
+}
+
+/* Whole chunks and more, against everything smaller. */
+MS_TEST(threads_fight_for_runs_of_whole_groups)
+{
+    static const uint32_t runs[] = {1, 3, 128, 256, 500, 512, 1024, 2048, 4096};
+
+    storm_all(8192, 2, runs, 9);
+    storm_all(8192, 5, runs, 9);
 }

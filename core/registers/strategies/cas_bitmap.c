@@ -22,9 +22,9 @@
  *             claim, which the next snapshot shows. Ascending order is essential to this argument.
  * Limits      the search grows with the file and its occupancy; nearby claims share cache lines
  */
+#include "registers/strategies/claim_words.h"
 #include "registers/strategies/ledger.h"
 #include "registers/strategies/no_stock.h"
-#include "registers/strategies/run_search.h"
 
 struct cas_bitmap {
     uint32_t registers; /* const after init */
@@ -57,63 +57,6 @@ static void cas_bitmap_init(void *state, struct ms_reg_shape shape)
     ms_ledger_init(&s->ledger, (char *)s->word + words_bytes(shape.registers), shape.registers);
 }
 
-/* Clears `mask` in the word if all of it is set. `seen` may be stale: a hint for the first try. */
-static bool word_claim(ms_atomic_u64 *word, uint64_t seen, uint64_t mask)
-{
-    do {
-        if ((seen & mask) != mask)
-            return false;
-    } while (!ms_cas_seq_cst(word, &seen, seen & ~mask)); /* hb:run-given, acquire */
-    return true;
-}
-
-/* Sets the bits of [first, end). Also the undo of a half-claimed run: nobody can tell the two
- * apart, and a waiter that missed these bits must find them the same way. */
-static void bits_give(struct cas_bitmap *s, ms_reg first, ms_reg end)
-{
-    if (first == end)
-        return;
-    for (uint32_t i = first / MS_WORD_BITS; i <= (end - 1) / MS_WORD_BITS; i++) {
-        uint64_t mask = ms_run_in_word(first, end - first, i);
-        uint64_t before = ms_fetch_or_seq_cst(&s->word[i], mask); /* hb:run-given, release */
-        ms_assert((before & mask) == 0);
-        (void)before;
-    }
-}
-
-/* Claims a run seen in a snapshot, whose last word was `seen`. */
-static bool run_claim(struct cas_bitmap *s, ms_reg first, uint32_t run, uint64_t seen)
-{
-    uint32_t last = (first + run - 1) / MS_WORD_BITS;
-    uint32_t i;
-
-    for (i = first / MS_WORD_BITS; i < last; i++)
-        if (!word_claim(&s->word[i], ms_load_relaxed(&s->word[i]), ms_run_in_word(first, run, i)))
-            goto undo_claim;
-    if (!word_claim(&s->word[i], seen, ms_run_in_word(first, run, i)))
-        goto undo_claim;
-    return true;
-
-undo_claim:
-    /* Word i was not claimed; those before it were, from `first` on. */
-    bits_give(s, first, i * MS_WORD_BITS > first ? i * MS_WORD_BITS : first);
-    return false;
-}
-
-/* The lowest run that fits in a snapshot, and the last word of it as it was seen. */
-static ms_reg run_find(const struct cas_bitmap *s, struct ms_reg_want want, uint64_t *seen)
-{
-    struct ms_run_search search = ms_run_search_from(want, 0);
-
-    for (uint32_t i = 0; i < s->words; i++) {
-        *seen = ms_load_seq_cst(&s->word[i]); /* hb:run-given: a later scan sees the bits */
-        ms_reg first = ms_run_search_feed(&search, i, *seen);
-        if (first != MS_REG_NONE)
-            return first;
-    }
-    return MS_REG_NONE;
-}
-
 static ms_reg cas_bitmap_take(void *state, uint32_t cpu, struct ms_reg_want want)
 {
     struct cas_bitmap *s = state;
@@ -125,10 +68,10 @@ static ms_reg cas_bitmap_take(void *state, uint32_t cpu, struct ms_reg_want want
         return MS_REG_NONE;
 
     for (;;) {
-        ms_reg first = run_find(s, want, &seen);
+        ms_reg first = ms_words_find(s->word, 0, s->words, want, &seen);
         if (first == MS_REG_NONE)
             return MS_REG_NONE;
-        if (run_claim(s, first, want.run, seen)) {
+        if (ms_words_claim(s->word, first, want.run, seen)) {
             ms_ledger_took(&s->ledger, first, want.run);
             return first;
         }
@@ -141,7 +84,7 @@ static void cas_bitmap_give(void *state, uint32_t cpu, ms_reg first, uint32_t ru
 
     (void)cpu;
     ms_ledger_gave(&s->ledger, first, run);
-    bits_give(s, first, first + run);
+    ms_words_give(s->word, first, first + run);
 }
 
 static uint32_t cas_bitmap_free_count(const void *state)

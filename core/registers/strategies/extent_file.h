@@ -9,19 +9,19 @@
  * Invariants  I1 a set bit belongs to nobody; bits beyond the file are 0
  *             I2 no run inside a group is longer than its bound, but for bits that a give has set
  *                and not yet announced; the last pass before failing ignores bounds
- * Ordering    hb:run-given  give ORs the bits in (seq_cst), a claim's CAS or exchange acquires them.
- *             Loads of the search are seq_cst too, for givers who look for waiters afterwards.
+ * Ordering    hb:run-given  give ORs the bits in (seq_cst); a claim's CAS or exchange acquires
+ *             them. The search loads seq_cst too, for givers who look for waiters afterwards.
  *             hb:bound  give sets bits, then reads the bound and raises it unless it is 255; who
  *             lowers a bound stores it, then reads the words again and raises it if bits appeared.
  *             All seq_cst: one of the two always sees the other.
  * ABA         harmless, as in cas-bitmap: a word's value alone says which registers are free
- * Progress    lock-free: claims over several words go in ascending order (see cas_bitmap.c); a bound
- *             is raised by one fetch_or, lowered by one CAS that may fail without harm
+ * Progress    lock-free: claims over several words go in ascending order (see cas_bitmap.c); a
+ *             bound is raised by one fetch_or, lowered by one CAS that may fail without harm
  */
 #ifndef MS_EXTENT_FILE_H
 #define MS_EXTENT_FILE_H
 
-#include "registers/strategies/run_search.h"
+#include "registers/strategies/claim_words.h"
 
 enum {
     GROUP_WORDS = 8, /* one cache line */
@@ -39,7 +39,7 @@ struct extent_file {
     ms_atomic_u64 *bound; /* [group / 8], a byte a group; hb:bound */
 };
 
-/* --- bounds -------------------------------------------------------------------------------------- */
+/* --- bounds ------------------------------------------------------------------------------- */
 
 /* Which of 8 bytes are at least n (0..255): the high bit of each. Pure. */
 static inline uint64_t bytes_at_least(uint64_t bytes, uint32_t n)
@@ -125,17 +125,7 @@ static inline void bound_lower(struct extent_file *f, uint32_t group, const uint
         }
 }
 
-/* --- claims and gives ---------------------------------------------------------------------------- */
-
-/* Clears `mask` in the word if all of it is set. `seen` may be stale: a hint for the first try. */
-static inline bool word_claim(ms_atomic_u64 *word, uint64_t seen, uint64_t mask)
-{
-    do {
-        if ((seen & mask) != mask)
-            return false;
-    } while (!ms_cas_seq_cst(word, &seen, seen & ~mask)); /* hb:run-given, acquire */
-    return true;
-}
+/* --- claims and gives --------------------------------------------------------------------- */
 
 /* Sets `mask` and announces it. */
 static inline void word_give(struct extent_file *f, uint32_t index, uint64_t mask)
@@ -159,7 +149,8 @@ static inline void file_give(struct extent_file *f, ms_reg first, ms_reg end)
 static inline bool file_claim(struct extent_file *f, ms_reg first, uint32_t run)
 {
     for (uint32_t i = first / MS_WORD_BITS; i <= (first + run - 1) / MS_WORD_BITS; i++)
-        if (!word_claim(&f->word[i], ms_load_relaxed(&f->word[i]), ms_run_in_word(first, run, i))) {
+        if (!ms_word_claim(&f->word[i], ms_load_relaxed(&f->word[i]),
+                           ms_run_in_word(first, run, i))) {
             /* Word i was not claimed; those before it were, from `first` on. */
             file_give(f, first, i * MS_WORD_BITS > first ? i * MS_WORD_BITS : first);
             return false;
@@ -167,7 +158,7 @@ static inline bool file_claim(struct extent_file *f, ms_reg first, uint32_t run)
     return true;
 }
 
-/* --- searches ------------------------------------------------------------------------------------ */
+/* --- searches ----------------------------------------------------------------------------- */
 
 /* Takes a run inside one group; the bound is corrected when there is none. */
 static inline ms_reg group_take(struct extent_file *f, uint32_t group, struct ms_reg_want want)
@@ -219,8 +210,8 @@ static inline ms_reg file_find_lowest(const struct extent_file *f, struct ms_reg
     return MS_REG_NONE;
 }
 
-/* The end of the highest hole of more than 64 registers that has room for the run; for wants without
- * limits. Long runs go to the other end, so that short ones do not cut up the long holes. */
+/* The end of the highest hole of more than 64 registers that has room for the run; for wants
+ * without limits. Long runs go to the other end, so that short ones do not cut up the long holes. */
 static inline ms_reg file_find_highest(const struct extent_file *f, uint32_t run)
 {
     ms_reg end = f->words * MS_WORD_BITS; /* of the hole that reaches down to the last word read */

@@ -42,7 +42,7 @@ struct extent_image {
     uint32_t me;                      /* const: this CPU as it shows in `lessee` */
 };
 
-/* --- lengths of runs in words: pure --------------------------------------------------------------- */
+/* --- lengths of runs in words: pure ------------------------------------------------------- */
 
 /* All of it without branches: what is in a word cannot be foretold, and a branch that is not costs
  * as much as twenty instructions. So a condition becomes a mask: all ones if it holds. */
@@ -63,8 +63,8 @@ static inline uint32_t ones_high(uint64_t x)
     return (uint32_t)((1 + (uint64_t)__builtin_clzll(~x << 1 | 1)) & mask_if(x >> 63));
 }
 
-/* `length` grows by `step` where a run goes on: `at` says where runs of `length` start, `ones` where
- * runs of `step` do. */
+/* `length` grows by `step` where a run goes on: `at` says where runs of `length` start, `ones`
+ * where runs of `step` do. */
 static inline void longest_step(uint64_t *at, uint32_t *length, uint64_t ones, uint32_t step)
 {
     uint64_t more = *at & ones >> *length;
@@ -118,7 +118,7 @@ static inline uint64_t pair_starts(uint64_t low, uint64_t high, uint32_t run)
     return low;
 }
 
-/* --- lengths, a byte each -------------------------------------------------------------------------- */
+/* --- lengths, a byte each ----------------------------------------------------------------- */
 
 static inline uint32_t byte_get(uint64_t bytes, uint32_t i)
 {
@@ -178,7 +178,7 @@ static inline void group_refresh(struct extent_image *m, uint32_t group)
     m->groups_longest[group / 8] = byte_set(m->groups_longest[group / 8], group % 8, longest);
 }
 
-/* --- words ----------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------------------------- */
 
 static inline bool group_is_mine(const struct extent_image *m, uint32_t group)
 {
@@ -280,7 +280,7 @@ static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
         longest_raise_before(m, low, beyond);
 }
 
-/* --- searches ---------------------------------------------------------------------------------------- */
+/* --- searches ----------------------------------------------------------------------------- */
 
 /* The lowest place in one word where the run fits, or MS_REG_NONE. */
 static inline ms_reg image_word_find(const struct extent_image *m, uint32_t word,
@@ -370,8 +370,8 @@ static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg
     return MS_REG_NONE;
 }
 
-/* Takes the lowest run and, for runs[], up to `most` further ones of the same length that lie in the
- * same word: one search and one measurement for all. `count`: how many are in runs[]. */
+/* Takes the lowest run and, for runs[], up to `most` further ones of the same length that lie in
+ * the same word: one search and one measurement for all. `count`: how many are in runs[]. */
 static inline ms_reg image_take_batch(struct extent_image *m, uint32_t run, ms_reg *runs,
                                       uint32_t most, uint32_t *count)
 {

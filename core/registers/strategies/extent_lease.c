@@ -8,6 +8,8 @@
  *             them, what others give back there collects in the file's words, its mailbox. Stock: a
  *             few recently used runs of each exact length, last in first out, so that the slot
  *             handed out is warm and no bit is touched at all.
+ *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
+ *             only gives what others took, touches shared lines once for many runs.
  * Picture     stock[8] {320, 96} -> image {group 0, group 3} -> file {group 1, group 2, mail}
  * Invariants  I1 a register is in at most one of: a stock, an image, the file, a run
  *             I2 lessee[g] names a CPU exactly while that CPU's image may hold bits of group g
@@ -21,7 +23,7 @@
  *             store, read by an acquire load). If it sets busy after it, it sees PENDING and keeps
  *             its hands off. If busy is 1 the revoker goes on, and the owner's second look at state
  *             makes it drain itself: had it looked before the fence, busy would have been seen 0.
- *             hb:drained  who drained releases OFF into state; the owner acquires it when it returns
+ *             hb:drained  who drained releases OFF into state; the owner acquires it coming back
  *             hb:lease  a lease is taken by CAS of lessee (acquire), dropped by a release store
  *             behind the image's last change
  *             hb:run-given, hb:bound  see extent_file.h. A give into the own stock or image is
@@ -67,7 +69,8 @@ static enum phase phase_of(uint64_t state)
     return (enum phase)(state & 0xFF);
 }
 
-/* What one CPU holds. Owner: the CPU while busy and OWNED, or who drains; but for the first line. */
+/* What one CPU holds. Owner: the CPU while busy and OWNED, or who drains; but for the first two,
+ * and for quiet and what follows it, which are always the CPU's. */
 struct holder {
     ms_atomic_u64 state;   /* {epoch, phase}; any; hb:revoke */
     ms_atomic_u32 busy;    /* 1: the owner is inside; written by the owner; hb:revoke */
@@ -102,7 +105,7 @@ struct extent_lease {
     ms_atomic_u32 owners; /* CPUs in another phase than OFF; raised before OWNED */
 };
 
-/* --- stock; the caller owns `h` -------------------------------------------------------------------- */
+/* --- stock; the caller owns `h` ----------------------------------------------------------- */
 
 static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_t i)
 {
@@ -144,7 +147,7 @@ static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
     return true;
 }
 
-/* --- leases; the caller owns `h` ------------------------------------------------------------------- */
+/* --- leases; the caller owns `h` ---------------------------------------------------------- */
 
 /* Gives a run back, each group's part to the own image or to the file. */
 __attribute__((noinline)) static void parts_give(struct extent_lease *s, struct holder *h,
@@ -315,7 +318,7 @@ static ms_reg image_take_refilled(struct extent_lease *s, struct holder *h, stru
     return first;
 }
 
-/* --- owning and being revoked ------------------------------------------------------------------------ */
+/* --- owning and being revoked ------------------------------------------------------------- */
 
 /* Moves all that `h` holds to the file; the caller has made the step to DRAINING. */
 static void holder_drain(struct extent_lease *s, struct holder *h, uint64_t epoch)
@@ -424,7 +427,7 @@ static void holders_revoke(struct extent_lease *s)
     }
 }
 
-/* --- the table ------------------------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------------------------- */
 
 static size_t bits_bytes(uint32_t words)
 {

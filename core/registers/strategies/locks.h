@@ -13,7 +13,7 @@
 
 #include "platform/platform.h"
 
-/* --- spin lock: test and test-and-set, yields after a while ---------------------------------- */
+/* --- spin lock: test and test-and-set, yields after a while ------------------------------- */
 
 enum { MS_SPINS_BEFORE_YIELD = 100 };
 
@@ -35,7 +35,7 @@ static inline void ms_spin_give(ms_atomic_u32 *lock)
     ms_store_release(lock, 0); /* hb:lock, release */
 }
 
-/* --- mutex: sleeps in the host ---------------------------------------------------------------- */
+/* --- mutex: sleeps in the host ------------------------------------------------------------ */
 
 enum { MS_MUTEX_FREE, MS_MUTEX_HELD, MS_MUTEX_AWAITED };
 

@@ -73,7 +73,7 @@ struct magazine_state {
 
 static const struct ms_reg_ops *const below = &ms_reg_cas_bitmap;
 
-/* --- stacks of magazines -------------------------------------------------------------------- */
+/* --- stacks of magazines ------------------------------------------------------------------ */
 
 static uint64_t head_next(uint64_t head, uint32_t number)
 {
@@ -104,7 +104,7 @@ static uint32_t stack_pop(struct magazine_state *s, struct stack *stack)
     return NO_MAG;
 }
 
-/* --- one magazine, in its owner's hands ------------------------------------------------------ */
+/* --- one magazine, in its owner's hands --------------------------------------------------- */
 
 static uint32_t rounds_in(const struct magazine_state *s, uint32_t number)
 {
@@ -139,7 +139,7 @@ static void magazine_empty(struct magazine_state *s, uint32_t number, uint32_t r
     stack_push(s, &s->empties, number);
 }
 
-/* --- one CPU's stock ------------------------------------------------------------------------- */
+/* --- one CPU's stock ---------------------------------------------------------------------- */
 
 static struct stock *stock_of(struct magazine_state *s, uint32_t cpu)
 {
@@ -246,7 +246,7 @@ static bool stock_give_owner(struct magazine_state *s, struct stock *own, ms_reg
     return true;
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------- */
 
 /* Two for every length of two CPUs, and what a full depot needs; more CPUs share them, and one that
  * gets no magazine goes to cas-bitmap. */

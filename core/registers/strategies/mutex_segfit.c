@@ -47,7 +47,7 @@ struct mutex_segfit {
     ms_reg list[CLASSES];
 } __attribute__((aligned(MS_CACHE_LINE)));
 
-/* --- length classes: pure --------------------------------------------------------------------- */
+/* --- length classes: pure ----------------------------------------------------------------- */
 
 static uint32_t class_of(uint32_t length)
 {
