@@ -8,7 +8,7 @@
 #include "platform/test.h"
 #include "registers/registers.h"
 
-enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 16, STEPS = 60000 };
+enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 16, STEPS = 30000 };
 
 struct storm {
     const struct ms_reg_ops *ops; /* const while threads run, as all of this group */

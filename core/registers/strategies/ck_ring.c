@@ -19,7 +19,7 @@
 #include "registers/strategies/no_stock.h"
 #include "registers/strategies/run_search.h"
 
-#ifdef MS_HAVE_CK
+#if defined MS_HAVE_CK && !defined MS_SIM
 #include <ck_ring.h>
 
 struct ck_ring_state {
