@@ -865,6 +865,14 @@ VOID KeLowerIrql(KIRQL NewIrql);
 #define RtlMoveMemory(target, source, bytes) memmove(target, source, bytes)
 #define RtlFillMemory(target, bytes, fill)   memset(target, fill, bytes)
 
+#ifdef __cplusplus
+}
+#endif
+#include "wdm_kernel.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* --- the layouts, asserted --- */
 
 #define MS_AT(type, field, offset)                                                                 \

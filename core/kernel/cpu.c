@@ -17,6 +17,7 @@ void ms_kernel_init(struct ms_kernel *kernel, struct ms_machine *machine, struct
     kernel->machine = machine;
     kernel->memory = memory;
     ms_init(&kernel->taken, 0);
+    kernel->dpcs = kernel->works = (struct ms_late){.lock = 0};
     for (uint32_t i = 0; i < MS_CPUS_MAX; i++)
         kernel->cpu[i] = (struct ms_cpu){.kernel = kernel, .index = i, .irql = PASSIVE_LEVEL};
 }

@@ -32,11 +32,27 @@ struct ms_cpu {
     uint64_t deferred[5];     /* owner; what the adapter floor postponed to the outermost call */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
+/* What runs later on a thread of its own; see dpc.c. Fields: whoever holds the lock. */
+struct ms_late {
+    KSPIN_LOCK lock;
+    void *first; /* KDPC or work item */
+    void *last;
+    KTIMER *timers;  /* earliest first; of the DPC thread */
+    uint32_t queued; /* so many were queued, and so many are done or were taken out */
+    ms_atomic_u32 done;
+    ms_atomic_u32 rung; /* changes when there is something new: the thread sleeps on it */
+    ms_atomic_u32 stop;
+    struct ms_thread *thread; /* NULL: nothing was ever queued */
+    struct ms_kernel *kernel;
+};
+
 /* All virtual CPUs of a machine. */
 struct ms_kernel {
     struct ms_machine *machine; /* const after init */
     struct ms_memory *memory;   /* const after init */
     ms_atomic_u64 taken;        /* bit i: cpu[i] belongs to a thread */
+    struct ms_late dpcs;        /* DPCs and timers, at DISPATCH_LEVEL */
+    struct ms_late works;       /* work items, at PASSIVE_LEVEL */
     struct ms_cpu cpu[MS_CPUS_MAX];
 };
 
@@ -57,5 +73,16 @@ void ms_cpu_leave(void);
 
 /* True when nobody is on a CPU of this kernel but, at most, the calling thread. */
 bool ms_kernel_is_quiet(const struct ms_kernel *kernel);
+
+/* Ends the threads for DPCs, timers and work items, after what is queued has run. Nobody queues any
+ * more. The kernel may be used again after. */
+void ms_kernel_stop(struct ms_kernel *kernel);
+
+/* The moment of our clock, in nanoseconds, that a driver's time means (negative: from now on). */
+uint64_t ms_moment_of(LARGE_INTEGER time);
+/* Signals an event or a timer and wakes who waits; what it was before. */
+LONG ms_object_signal(DISPATCHER_HEADER *header);
+/* Puts a timer into its place in the list. Under the queue's lock. */
+void ms_timer_link(struct ms_late *late, KTIMER *timer, uint64_t due);
 
 #endif

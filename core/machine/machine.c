@@ -98,6 +98,7 @@ void ms_machine_destroy(struct ms_machine *machine)
 {
     for (uint32_t i = 0; ms_dma_controller(machine->dma, i); i++)
         ms_controller_stop(ms_dma_controller(machine->dma, i));
+    ms_kernel_stop(&machine->kernel);
     ms_require(ms_kernel_is_quiet(&machine->kernel));
     if (ms_cpu_current() && ms_cpu_current()->kernel == &machine->kernel)
         ms_cpu_leave();

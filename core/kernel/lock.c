@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c: spin locks as drivers know them: one word, and DISPATCH_LEVEL while it is held. For
+ * drivers and the kernel floor's own queues; nothing of the DMA interface takes one.
+ *
+ * Ordering    hb:spin-lock  acquiring takes the word with acquire, releasing stores it with release
+ * Progress    blocking: that is what a lock is. A waiter gives its processor away, because real
+ *             threads are preempted where a kernel's are not.
+ */
+#include "kernel/kernel.h"
+
+static ms_atomic_u64 *word_of(PKSPIN_LOCK lock)
+{
+    return (ms_atomic_u64 *)(void *)lock;
+}
+
+VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
+{
+    ms_init(word_of(SpinLock), 0);
+}
+
+BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    uint64_t none = 0;
+
+    return ms_cas_acquire(word_of(SpinLock), &none, 1); /* hb:spin-lock */
+}
+
+VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    while (!KeTryToAcquireSpinLockAtDpcLevel(SpinLock))
+        ms_thread_yield();
+}
+
+VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    ms_store_release(word_of(SpinLock), 0); /* hb:spin-lock */
+}
+
+KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
+{
+    KIRQL old = KfRaiseIrql(DISPATCH_LEVEL);
+
+    KeAcquireSpinLockAtDpcLevel(SpinLock);
+    return old;
+}
+
+VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+{
+    KeReleaseSpinLockFromDpcLevel(SpinLock);
+    KeLowerIrql(NewIrql);
+}
