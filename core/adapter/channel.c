@@ -315,6 +315,8 @@ void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant,
     struct ms_cpu *cpu = cpu_of(adapter->dma);
 
     grant_drop(cpu, adapter, grant, serial); /* nothing when FreeAdapterObject came first */
+    if (adapter->controller)
+        grant_disown(cpu, adapter, grant, serial); /* SGL-09 */
     grant_move(adapter->dma, grant, serial, step_put);
     run_deferred(cpu, adapter->dma);
 }

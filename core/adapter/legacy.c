@@ -224,6 +224,22 @@ static bool mapping_claim(struct ms_grant *grant)
     return false;
 }
 
+/* On a system adapter the call programs the channel with all of the length, or does nothing; the
+ * address it returns says nothing (MTR-05, MTR-09). */
+static uint32_t channel_program(PDMA_ADAPTER public, const struct region *region, PVOID base)
+{
+    ULONG length = region->inside;
+
+    if (region->excess > 0 ||
+        !NT_SUCCESS(HalMapTransferEx(public, region->mdl, base, region->offset, 0, &length,
+                                     region->write_to_device, NULL, 0, NULL, NULL)))
+        return 0;
+    if (length == region->inside)
+        return length;
+    HalFlushAdapterBuffersEx(public, region->mdl, base, region->offset, 0, region->write_to_device);
+    return 0;
+}
+
 PHYSICAL_ADDRESS HalMapTransfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                                 PVOID CurrentVa, PULONG Length, BOOLEAN WriteToDevice)
 {
@@ -236,6 +252,12 @@ PHYSICAL_ADDRESS HalMapTransfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegi
 
     if (!Length)
         return nowhere;
+    if (adapter->controller) {
+        *Length = region_fill(&region, Mdl, CurrentVa, *Length)
+                      ? channel_program(DmaAdapter, &region, MapRegisterBase)
+                      : 0;
+        return nowhere;
+    }
     if (grant && region_fill(&region, Mdl, CurrentVa, *Length) && mapping_claim(grant)) {
         logical = region_direct(adapter, &region, &bytes);
         if (bytes == 0)

@@ -181,19 +181,46 @@ static IO_ALLOCATION_ACTION enter_fail(struct ms_adapter *adapter, struct ms_gra
     return DeallocateObject;
 }
 
+/* On a system adapter the list is what the channel is programmed with, and the channel stays owned
+ * until the list is put (SGL-09). */
+static NTSTATUS system_map(struct ms_adapter *adapter, struct ms_grant *grant,
+                           const struct ms_list_plan *plan)
+{
+    uint32_t room =
+        (uint32_t)(sizeof(SCATTER_GATHER_LIST) + plan->capacity * sizeof(SCATTER_GATHER_ELEMENT));
+    ULONG length = plan->length;
+    NTSTATUS status = ms_system_map(adapter, plan->head, grant, plan->offset, 0, &length,
+                                    plan->write_to_device, plan->list, room, NULL, NULL);
+
+    if (!NT_SUCCESS(status) || length == plan->length)
+        return status;
+    ms_system_flush(adapter, grant, 0);
+    return STATUS_INSUFFICIENT_RESOURCES; /* SGL-10: the controller does not take all of it */
+}
+
+static NTSTATUS plan_map(struct ms_adapter *adapter, struct ms_grant *grant,
+                         const struct ms_list_plan *plan)
+{
+    uint32_t length = plan->length;
+    NTSTATUS status;
+
+    if (adapter->controller)
+        return system_map(adapter, grant, plan);
+    if (plan->is_joint)
+        return joint_map(adapter, grant, plan);
+    status = ms_grant_map(adapter, grant, plan->head, plan->offset, &length, plan->write_to_device,
+                          plan->list, plan->capacity);
+    /* SGL-10: all or nothing */
+    return NT_SUCCESS(status) && length < plan->length ? STATUS_INVALID_PARAMETER : status;
+}
+
 static IO_ALLOCATION_ACTION list_enter(struct ms_adapter *adapter, struct ms_grant *grant,
                                        uint32_t serial, const struct ms_request *request)
 {
     struct ms_dma *dma = adapter->dma;
     struct ms_list_plan plan = dma->lists[ms_grant_index(dma, grant)].plan;
-    uint32_t length = plan.length;
-    NTSTATUS status;
+    NTSTATUS status = plan_map(adapter, grant, &plan);
 
-    status = plan.is_joint ? joint_map(adapter, grant, &plan)
-                           : ms_grant_map(adapter, grant, plan.head, plan.offset, &length,
-                                          plan.write_to_device, plan.list, plan.capacity);
-    if (NT_SUCCESS(status) && length < plan.length)
-        status = STATUS_INVALID_PARAMETER; /* SGL-10: all or nothing */
     if (!NT_SUCCESS(status))
         return enter_fail(adapter, grant, serial, request, status);
     list_name_write(plan.list, ms_grant_base(dma, grant, serial));
@@ -204,7 +231,7 @@ static IO_ALLOCATION_ACTION list_enter(struct ms_adapter *adapter, struct ms_gra
         return KeepObject; /* SGX-11 */
     /* From here on the list may be put, and the grant be another's (SGX-13). */
     plan.routine(grant->device, grant->irp, plan.list, grant->routine_context);
-    return DeallocateObjectKeepRegisters; /* SGL-04, SGX-12 */
+    return adapter->controller ? KeepObject : DeallocateObjectKeepRegisters; /* SGL-04, SGX-12 */
 }
 
 VOID HalPutScatterGatherList(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather,
@@ -219,12 +246,15 @@ VOID HalPutScatterGatherList(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scatt
     if (!grant || !ms_channel_claim_list(dma, grant, serial))
         return; /* PSG-06 */
     struct ms_list *list = &dma->lists[ms_grant_index(dma, grant)];
+    uint32_t bytes = grant->mapped_bytes;
+    if (adapter->controller)
+        bytes = ms_system_flush(adapter, grant, bytes); /* SGL-09: it stops if it has not */
     /* Without its registers the mapping was discarded (FRE-13). */
     if (ms_grant_look(grant).has && grant->mapped_registers > 0 && !grant->write_to_device) {
         if (list->plan.is_joint)
             joint_copy_back(adapter, grant, &list->plan);
         else
-            ms_grant_copy_back(adapter, grant, grant->mapped_bytes); /* PSG-04 */
+            ms_grant_copy_back(adapter, grant, bytes); /* PSG-04 */
     }
     ms_store_release(&grant->mapping, MAPPING_NONE); /* hb:mapping */
     ms_list_clear(dma, list);                        /* PSG-01, PSG-02 */
@@ -330,7 +360,8 @@ static NTSTATUS plan_measure_v1(struct ms_adapter *adapter, struct ms_list_plan 
     NTSTATUS status = ms_sg_measure(&adapter->builder, at, plan->offset, plan->length, need);
     uint32_t first_offset;
 
-    if (!NT_SUCCESS(status) || !adapter->is_packet || (need->elements == 1 && need->registers == 0))
+    if (!NT_SUCCESS(status) || !adapter->is_packet || adapter->controller ||
+        (need->elements == 1 && need->registers == 0))
         return status;
     status = joint_check(adapter, plan, &first_offset);
     if (!NT_SUCCESS(status))
@@ -465,7 +496,8 @@ static NTSTATUS list_request_ex(struct ms_adapter *adapter, PDEVICE_OBJECT devic
     };
     NTSTATUS status = STATUS_INVALID_PARAMETER;
 
-    if (device && plan->head && plan->length > 0 && /* SGX-03 */
+    if (device && !adapter->controller && /* SGX-02 */
+        plan->head && plan->length > 0 && /* SGX-03 */
         (flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) == 0 &&
         (plan->routine || (synchronous && made))) /* SGX-05 */
         status = list_request_v3(&request, plan, synchronous, room);
