@@ -290,6 +290,7 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
     if (dma->config.alignment == 0)
         dma->config.alignment = 1; /* GDA-02 */
     ms_tables_fill(dma->table);
+    KeInitializeDpc(&dma->dpc, ms_channel_dpc, dma);
     dma->grants = ms_alloc(grants * sizeof *dma->grants);
     if (!dma->grants)
         goto undo_dma;

@@ -31,6 +31,8 @@ struct ms_dma_config {
     uint32_t grants;                /* requests at a time; 1 .. MS_GRANTS_MAX */
     bool merge_mdls;                /* SGE-03's option */
     bool translate_all;             /* MRG-14's other policy */
+    bool defer_requests;            /* no asynchronous routine runs inside its request (ACX-16) */
+    bool defer_grants;              /* a release leaves who waited to the DPC thread (QUE-07) */
     bool null_bases;                /* a grant without registers has base NULL (MRG-09) */
     uint32_t alignment;             /* what GetDmaAlignment says; 0 counts as 1 (GDA-03) */
     const struct ms_controller_config *controllers; /* system DMA; may go after the create */

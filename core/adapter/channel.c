@@ -203,11 +203,9 @@ static void note_pool(struct ms_cpu *cpu, const struct ms_dma *dma, const struct
     cpu->deferred[DEFERRED_POOLS] |= UINT64_C(1) << pool_number(dma, pool);
 }
 
-/* Does all that was noted, unless we are inside a callback: then its caller's call does it. */
-static void run_deferred(struct ms_cpu *cpu, struct ms_dma *dma)
+/* Does all that was noted. */
+static void run_noted(struct ms_cpu *cpu, struct ms_dma *dma)
 {
-    if (cpu->depth > 0)
-        return;
     cpu->depth++;
     for (uint32_t word = 0; word <= DEFERRED_POOLS;) {
         if (cpu->deferred[word] == 0) {
@@ -225,6 +223,45 @@ static void run_deferred(struct ms_cpu *cpu, struct ms_dma *dma)
         word = 0; /* a callback may have noted any of them again */
     }
     cpu->depth--;
+}
+
+VOID ms_channel_dpc(PKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    struct ms_dma *dma = DeferredContext;
+    struct ms_cpu *cpu = cpu_of(dma);
+
+    (void)Dpc, (void)SystemArgument1, (void)SystemArgument2;
+    for (uint32_t word = 0; word <= DEFERRED_POOLS; word++)
+        cpu->deferred[word] |= ms_exchange_acq_rel(&dma->handed[word], 0); /* hb:handed */
+    run_noted(cpu, dma);
+}
+
+/* What was noted is done by the machine's DPC thread. The notes are no more than hints to look: what
+ * they lead to is in the queues. */
+static void hand_over(struct ms_cpu *cpu, struct ms_dma *dma)
+{
+    uint64_t any = 0;
+
+    for (uint32_t word = 0; word <= DEFERRED_POOLS; word++) {
+        any |= cpu->deferred[word];
+        if (cpu->deferred[word])
+            ms_fetch_or_acq_rel(&dma->handed[word], cpu->deferred[word]); /* hb:handed */
+        cpu->deferred[word] = 0;
+    }
+    if (any)
+        KeInsertQueueDpc(&dma->dpc, NULL, NULL);
+}
+
+/* Does all that was noted, unless we are inside a callback: then its caller's call does it; or hands
+ * it on, if the machine is made so (QUE-07). */
+static void run_deferred(struct ms_cpu *cpu, struct ms_dma *dma)
+{
+    if (cpu->depth > 0)
+        return;
+    if (dma->config.defer_grants)
+        hand_over(cpu, dma);
+    else
+        run_noted(cpu, dma);
 }
 
 /* --- ending: ownership, registers, the routine's return --- */
@@ -810,7 +847,7 @@ NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
     NTSTATUS status;
     uint32_t serial;
 
-    if (cpu->depth == 0) {
+    if (cpu->depth == 0 && !adapter->dma->config.defer_requests) {
         grant = grant_at_once(cpu, request, &serial); /* ACX-16 */
         if (grant) {
             routine_run(cpu, adapter, grant, serial, request);
@@ -820,7 +857,10 @@ NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
     }
     status = request_enqueue(cpu, request);
     note_adapter(cpu, adapter);
-    run_deferred(cpu, adapter->dma);
+    if (cpu->depth == 0 && adapter->dma->config.defer_requests)
+        hand_over(cpu, adapter->dma); /* ACX-16's option: never before the call returns */
+    else
+        run_deferred(cpu, adapter->dma);
     return status;
 }
 

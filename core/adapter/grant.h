@@ -176,6 +176,8 @@ struct ms_dma {
     ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
     ms_atomic_u64 adapters_taken[MS_ADAPTERS_MAX / 64];
     ms_atomic_u64 domains; /* names of domains handed out */
+    KDPC dpc;              /* runs ms_channel_dpc, for machines that defer */
+    ms_atomic_u64 handed[MS_ADAPTERS_MAX / 64 + 1]; /* hb:handed: notes for it */
     struct ms_adapter adapter[MS_ADAPTERS_MAX];
 };
 
@@ -291,6 +293,8 @@ void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant,
 NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status);
 /* Ends a waiting request; true when this call ended it (CAC-05). */
 bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t serial);
+/* The DPC of machines that defer their routines: does what others noted. */
+KDEFERRED_ROUTINE ms_channel_dpc;
 /* The transfer context of the present owner, or NULL. */
 PVOID ms_channel_owner_context(struct ms_adapter *adapter);
 

@@ -50,6 +50,7 @@ static inline void fixture_open(struct fixture *f)
 
 static inline void fixture_close(struct fixture *f)
 {
+    ms_kernel_stop(f->kernel);
     assert_true(ms_dma_audit(f->dma));
     ms_cpu_leave();
     ms_dma_destroy(f->dma);

@@ -39,6 +39,8 @@ struct ms_machine_config {
     uint32_t grants;        /* channel requests at a time, over all adapters */
     bool merge_mdls;        /* one element may span two MDLs (SGE-03; default no) */
     bool translate_all;     /* every page goes through a map register (MRG-14; default no) */
+    bool defer_requests;    /* an asynchronous routine never runs inside its request (ACX-16; no) */
+    bool defer_grants;      /* a release leaves who waited to a DPC thread (QUE-07; no) */
     bool null_bases;        /* a grant without registers has map register base NULL (MRG-09; no) */
     uint32_t alignment;  /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
     bool engine_threads; /* system DMA runs by itself, on a thread per controller; default: it is

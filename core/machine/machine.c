@@ -33,6 +33,8 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
     dma->merge_mdls = config->merge_mdls;
     dma->translate_all = config->translate_all;
     dma->null_bases = config->null_bases;
+    dma->defer_requests = config->defer_requests;
+    dma->defer_grants = config->defer_grants;
     dma->alignment = config->alignment;
     if (!dma->strategy)
         return "no map-register strategy has that name; `mapstorm list` shows them";
