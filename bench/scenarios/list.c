@@ -270,7 +270,7 @@ static size_t adapters(const struct ms_adapter_info **all)
     return 0;
 }
 
-/* For those who ask: `--only scenario:list`. The parts of a whole call are in the scenario map. */
+/* For those who ask, by `--scenario=list --shape=... --threads=1`: a whole call is the scenario map. */
 static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
 {
     (void)catalog;
