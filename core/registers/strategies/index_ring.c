@@ -8,15 +8,15 @@
  * Picture     head 5   tail 9   cell[5..8] {sequence = ticket + 1, register}   cell[9] {9, -}
  * Invariants  I1 a register is in one cell that is full, or taken, or in a giver's hands
  *             I2 cell c is empty for ticket t when its sequence is t, full when it is t + 1, and
- *                empty for the next round when it is t + cells
+ *                empty for the next round when it is t + registers
  * Ordering    hb:cell  give publishes {t + 1, register} by a seq_cst exchange, take's load acquires
- *             it; take then releases {t + cells} for the giver of the next round, who acquires it
+ *             it; take then releases {t + registers} for the next round's giver, who acquires it
  *             hb:run-given  the same exchange. A plain release store would be cheaper, but a giver
  *             that then looks for waiters could miss one that missed its cell
- * ABA         tickets have 32 bits: a taker that sleeps through exactly 2^32 takes is fooled
+ * ABA         a cell holds 32 bits of its ticket: to be fooled, sleep through exactly 2^32 takes
  * Progress    blocking: a giver stopped between ticket and cell hides everything behind it, and a
  *             taker stopped between ticket and cell makes the giver of the next round wait
- * Limits      single registers, and only where any will do; 8 to 16 bytes a register; never warm
+ * Limits      single registers, and only where any will do; 8 bytes a register; never warm
  */
 #include "registers/strategies/ledger.h"
 #include "registers/strategies/no_stock.h"
@@ -26,18 +26,19 @@ enum { SPINS_BEFORE_YIELD = 100 };
 
 struct index_ring {
     uint32_t registers; /* const after init */
-    uint32_t cells;     /* const after init: a power of two, at least registers */
+    uint32_t mask;      /* const after init: registers - 1 if that is a power of two, else 0 */
     struct ms_ledger ledger;
-    ms_atomic_u32 head __attribute__((aligned(MS_CACHE_LINE))); /* next ticket to take */
-    ms_atomic_u32 tail __attribute__((aligned(MS_CACHE_LINE))); /* next ticket to give */
+    ms_atomic_u64 head __attribute__((aligned(MS_CACHE_LINE))); /* next ticket to take */
+    ms_atomic_u64 tail __attribute__((aligned(MS_CACHE_LINE))); /* next ticket to give */
     ms_atomic_u64 cell[]
         __attribute__((aligned(MS_CACHE_LINE))); /* {sequence, register}; hb:cell */
 };
 static_assert(sizeof(struct index_ring) == 3 * MS_CACHE_LINE, "head and tail have their own lines");
 
-static uint64_t cell_of(uint32_t sequence, ms_reg reg)
+/* The low half of a ticket is its sequence number. */
+static uint64_t cell_of(uint64_t sequence, ms_reg reg)
 {
-    return (uint64_t)sequence << 32 | reg;
+    return sequence << 32 | reg;
 }
 
 static uint32_t cell_sequence(uint64_t cell)
@@ -45,18 +46,15 @@ static uint32_t cell_sequence(uint64_t cell)
     return (uint32_t)(cell >> 32);
 }
 
-static uint32_t cells_for(uint32_t registers)
+/* Tickets have 64 bits: they never run out, so any number of cells will do. */
+static ms_atomic_u64 *cell_at(struct index_ring *s, uint64_t ticket)
 {
-    uint32_t cells = 2;
-
-    while (cells < registers)
-        cells *= 2;
-    return cells;
+    return &s->cell[MS_LIKELY(s->mask != 0) ? ticket & s->mask : ticket % s->registers];
 }
 
 static size_t cells_bytes(uint32_t registers)
 {
-    return ms_round_up(cells_for(registers) * sizeof(ms_atomic_u64), MS_CACHE_LINE);
+    return ms_round_up(registers * sizeof(ms_atomic_u64), MS_CACHE_LINE);
 }
 
 static size_t index_ring_state_size(struct ms_reg_shape shape)
@@ -70,10 +68,10 @@ static void index_ring_init(void *state, struct ms_reg_shape shape)
     struct index_ring *s = state;
 
     s->registers = shape.registers;
-    s->cells = cells_for(shape.registers);
+    s->mask = ms_is_power_of_two(shape.registers) ? shape.registers - 1 : 0;
     ms_ledger_init(&s->ledger, (char *)s->cell + cells_bytes(shape.registers), shape.registers);
-    for (uint32_t i = 0; i < s->cells; i++)
-        ms_init(&s->cell[i], i < s->registers ? cell_of(i + 1, i) : cell_of(i, 0));
+    for (uint32_t i = 0; i < s->registers; i++)
+        ms_init(&s->cell[i], cell_of(i + 1, i));
     ms_init(&s->head, 0);
     ms_init(&s->tail, s->registers);
 }
@@ -86,17 +84,17 @@ static ms_reg index_ring_take(void *state, uint32_t cpu, struct ms_reg_want want
     ms_assert(ms_want_is_valid(want));
     if (want.run != 1 || want.align != 1)
         return MS_REG_NONE;
-    uint32_t ticket = ms_load_seq_cst(&s->head);
+    uint64_t ticket = ms_load_seq_cst(&s->head);
     for (;;) {
-        ms_atomic_u64 *at = &s->cell[ticket & (s->cells - 1)];
+        ms_atomic_u64 *at = cell_at(s, ticket);
         uint64_t cell = ms_load_seq_cst(at); /* hb:cell, acquire */
-        int32_t ahead = (int32_t)(cell_sequence(cell) - (ticket + 1));
+        int32_t ahead = (int32_t)(cell_sequence(cell) - (uint32_t)(ticket + 1));
         if (ahead < 0)
             return MS_REG_NONE; /* empty, or its giver has not published yet */
         if (ahead > 0) {
             ticket = ms_load_seq_cst(&s->head); /* somebody else took it */
         } else if (ms_cas_seq_cst(&s->head, &ticket, ticket + 1)) {
-            ms_store_release(at, cell_of(ticket + s->cells, 0)); /* hb:cell, release */
+            ms_store_release(at, cell_of(ticket + s->registers, 0)); /* hb:cell, release */
             ms_ledger_took(&s->ledger, (ms_reg)cell, 1);
             return (ms_reg)cell;
         }
@@ -110,9 +108,10 @@ static void index_ring_give(void *state, uint32_t cpu, ms_reg first, uint32_t ru
 
     (void)cpu;
     ms_ledger_gave(&s->ledger, first, run);
-    uint32_t ticket = ms_fetch_add_relaxed(&s->tail, 1); /* the cell's sequence does the ordering */
-    ms_atomic_u64 *at = &s->cell[ticket & (s->cells - 1)];
-    while (cell_sequence(ms_load_acquire(at)) != ticket) { /* hb:cell; its last taker is not done */
+    uint64_t ticket = ms_fetch_add_relaxed(&s->tail, 1); /* the cell's sequence does the ordering */
+    ms_atomic_u64 *at = cell_at(s, ticket);
+    while (cell_sequence(ms_load_acquire(at)) !=
+           (uint32_t)ticket) { /* hb:cell; its last taker is not done */
         ms_spin_hint();
         if (++spins % SPINS_BEFORE_YIELD == 0)
             ms_thread_yield();
@@ -120,25 +119,24 @@ static void index_ring_give(void *state, uint32_t cpu, ms_reg first, uint32_t ru
     ms_exchange_seq_cst(at, cell_of(ticket + 1, first)); /* hb:cell, hb:run-given, release */
 }
 
-/* A full cell's register, or MS_REG_NONE; statistics: nobody decides on it. */
-static ms_reg cell_register(const struct index_ring *s, uint32_t i)
+/* Registers in the ring, of which the oldest has the ticket `head`; statistics. */
+static uint32_t ring_count(const struct index_ring *s, uint64_t *head)
 {
-    uint64_t cell = ms_load_relaxed(&s->cell[i]);
+    *head = ms_load_relaxed(&s->head);
+    uint64_t count = ms_load_relaxed(&s->tail) - *head;
+    return count <= s->registers ? (uint32_t)count : 0; /* torn between the two loads */
+}
 
-    /* Full: the sequence is one more than a ticket of this cell. */
-    if (((cell_sequence(cell) - 1) & (s->cells - 1)) != i || (ms_reg)cell >= s->registers)
-        return MS_REG_NONE;
-    return (ms_reg)cell;
+static uint64_t cell_load(const struct index_ring *s, uint64_t ticket)
+{
+    return ms_load_relaxed(&s->cell[ticket % s->registers]);
 }
 
 static uint32_t index_ring_free_count(const void *state)
 {
-    const struct index_ring *s = state;
-    uint32_t count = 0;
+    uint64_t head;
 
-    for (uint32_t i = 0; i < s->cells; i++)
-        count += cell_register(s, i) != MS_REG_NONE;
-    return count;
+    return ring_count(state, &head);
 }
 
 static void index_ring_occupancy(const void *state, uint64_t *bitmap)
@@ -147,9 +145,11 @@ static void index_ring_occupancy(const void *state, uint64_t *bitmap)
 
     for (uint32_t i = 0; i < ms_words_for(s->registers); i++)
         bitmap[i] = ms_word_inside(s->registers, i);
-    for (uint32_t i = 0; i < s->cells; i++) {
-        ms_reg reg = cell_register(s, i);
-        if (reg != MS_REG_NONE)
+    uint64_t head;
+    uint32_t count = ring_count(s, &head);
+    for (uint32_t i = 0; i < count; i++) {
+        ms_reg reg = (ms_reg)cell_load(s, head + i);
+        if (reg < s->registers)
             bitmap[reg / MS_WORD_BITS] &= ~(UINT64_C(1) << reg % MS_WORD_BITS);
     }
 }
@@ -157,15 +157,12 @@ static void index_ring_occupancy(const void *state, uint64_t *bitmap)
 static bool index_ring_audit(const void *state)
 {
     const struct index_ring *s = state;
-    uint32_t head = ms_load_relaxed(&s->head);
-    uint32_t full = ms_load_relaxed(&s->tail) - head;
+    uint64_t head;
+    uint32_t full = ring_count(s, &head);
 
-    if (full > s->registers || full != index_ring_free_count(state))
-        return false; /* I1 */
-    for (uint32_t i = 0; i < s->cells; i++) {
-        uint32_t ticket = head + i;
-        uint64_t cell = ms_load_relaxed(&s->cell[ticket & (s->cells - 1)]);
-        if (cell_sequence(cell) != (i < full ? ticket + 1 : ticket))
+    for (uint32_t i = 0; i < s->registers; i++) {
+        uint64_t ticket = head + i;
+        if (cell_sequence(cell_load(s, ticket)) != (uint32_t)(i < full ? ticket + 1 : ticket))
             return false; /* I2 */
     }
     return ms_ledger_agrees(&s->ledger, full);
