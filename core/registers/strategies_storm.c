@@ -8,7 +8,7 @@
 #include "platform/test.h"
 #include "registers/registers.h"
 
-enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 16, STEPS = 30000 };
+enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 512, STEPS = 30000 };
 
 struct storm {
     const struct ms_reg_ops *ops; /* const while threads run, as all of this group */
@@ -17,7 +17,8 @@ struct storm {
     size_t file_bytes;
     const uint32_t *runs; /* lengths to choose from */
     uint32_t runs_count;
-    bool drains; /* threads also drain, which keeps stock and leases away for a while */
+    bool hands_over; /* even threads only take, odd ones only give */
+    bool drains;     /* threads also drain, which keeps stock and leases away for a while */
     uint32_t steps;
     uint32_t threads;
     uint32_t live_max;      /* runs one thread may hold, so that a small file is not just hoarded */
@@ -104,6 +105,28 @@ static void worker_mail(struct worker *w)
         worker_give(w, got);
 }
 
+/* Even threads take and post, odd ones collect and give: stock, magazines and mail travel. */
+static void worker_hand_over(struct worker *w)
+{
+    ms_atomic_u64 *box = &w->storm->mailbox[ms_prng_below(&w->prng, w->storm->mailboxes)];
+    uint64_t got = 0;
+
+    if (w->index % 2 == 0 && w->live_count == 0)
+        worker_take(w);
+    if (w->index % 2 == 1) {
+        got = ms_exchange_acq_rel(box, 0); /* hb:mail */
+        if (got != 0)
+            worker_give(w, got);
+        else
+            ms_thread_yield();
+    } else if (w->live_count > 0) {
+        if (ms_cas_acq_rel(box, &got, w->live[0])) /* hb:mail */
+            w->live_count = 0;
+        else
+            ms_thread_yield();
+    }
+}
+
 static void worker_run(void *context)
 {
     struct worker *w = context;
@@ -112,7 +135,9 @@ static void worker_run(void *context)
     ms_fetch_sub_acq_rel(&s->starting, 1);
     while (ms_load_acquire(&s->starting) != 0)
         ms_thread_yield();
-    for (uint32_t i = 0; i < s->steps; i++) {
+    for (uint32_t i = 0; s->hands_over && i < s->steps; i++)
+        worker_hand_over(w);
+    for (uint32_t i = 0; !s->hands_over && i < s->steps; i++) {
         uint32_t dice = ms_prng_below(&w->prng, 100);
         if (dice < 1 && s->drains)
             s->ops->drain_all(s->file);
@@ -152,12 +177,14 @@ static void storm_end(struct storm *s)
     if (s->ops->is_exact && s->ops->run_max == UINT32_MAX)
         assert_int_equal(s->ops->take(s->file, 0, (struct ms_reg_want){s->shape.registers, 1, 0}),
                          0);
-    if (ms_load_relaxed(&s->taken) < s->steps / 20)
+    if (ms_load_relaxed(&s->taken) < ms_min_u64(s->steps / 20, MAILBOXES / 2))
         fail_msg("%s: only %u runs were taken", s->ops->name, (unsigned)ms_load_relaxed(&s->taken));
 }
 
+enum storm_kind { STORM_FREE, STORM_DRAINS, STORM_HANDS_OVER };
+
 static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t threads,
-                      bool drains, const uint32_t *runs, uint32_t runs_count)
+                      enum storm_kind kind, const uint32_t *runs, uint32_t runs_count)
 {
     struct storm *s = ms_alloc(sizeof *s);
     struct worker worker[THREADS_MAX];
@@ -168,11 +195,13 @@ static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t
                         .shape = {registers, threads},
                         .runs = runs,
                         .runs_count = runs_count,
-                        .drains = drains,
+                        .drains = kind == STORM_DRAINS,
+                        .hands_over = kind == STORM_HANDS_OVER,
                         .steps = STEPS / threads,
                         .threads = threads};
     s->live_max = (uint32_t)ms_min_u64(LIVE_MAX, 1 + registers / threads / 2);
-    s->mailboxes = (uint32_t)ms_min_u64(MAILBOXES, 1 + registers / 16);
+    s->mailboxes =
+        kind == STORM_HANDS_OVER ? MAILBOXES : (uint32_t)ms_min_u64(16, 1 + registers / 16);
     s->file_bytes = ops->state_size(s->shape);
     s->file = ms_alloc(s->file_bytes);
     s->owner = ms_alloc(registers * sizeof *s->owner);
@@ -198,8 +227,8 @@ static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t
 static void storm_all(uint32_t registers, uint32_t threads, const uint32_t *runs, uint32_t count)
 {
     for (uint32_t i = 0; ms_strategies[i] != NULL; i++)
-        for (uint32_t drains = 0; drains < 2; drains++)
-            storm_run(ms_strategies[i], registers, threads, drains != 0, runs, count);
+        for (enum storm_kind kind = STORM_FREE; kind <= STORM_DRAINS; kind++)
+            storm_run(ms_strategies[i], registers, threads, kind, runs, count);
 }
 
 MS_TEST(threads_fight_for_single_registers_of_a_tiny_file)
@@ -242,4 +271,15 @@ MS_TEST(threads_fight_for_runs_of_whole_groups)
 
     storm_all(8192, 2, runs, 9);
     storm_all(8192, 5, runs, 9);
+}
+
+MS_TEST(some_threads_only_take_and_others_only_give)
+{
+    static const uint32_t runs[] = {1, 8};
+
+    for (uint32_t i = 0; ms_strategies[i] != NULL; i++)
+        for (uint32_t count = 1; count <= 2; count++) {
+            storm_run(ms_strategies[i], 4096, 2, STORM_HANDS_OVER, runs, count);
+            storm_run(ms_strategies[i], 8192, 6, STORM_HANDS_OVER, runs, count);
+        }
 }

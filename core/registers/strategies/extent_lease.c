@@ -46,9 +46,15 @@ enum {
     STOCK_MAX = 256,      /* registers in one CPU's stock */
     BATCH_RUN_MAX = 16,   /* lengths whose stock is refilled several runs at a time */
     STOCK_SHARE = 8,      /* all stock together is at most this part of the file */
+#ifndef MS_SIM
     COOL_OPS = 1024,      /* gives that bypass the stock for runs, after nothing fitted */
     QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
     QUIET_OPS_MAX = 16384,
+#else /* the simulator's programs are short, and must come back from a drain too */
+    COOL_OPS = 4,
+    QUIET_OPS_MIN = 1,
+    QUIET_OPS_MAX = 4,
+#endif
 };
 
 /* {epoch:56, phase:8} */
