@@ -41,11 +41,11 @@
 #include "registers/strategies/ledger.h"
 
 enum {
-    STOCK_SINGLES = 32,   /* entries of the stock for single registers */
-    STOCK_RUNS = 8,       /* and for each length from 2 to 64 */
-    STOCK_MAX = 256,      /* registers in one CPU's stock */
-    BATCH_RUN_MAX = 16,   /* lengths whose stock is refilled several runs at a time */
-    STOCK_SHARE = 8,      /* all stock together is at most this part of the file */
+    STOCK_SINGLES = 32, /* entries of the stock for single registers */
+    STOCK_RUNS = 8,     /* and for each length from 2 to 64 */
+    STOCK_MAX = 256,    /* registers in one CPU's stock */
+    BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
+    STOCK_SHARE = 8,    /* all stock together is at most this part of the file */
 #ifndef MS_SIM
     COOL_OPS = 1024,      /* gives that bypass the stock for runs, after nothing fitted */
     QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
@@ -84,6 +84,7 @@ struct holder {
     uint32_t stock_max;    /* registers the stock may hold */
     uint32_t leases;       /* groups */
     uint32_t quota;        /* groups */
+    uint32_t sharers;      /* CPUs for which stock_max and quota were worked out */
     uint32_t slot;         /* number among the CPUs that ever came: where it starts in the file */
     uint32_t missed;       /* length of the last run that was not in stock */
     uint32_t cool;         /* gives left that bypass the stock for runs */
@@ -303,7 +304,10 @@ static void shares_set(struct extent_lease *s, struct holder *h)
 {
     uint32_t seen = ms_load_relaxed(&s->seen); /* only sizes the shares; being late is harmless */
 
-    h->quota = seen == 1 ? s->file.groups : s->file.groups / seen;
+    if (seen == h->sharers)
+        return;
+    h->sharers = seen;
+    h->quota = s->file.groups / seen;
     h->stock_max = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
 }
 

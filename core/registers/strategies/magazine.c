@@ -30,7 +30,12 @@
 
 enum {
     LENGTHS = 32,    /* exact lengths 1..32 have magazines */
-    ROUNDS = 15,     /* runs in a full magazine */
+    ROUNDS_MAX = 15, /* as many runs as fit into a cache line beside their count */
+#ifndef MS_SIM
+    ROUNDS = ROUNDS_MAX, /* runs in a full magazine */
+#else
+    ROUNDS = 2, /* the simulator's files are small, and full magazines must travel there too */
+#endif
     NO_MAG = 0,      /* magazine numbers begin with 1, so zeroed memory holds none */
     STOCK_SHARE = 8, /* all private stock together is at most this part of the file; so the depot */
 };
@@ -38,7 +43,7 @@ enum {
 /* One cache line of runs. Owner: see I1. Entries are atomics only for the statistics. */
 struct magazine {
     ms_atomic_u32 count;
-    ms_atomic_u32 round[ROUNDS];
+    ms_atomic_u32 round[ROUNDS_MAX];
 };
 static_assert(sizeof(struct magazine) == MS_CACHE_LINE, "a magazine is one cache line");
 
