@@ -17,14 +17,19 @@
 
 #include "clock.h"
 
-enum { LINE_BYTES = 1024, ARGUMENTS_MAX = 64, COUNT_NAME_MAX = 40 };
+enum {
+    LINE_BYTES = 1024,
+    HISTOGRAM_BYTES = 1 << 17, /* every bucket with a large count */
+    ARGUMENTS_MAX = 64,
+    COUNT_NAME_MAX = 40,
+};
 
 struct ms_child {
     pid_t pid;
     int ask;    /* we write questions */
     int answer; /* we read answers */
     int words;  /* what it printed on standard error */
-    char line[LINE_BYTES];
+    char line[LINE_BYTES + HISTOGRAM_BYTES];
     size_t used; /* bytes of `line` that are there */
     /* Names of counts, so that a reading's pointers stay good as long as the child. */
     char name[MS_COUNTS_MAX][COUNT_NAME_MAX];
@@ -236,32 +241,68 @@ static int line_read(struct ms_child *child, uint32_t seconds_max)
     }
 }
 
-enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
-                           uint32_t seconds_max, struct ms_reading *reading, char *why)
+/* Sends a question and waits for the line that answers it. */
+static enum ms_reply child_talk(struct ms_child *child, const char *question, uint32_t seconds_max,
+                                char *why)
 {
-    char question[MS_CELL_NAME_BYTES + 64];
-    int length =
-        snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %s\n", seed, ops, cell);
+    size_t length = strlen(question);
     int got;
 
-    if (length < 0 || (size_t)length >= sizeof question) {
-        snprintf(why, MS_WHY_BYTES, "the cell's name is too long");
-        return MS_REPLY_REFUSED;
-    }
-    if (write(child->ask, question, (size_t)length) != length)
+    if (write(child->ask, question, length) != (ssize_t)length)
         return child_dead(child, false, seconds_max, why);
     got = line_read(child, seconds_max);
     if (got <= 0)
         return child_dead(child, got < 0, seconds_max, why);
     if (strncmp(child->line, "no\t", 3) == 0) {
-        snprintf(why, MS_WHY_BYTES, "%s", child->line + 3);
+        snprintf(why, MS_WHY_BYTES, "%.250s", child->line + 3);
         return MS_REPLY_REFUSED;
     }
-    if (!ms_reading_parse(child->line, reading) ||
-        !counts_parse(child, child->line, &reading->tally)) {
-        snprintf(why, MS_WHY_BYTES, "the launch gave an answer that cannot be read");
-        return MS_REPLY_REFUSED;
-    }
+    return MS_REPLY_READING;
+}
+
+static enum ms_reply answer_unreadable(char *why)
+{
+    snprintf(why, MS_WHY_BYTES, "the launch gave an answer that cannot be read");
+    return MS_REPLY_REFUSED;
+}
+
+enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
+                           uint32_t seconds_max, struct ms_reading *reading, char *why)
+{
+    char question[MS_CELL_NAME_BYTES + 64];
+    enum ms_reply reply;
+
+    snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %.300s\n", seed, ops, cell);
+    reply = child_talk(child, question, seconds_max, why);
+    if (reply != MS_REPLY_READING)
+        return reply;
+    return ms_reading_parse(child->line, reading) &&
+                   counts_parse(child, child->line, &reading->tally)
+               ? MS_REPLY_READING
+               : answer_unreadable(why);
+}
+
+enum ms_reply ms_child_time_each(struct ms_child *child, const char *cell, uint64_t seed,
+                                 uint64_t ops, double mean_ns, uint32_t seconds_max,
+                                 struct ms_timing *timing, char *why)
+{
+    char question[MS_CELL_NAME_BYTES + 96];
+    enum ms_reply reply;
+    int saturated = 0;
+    int used = 0;
+
+    snprintf(question, sizeof question, "latency %.6f %" PRIu64 " %" PRIu64 " %.300s\n", mean_ns,
+             seed, ops, cell);
+    reply = child_talk(child, question, seconds_max, why);
+    if (reply != MS_REPLY_READING)
+        return reply;
+    if (sscanf(child->line, "latency\t%" SCNu64 "\t%" SCNu64 "\t%lf\t%lf\t%d\t%" SCNu64 "\t%n",
+               &timing->ops, &timing->wall_ns, &timing->delay_share, &timing->overlap, &saturated,
+               &timing->largest_ns, &used) != 6 ||
+        used == 0 || !ms_histogram_parse(child->line + used, &timing->latency))
+        return answer_unreadable(why);
+    timing->is_saturated = saturated != 0;
+    timing->latency.largest_ns = timing->largest_ns;
     return MS_REPLY_READING;
 }
 
@@ -287,9 +328,41 @@ static void question_answer(struct ms_stand *stand, const char *line, FILE *out)
     fprintf(out, "%s\n", text);
 }
 
+static void latency_answer(struct ms_stand *stand, const char *line, FILE *out)
+{
+    static const char unread[] = "the question cannot be read";
+    struct ms_histogram *latency = calloc(1, sizeof *latency);
+    char *text = malloc(HISTOGRAM_BYTES);
+    struct ms_reading reading;
+    struct ms_cell_key key;
+    char why[MS_WHY_BYTES] = "out of memory";
+    uint64_t seed, ops;
+    double mean_ns;
+    bool is_saturated = false;
+    bool is_measured = false;
+    int used = 0;
+
+    if (sscanf(line, "latency %lf %" SCNu64 " %" SCNu64 " %n", &mean_ns, &seed, &ops, &used) < 3 ||
+        used == 0 || !ms_key_parse(line + used, &key))
+        snprintf(why, sizeof why, "%s", unread);
+    else if (latency && text)
+        is_measured = ms_stand_time_each(stand, &key, seed, ops, mean_ns, &reading, latency,
+                                         &is_saturated, why);
+    if (is_measured) {
+        ms_histogram_print(latency, text, HISTOGRAM_BYTES);
+        fprintf(out, "latency\t%" PRIu64 "\t%" PRIu64 "\t%.6f\t%.6f\t%d\t%" PRIu64 "\t%s\n",
+                reading.ops, reading.wall_ns, reading.delay_share, reading.overlap, is_saturated,
+                latency->largest_ns, text);
+    } else {
+        fprintf(out, "no\t%s\n", why);
+    }
+    free(text);
+    free(latency);
+}
+
 int ms_child_serve(struct ms_stand *stand)
 {
-    char line[MS_CELL_NAME_BYTES + 64];
+    char line[MS_CELL_NAME_BYTES + 96];
     int fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
@@ -298,7 +371,10 @@ int ms_child_serve(struct ms_stand *stand)
         return 1;
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
-        question_answer(stand, line, out);
+        if (strncmp(line, "latency ", 8) == 0)
+            latency_answer(stand, line, out);
+        else
+            question_answer(stand, line, out);
         if (fflush(out) != 0)
             break;
     }

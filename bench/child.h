@@ -5,7 +5,7 @@
  * strategy that crashes takes its launch down, not the run.
  *
  * Protocol, one line each way: "<seed> <ops> <cell>" is answered by "ok" and the reading, or by
- * "no" and a sentence.
+ * "no" and a sentence; "latency <mean> <seed> <ops> <cell>" by "latency" and the histogram.
  */
 #ifndef MS_CHILD_H
 #define MS_CHILD_H
@@ -28,6 +28,20 @@ struct ms_child *ms_child_start(const char *program, const char *const *argument
 enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
                            uint32_t seconds_max, struct ms_reading *reading, char *why);
 void ms_child_stop(struct ms_child *child);
+
+/* What timing each operation of a sample gave. */
+struct ms_timing {
+    uint64_t ops, wall_ns;
+    double delay_share, overlap;
+    bool is_saturated;
+    uint64_t largest_ns;
+    struct ms_histogram latency;
+};
+
+/* As ms_child_ask, operation by operation, arriving every `mean_ns` (0: closed loop). */
+enum ms_reply ms_child_time_each(struct ms_child *child, const char *cell, uint64_t seed,
+                                 uint64_t ops, double mean_ns, uint32_t seconds_max,
+                                 struct ms_timing *timing, char *why);
 
 /* The other side: answers questions from descriptor 0 until it closes. Returns the exit code. */
 int ms_child_serve(struct ms_stand *stand);

@@ -3,7 +3,10 @@
 #include "histogram.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { STEP_BITS = 7 };
@@ -88,4 +91,43 @@ double ms_histogram_reach(const struct ms_histogram *h)
     if (h->total <= MS_HISTOGRAM_BEYOND_MIN)
         return 0.0;
     return 1.0 - (double)MS_HISTOGRAM_BEYOND_MIN / (double)h->total;
+}
+
+size_t ms_histogram_print(const struct ms_histogram *h, char *text, size_t bytes)
+{
+    size_t used = 0;
+
+    if (bytes > 0)
+        text[0] = '\0';
+    for (size_t i = 0; i < MS_HISTOGRAM_BUCKETS; i++) {
+        bool has_room = used < bytes;
+
+        if (h->count[i] == 0)
+            continue;
+        used += (size_t)snprintf(has_room ? text + used : NULL, has_room ? bytes - used : 0,
+                                 "%s%zu:%" PRIu64, used > 0 ? " " : "", i, h->count[i]);
+    }
+    return used;
+}
+
+bool ms_histogram_parse(const char *text, struct ms_histogram *h)
+{
+    ms_histogram_clear(h);
+    while (*text) {
+        char *end;
+        uint64_t index = strtoull(text, &end, 10);
+        uint64_t count;
+
+        if (end == text || *end != ':' || index >= MS_HISTOGRAM_BUCKETS)
+            return false;
+        text = end + 1;
+        count = strtoull(text, &end, 10);
+        if (end == text || (*end != ' ' && *end != '\0'))
+            return false;
+        h->count[index] += count;
+        h->total += count;
+        h->largest_ns = ms_histogram_low(index) + ms_histogram_width(index) - 1;
+        text = *end ? end + 1 : end;
+    }
+    return true;
 }

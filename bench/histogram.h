@@ -6,6 +6,7 @@
 #ifndef MS_HISTOGRAM_H
 #define MS_HISTOGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,5 +39,12 @@ double ms_histogram_reach(const struct ms_histogram *h);
 /* Lower bound and width of bucket `index`, for those who store or draw it. */
 uint64_t ms_histogram_low(size_t index);
 uint64_t ms_histogram_width(size_t index);
+
+/* As text, "17:3 18:1 ...": buckets that are not empty and what they hold. Returns the bytes it
+ * needs without the 0, as snprintf does. */
+size_t ms_histogram_print(const struct ms_histogram *h, char *text, size_t bytes);
+
+/* Reads such text; false if it is none. `largest_ns` is set to the top of the last bucket. */
+bool ms_histogram_parse(const char *text, struct ms_histogram *h);
 
 #endif

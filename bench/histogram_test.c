@@ -87,3 +87,23 @@ MS_TEST(histogram_a_percentile_reaches_as_far_as_a_hundred_values_lie_beyond)
         ms_histogram_add(&one, 50);
     assert_true(fabs(ms_histogram_reach(&one) - 0.99) < 1e-12);
 }
+
+MS_TEST(histogram_survives_as_text)
+{
+    static char text[1 << 17];
+
+    ms_histogram_clear(&one);
+    for (uint64_t i = 0; i < 5000; i++)
+        ms_histogram_add(&one, 1 + (ms_seed_mix(4, i) >> (30 + i % 33)));
+    assert_in_range(ms_histogram_print(&one, text, sizeof text), 1, sizeof text - 1);
+    assert_true(ms_histogram_parse(text, &two));
+    assert_memory_equal(one.count, two.count, sizeof one.count);
+    assert_int_equal(one.total, two.total);
+    assert_true(fabs((double)two.largest_ns - (double)one.largest_ns) <=
+                0.008 * (double)one.largest_ns);
+    assert_true(ms_histogram_parse("", &two));
+    assert_int_equal(two.total, 0);
+    assert_false(ms_histogram_parse("7", &two));
+    assert_false(ms_histogram_parse("7:x", &two));
+    assert_false(ms_histogram_parse("999999:1", &two));
+}

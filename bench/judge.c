@@ -243,6 +243,40 @@ static void cell_measure(struct judge *j, const struct ms_case *c, const struct 
     }
 }
 
+/* A percentile, or 0 where too few values lie beyond it to mean anything. */
+static double percentile(const struct ms_histogram *h, double share)
+{
+    return share <= ms_histogram_reach(h) ? (double)ms_histogram_at(h, share) : 0.0;
+}
+
+static void latencies_add(const struct ms_case *c, const struct ms_entrant *entrant,
+                          struct ms_cell *cell)
+{
+    for (size_t i = 0; i < MS_LOADS; i++) {
+        const struct ms_histogram *h = entrant->timed[i].latency;
+        struct ms_latency *l;
+
+        if (!h || h->total == 0)
+            continue;
+        l = ms_cell_add_latency(cell);
+        l->load = ms_loads[i];
+        l->pace_ns = c->pace_ns / ms_loads[i];
+        l->saturated = entrant->timed[i].is_saturated;
+        l->disturbed = entrant->timed[i].is_disturbed;
+        l->values = h->total;
+        if (c->floor[i].latency)
+            l->floor = (double)ms_histogram_at(c->floor[i].latency, 0.5);
+        if (l->saturated)
+            continue;
+        l->p50 = percentile(h, 0.5);
+        l->p90 = percentile(h, 0.9);
+        l->p99 = percentile(h, 0.99);
+        l->p999 = percentile(h, 0.999);
+        l->p9999 = percentile(h, 0.9999);
+        l->largest = (double)h->largest_ns;
+    }
+}
+
 static void cell_add(struct judge *j, size_t at, uint32_t k)
 {
     const struct ms_case *c = &j->schedule->cases[at];
@@ -265,6 +299,7 @@ static void cell_add(struct judge *j, size_t at, uint32_t k)
     cell->bytes = c->shape->bytes;
     cell->command = command_of(j, c, entrant);
     cell_measure(j, c, entrant, cell);
+    latencies_add(c, entrant, cell);
 }
 
 static void limit_add(struct judge *j, const struct ms_case *c, const struct ms_entrant *entrant)

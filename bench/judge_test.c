@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "emit.h"
 #include "judge.h"
 #include "platform/prng.h"
 #include "runner.h"
@@ -228,6 +229,50 @@ MS_TEST(judge_a_crashed_strategy_costs_its_cell_and_nobody_elses)
     assert_string_equal(result->cells[2].why, "killed by signal 6");
     assert_non_null(strstr(result->cells[2].command, "--strategy magazine"));
     assert_int_equal(pair_of("cas-bitmap")->verdict, MS_VERDICT_SAME);
+    schedule_close();
+}
+
+/* ---- latencies -------------------------------------------------------------------------------- */
+
+MS_TEST(judge_percentiles_reach_as_far_as_values_back_them_and_the_page_shows_them)
+{
+    struct ms_case *c;
+    char *page = NULL;
+    size_t length = 0;
+    FILE *out;
+
+    schedule_open(1);
+    c = case_make(1, sound, 3);
+    c->pace_ns = 100.0;
+    for (uint32_t k = 0; k < 3; k++) {
+        struct ms_timed *timed = &c->entrant[k].timed[1];
+
+        timed->latency = calloc(1, sizeof *timed->latency);
+        for (uint64_t i = 1; i <= 50000; i++)
+            ms_histogram_add(timed->latency, i / 100 + 1);
+    }
+    c->entrant[2].timed[1].is_saturated = true;
+    c->floor[1].latency = calloc(1, sizeof *c->floor[1].latency);
+    ms_histogram_add(c->floor[1].latency, 30);
+    judge_now();
+    assert_int_equal(result->cells[0].latency_count, 1);
+    assert_true(fabs(result->cells[0].latencies[0].load - 0.7) < 1e-9);
+    assert_true(fabs(result->cells[0].latencies[0].p50 - 250.0) < 3.0);
+    assert_true(result->cells[0].latencies[0].p99 > 400.0);
+    assert_true(result->cells[0].latencies[0].p9999 <= 0.0); /* only 5 values beyond */
+    assert_true(fabs(result->cells[0].latencies[0].floor - 30.0) < 1e-9);
+    assert_true(result->cells[2].latencies[0].saturated);
+    assert_true(result->cells[2].latencies[0].p50 <= 0.0);
+
+    out = open_memstream(&page, &length);
+    assert_true(ms_emit_page(result, out));
+    fclose(out);
+    assert_non_null(strstr(page, "How long the slowest wait"));
+    assert_non_null(strstr(page, "saturated: it could not keep up"));
+    free(page);
+    for (uint32_t k = 0; k < 3; k++)
+        free(c->entrant[k].timed[1].latency);
+    free(c->floor[1].latency);
     schedule_close();
 }
 

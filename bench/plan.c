@@ -20,6 +20,10 @@ static const double CALIBRATION_SAMPLES = 2.0;
 static const double SECONDS_STRETCH_MAX = 2.5;
 static const double SECONDS_SLACK = 2.0;
 
+static const double TIMED_SECONDS = 0.04; /* of one strategy at one rate */
+
+const double ms_loads[MS_LOADS] = {0.5, 0.7, 0.9};
+
 /* What a plan's size means. */
 struct scale {
     uint32_t launches, blocks;
@@ -277,6 +281,7 @@ static bool cases_staff(struct making *m)
         c->has_controls =
             c->scenario->compares && !c->adapter && !c->is_oversubscribed && !*is_served;
         *is_served = *is_served || c->has_controls;
+        c->is_timed = c->shape->is_timed && s->size != MS_PLAN_QUICK && !c->is_oversubscribed;
         if (!entrants_add(m->catalog, m->wish, c))
             return false;
     }
@@ -352,12 +357,16 @@ static void threads_default(struct making *m)
 static double schedule_seconds(const struct ms_schedule *s)
 {
     double samples = 0.0;
+    double timed = 0.0;
 
     for (size_t i = 0; i < s->case_count; i++)
         for (uint32_t k = 0; k < s->cases[i].entrants; k++)
             if (s->cases[i].entrant[k].state == MS_STATE_READY)
                 samples += s->launches * s->blocks + CALIBRATION_SAMPLES;
-    return samples * SAMPLE_SECONDS + s->launches * LAUNCH_SECONDS;
+    for (size_t i = 0; i < s->case_count; i++)
+        if (s->cases[i].is_timed)
+            timed += s->cases[i].entrants * MS_LOADS * s->launches;
+    return samples * SAMPLE_SECONDS + timed * TIMED_SECONDS + s->launches * LAUNCH_SECONDS;
 }
 
 struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
@@ -409,8 +418,13 @@ void ms_schedule_free(struct ms_schedule *s)
     if (!s)
         return;
     for (size_t i = 0; s->cases && i < s->case_count; i++) {
-        for (uint32_t j = 0; j < s->cases[i].entrants; j++)
+        for (uint32_t j = 0; j < s->cases[i].entrants; j++) {
             free(s->cases[i].entrant[j].samples);
+            for (size_t k = 0; k < MS_LOADS; k++)
+                free(s->cases[i].entrant[j].timed[k].latency);
+        }
+        for (size_t k = 0; k < MS_LOADS; k++)
+            free(s->cases[i].floor[k].latency);
         free(s->cases[i].entrant);
     }
     free(s->cases);

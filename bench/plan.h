@@ -7,6 +7,7 @@
 #define MS_PLAN_H
 
 #include "catalog.h"
+#include "histogram.h"
 #include "result.h"
 #include "topology.h"
 
@@ -36,6 +37,17 @@ enum ms_state {
     MS_STATE_CRASHED, /* took its launch down */
 };
 
+/* Rates at which operations arrive when each is timed, as shares of the baseline's own. */
+enum { MS_LOADS = 3 };
+extern const double ms_loads[MS_LOADS];
+
+/* Latencies of a contender at one rate, over all launches. */
+struct ms_timed {
+    struct ms_histogram *latency; /* owned; NULL: not timed */
+    bool is_saturated;            /* in a launch that nobody disturbed */
+    bool is_disturbed;            /* in any launch */
+};
+
 /* A contender in a case, and what was measured of it. */
 struct ms_entrant {
     const struct ms_contender *who;
@@ -46,7 +58,8 @@ struct ms_entrant {
     struct ms_sample *samples; /* owned; grows */
     size_t sample_count;
     size_t sample_room;
-    struct ms_tally tally; /* of the last sample; names owned by `count_name` */
+    struct ms_timed timed[MS_LOADS];
+    struct ms_tally tally; /* of the pass that counts; names owned by `count_name` */
     char count_name[MS_COUNTS_MAX][40];
 };
 
@@ -57,8 +70,11 @@ struct ms_case {
     const struct ms_adapter_info *adapter; /* NULL where there are none */
     bool is_oversubscribed;
     bool has_controls;
-    uint64_t ops;               /* a sample's, over all threads; 0 until calibrated */
-    uint32_t repeated;          /* blocks taken again */
+    bool is_timed;                   /* also operation by operation */
+    double pace_ns;                  /* the baseline between operations when each is timed */
+    struct ms_timed floor[MS_LOADS]; /* the null strategy: what the clock costs */
+    uint64_t ops;                    /* a sample's, over all threads; 0 until calibrated */
+    uint32_t repeated;               /* blocks taken again */
     struct ms_entrant *entrant; /* owned; the baseline is among them where strategies contend */
     uint32_t entrants;
 };

@@ -106,6 +106,7 @@ void ms_result_free(struct ms_result *r)
         return;
     for (size_t i = 0; i < r->cell_count; i++) {
         free(r->cells[i].counts);
+        free(r->cells[i].latencies);
         free(r->cells[i].samples);
     }
     for (size_t i = 0; i < r->ranking_count; i++)
@@ -197,6 +198,11 @@ struct ms_ranking *ms_result_add_ranking(struct ms_result *r)
 struct ms_count *ms_cell_add_count(struct ms_cell *c)
 {
     return LIST_ADD(c->counts, c->count_count);
+}
+
+struct ms_latency *ms_cell_add_latency(struct ms_cell *c)
+{
+    return LIST_ADD(c->latencies, c->latency_count);
 }
 
 struct ms_sample *ms_cell_add_sample(struct ms_cell *c)

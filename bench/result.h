@@ -223,6 +223,18 @@ struct ms_count {
     bool model; /* from the simulator: "model, not measured" */
 };
 
+/* Latencies at one rate of arrival: open loop, counted from the moment each operation was due. */
+struct ms_latency {
+    double load;     /* the rate, as a share of what the baseline keeps when each is timed */
+    double pace_ns;  /* mean time between arrivals */
+    bool saturated;  /* could not keep up: no percentiles */
+    bool disturbed;  /* other programs had the processor meanwhile, in some launch */
+    uint64_t values; /* behind the percentiles */
+    double p50, p90, p99, p999, p9999; /* ns; 0 where fewer than 100 values lie beyond */
+    double largest;                    /* ns */
+    double floor;                      /* ns: the null strategy's median, timed the same way */
+};
+
 struct ms_cell {
     const char *name; /* scenario/key:value/..., see ms_cell_name() */
     const char *scenario;
@@ -248,6 +260,8 @@ struct ms_cell {
 
     struct ms_count *counts;
     size_t count_count;
+    struct ms_latency *latencies;
+    size_t latency_count;
     struct ms_sample *samples;
     size_t sample_count;
 };
@@ -339,6 +353,7 @@ struct ms_pair *ms_result_add_pair(struct ms_result *r);
 struct ms_ranking *ms_result_add_ranking(struct ms_result *r);
 struct ms_count *ms_cell_add_count(struct ms_cell *c);
 struct ms_sample *ms_cell_add_sample(struct ms_cell *c);
+struct ms_latency *ms_cell_add_latency(struct ms_cell *c);
 struct ms_standing *ms_ranking_add_standing(struct ms_ranking *k);
 
 /* ---- looking things up ------------------------------------------------------------------------

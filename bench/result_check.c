@@ -123,6 +123,16 @@ static bool cell_parts_ok(const struct check *c, const struct ms_cell *cell, siz
             !number_ok(c, cell->counts[k].per_op, "cells", i, "counts.per_op"))
             return false;
     }
+    for (size_t k = 0; k < cell->latency_count; k++) {
+        const struct ms_latency *l = &cell->latencies[k];
+        if (!number_ok(c, l->load, "cells", i, "latencies.load") ||
+            !number_ok(c, l->p50, "cells", i, "latencies.p50") ||
+            !number_ok(c, l->p99, "cells", i, "latencies.p99") ||
+            !number_ok(c, l->p9999, "cells", i, "latencies.p9999") ||
+            !number_ok(c, l->largest, "cells", i, "latencies.largest") ||
+            !number_ok(c, l->floor, "cells", i, "latencies.floor"))
+            return false;
+    }
     for (size_t k = 0; k < cell->sample_count; k++) {
         const struct ms_sample *s = &cell->samples[k];
         if (s->ops == 0 || s->wall_ns == 0)

@@ -170,6 +170,11 @@ FORM(sample_form, ms_sample, U32(ms_sample, launch), U32(ms_sample, block),
      U64(ms_sample, cpu_ns), U64(ms_sample, run_delay_ns), F64(ms_sample, overlap),
      U32(ms_sample, repeats), FLAG(ms_sample, disturbed));
 
+FORM(latency_form, ms_latency, F64(ms_latency, load), F64(ms_latency, pace_ns),
+     FLAG(ms_latency, saturated), FLAG(ms_latency, disturbed), U64(ms_latency, values),
+     F64(ms_latency, p50), F64(ms_latency, p90), F64(ms_latency, p99), F64(ms_latency, p999),
+     F64(ms_latency, p9999), F64(ms_latency, largest), F64(ms_latency, floor));
+
 FORM(cell_form, ms_cell, TEXT(ms_cell, name), TEXT(ms_cell, scenario), TEXT(ms_cell, strategy),
      TEXT(ms_cell, adapter), TEXT(ms_cell, shape), U32(ms_cell, threads), U32(ms_cell, registers),
      WORD(ms_cell, outcome, outcome_words), TEXT(ms_cell, why), FLAG(ms_cell, oversubscribed),
@@ -177,6 +182,7 @@ FORM(cell_form, ms_cell, TEXT(ms_cell, name), TEXT(ms_cell, scenario), TEXT(ms_c
      U32(ms_cell, disturbed), U32(ms_cell, repeated), EST(ms_cell, time), TEXT(ms_cell, limit),
      EST(ms_cell, of_limit), U64(ms_cell, bytes), TEXT(ms_cell, command),
      LIST(ms_cell, counts, count_count, count_form),
+     LIST(ms_cell, latencies, latency_count, latency_form),
      LIST(ms_cell, samples, sample_count, sample_form));
 
 FORM(pair_form, ms_pair, U32(ms_pair, cell), U32(ms_pair, base), EST(ms_pair, ratio),

@@ -17,6 +17,10 @@ enum {
     CALIBRATION_NS = 300000, /* a reading this long is good enough to scale from */
     CALIBRATION_OPS_MAX = 1 << 24,
     PROGRESS_LINE_NS = 100000000,
+    COUNT_OPS = 20000,   /* of the pass that counts: the same in every run */
+    TIMED_NS = 30000000, /* how long one strategy is timed at one rate */
+    TIMED_OPS_MIN = 2000,
+    TIMED_OPS_MAX = 1000000,
 };
 
 static const double SAMPLE_AIM_NS = 5e6;
@@ -39,6 +43,7 @@ struct runner {
     uint64_t launch_done, launch_all;
     struct ms_reading reading[MS_ENTRANTS_MAX]; /* of the block at hand, by entrant */
     uint32_t position[MS_ENTRANTS_MAX];
+    struct ms_timing timing; /* of the strategy at hand */
     char why[MS_WHY_BYTES];
 };
 
@@ -213,6 +218,29 @@ static void case_calibrate(struct runner *r, struct ms_case *c, uint64_t seed)
         c->ops = ms_sample_ops(fastest, slowest, c->key.threads);
 }
 
+static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
+{
+    entrant->tally = *tally;
+    for (uint32_t i = 0; i < tally->counts; i++) {
+        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s", tally->count[i].name);
+        entrant->tally.count[i].name = entrant->count_name[i];
+    }
+}
+
+/* Counts are exact where one thread replays a stream of one length from one seed; only then do two
+ * runs agree, so they are taken in a pass of their own. */
+static void case_count(struct runner *r, struct ms_case *c, uint64_t seed)
+{
+    for (uint32_t i = 0; i < c->entrants && c->key.threads == 1; i++) {
+        struct ms_entrant *entrant = &c->entrant[i];
+        struct ms_reading reading;
+
+        if (entrant->state == MS_STATE_READY && entrant->who->part != MS_PART_LIMIT &&
+            sample_ask(r, c, entrant, seed, COUNT_OPS, &reading))
+            tally_keep(entrant, &reading.tally);
+    }
+}
+
 /* ---- a block ----------------------------------------------------------------------------------
  */
 
@@ -258,15 +286,6 @@ static bool sample_keep(struct ms_entrant *entrant, const struct ms_sample *samp
     return true;
 }
 
-static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
-{
-    entrant->tally = *tally;
-    for (uint32_t i = 0; i < tally->counts; i++) {
-        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s", tally->count[i].name);
-        entrant->tally.count[i].name = entrant->count_name[i];
-    }
-}
-
 static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint64_t seed,
                        uint32_t repeats)
 {
@@ -291,7 +310,6 @@ static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint
         sample.disturbed = ms_reading_is_disturbed(reading, c->key.threads, c->is_oversubscribed);
         r->outcome->disturbed += sample.disturbed;
         entrant->is_unbound = entrant->is_unbound || !reading->is_bound;
-        tally_keep(entrant, &reading->tally);
         if (!sample_keep(entrant, &sample)) {
             snprintf(r->why, sizeof r->why, "out of memory");
             entrant_drop(r, entrant, MS_STATE_FAILED);
@@ -350,6 +368,106 @@ static uint64_t case_seed(uint64_t seed, const struct ms_case *c)
     return seed;
 }
 
+/* ---- latencies: each operation by itself, arriving by a schedule -------------------------------- */
+
+/* Times one strategy once; false when it did not answer. It is not dropped for that: its samples
+ * are there already. */
+static bool timing_ask(struct runner *r, const struct ms_case *c, const char *strategy,
+                       uint64_t seed, uint64_t ops, double mean_ns)
+{
+    struct ms_cell_key key = c->key;
+    char name[MS_CELL_NAME_BYTES];
+
+    snprintf(key.strategy, sizeof key.strategy, "%s", strategy);
+    ms_key_print(&key, name, sizeof name);
+    if (!r->child && !launch_start(r))
+        return false;
+    switch (ms_child_time_each(r->child, name, seed, ops, mean_ns, ASK_SECONDS_MAX, &r->timing,
+                               r->why)) {
+    case MS_REPLY_READING:
+        return true;
+    case MS_REPLY_REFUSED:
+        return false;
+    case MS_REPLY_DEAD:
+        break;
+    }
+    ms_child_stop(r->child);
+    r->child = NULL;
+    return false;
+}
+
+/* Saturation is only believed of a launch that had its processors to itself. */
+static void timing_keep(struct runner *r, bool is_disturbed, struct ms_timed *timed)
+{
+    if (!timed->latency)
+        timed->latency = calloc(1, sizeof *timed->latency);
+    if (!timed->latency)
+        return;
+    ms_histogram_merge(timed->latency, &r->timing.latency);
+    timed->is_disturbed = timed->is_disturbed || is_disturbed;
+    timed->is_saturated = timed->is_saturated || (r->timing.is_saturated && !is_disturbed);
+}
+
+/* Times a strategy at one rate; disturbed ones again, as with blocks. */
+static void timed_run(struct runner *r, const struct ms_case *c, const char *strategy,
+                      uint64_t seed, size_t load, struct ms_timed *timed)
+{
+    double mean_ns = c->pace_ns / ms_loads[load];
+    uint64_t ops = (uint64_t)((double)TIMED_NS / mean_ns);
+
+    bool is_disturbed = false;
+
+    ops = ops < TIMED_OPS_MIN ? TIMED_OPS_MIN : ops > TIMED_OPS_MAX ? TIMED_OPS_MAX : ops;
+    for (uint32_t repeats = 0; repeats <= REPEATS_MAX; repeats++) {
+        struct ms_reading seen;
+
+        if (!timing_ask(r, c, strategy, ms_seed_mix(seed, load), ops, mean_ns))
+            return;
+        seen =
+            (struct ms_reading){.delay_share = r->timing.delay_share, .overlap = r->timing.overlap};
+        is_disturbed = ms_reading_is_disturbed(&seen, c->key.threads, false);
+        if (!is_disturbed || !has_time(r) || r->config->is_stopped())
+            break;
+    }
+    timing_keep(r, is_disturbed, timed);
+}
+
+/* The pace is what the baseline keeps in a closed loop with the same two clock readings around
+ * each operation: at its pace without them nobody could keep up. */
+static bool pace_set(struct runner *r, struct ms_case *c, uint64_t seed)
+{
+    double best = INFINITY;
+
+    for (int i = 0; i < 3 && c->pace_ns <= 0.0; i++) {
+        if (!timing_ask(r, c, MS_BASELINE_NAME, seed, 20000, 0.0) || r->timing.ops == 0)
+            return false;
+        best = fmin(best, (double)r->timing.wall_ns / (double)r->timing.ops);
+    }
+    if (c->pace_ns <= 0.0)
+        c->pace_ns = best;
+    return c->pace_ns > 0.0;
+}
+
+static void case_time(struct runner *r, struct ms_case *c, uint64_t seed)
+{
+    if (!pace_set(r, c, seed))
+        return;
+    for (size_t load = 0; load < MS_LOADS; load++) {
+        uint32_t order[MS_ENTRANTS_MAX];
+
+        ms_order_fill(ms_seed_mix(seed, 3 + load), 0, order, c->entrants);
+        for (uint32_t p = 0; p < c->entrants; p++) {
+            struct ms_entrant *entrant = &c->entrant[order[p]];
+
+            if (r->config->is_stopped())
+                return;
+            if (entrant->state == MS_STATE_READY && sets_pace(c, entrant))
+                timed_run(r, c, entrant->who->name, seed, load, &entrant->timed[load]);
+        }
+        timed_run(r, c, "null", seed, load, &c->floor[load]);
+    }
+}
+
 static bool launch_run(struct runner *r)
 {
     struct ms_schedule *s = r->schedule;
@@ -358,8 +476,10 @@ static bool launch_run(struct runner *r)
         struct ms_case *c = &s->cases[i];
         uint64_t seed = ms_seed_mix(case_seed(s->seed, c), r->launch);
 
-        if (c->ops == 0)
+        if (c->ops == 0) {
+            case_count(r, c, seed);
             case_calibrate(r, c, seed);
+        }
         for (uint32_t block = 0; block < r->blocks; block++) {
             if (r->config->is_stopped())
                 return false;
@@ -367,6 +487,8 @@ static bool launch_run(struct runner *r)
             if (c->ops > 0)
                 block_run(r, c, block, seed);
         }
+        if (c->is_timed && c->ops > 0)
+            case_time(r, c, ms_seed_mix(seed, 99));
     }
     return true;
 }

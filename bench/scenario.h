@@ -31,6 +31,7 @@ struct ms_shape_info {
     uint64_t bytes; /* one operation maps or moves; 0: not applicable */
     bool is_recorded;
     bool is_quick; /* part of the quick plan */
+    bool is_timed; /* also timed operation by operation, in plans that are not quick */
 };
 
 struct ms_adapter_info {

@@ -17,8 +17,19 @@
 #include "catalog.h"
 #include "clock.h"
 #include "gbench.h"
+#include "latency.h"
+#include "order.h"
 
 enum { MEET_SPINS = 20000 };
+
+/* One thread's part of a sample that times each operation. Owner: that thread. */
+struct timing {
+    struct ms_stand *stand;
+    uint32_t thread;
+    uint32_t gap_ns[MS_LATENCY_GAPS];
+    struct ms_histogram latency;
+    uint64_t backlog_ns;
+};
 
 struct ms_stand {
     const struct ms_catalog *catalog;
@@ -29,6 +40,7 @@ struct ms_stand {
     uint32_t threads;
     ms_atomic_u32 arrived; /* hb:stand-meet */
     struct ms_lap lap[MS_BENCH_THREADS_MAX];
+    struct timing *timing; /* one a thread while each operation is timed, else NULL */
 };
 
 double ms_laps_overlap(const struct ms_lap *laps, uint32_t count)
@@ -95,6 +107,30 @@ static void stand_meet(struct ms_stand *stand)
             ms_thread_yield();
 }
 
+static void timing_step(void *context)
+{
+    struct timing *timing = context;
+
+    timing->stand->scenario->run(timing->stand->stage, timing->thread, 1);
+}
+
+static uint64_t timing_clock(void *context)
+{
+    (void)context;
+    return ms_clock_ns();
+}
+
+static void work_do(struct ms_stand *stand, uint32_t thread, uint64_t ops)
+{
+    struct timing *timing = stand->timing ? &stand->timing[thread] : NULL;
+
+    if (timing)
+        timing->backlog_ns = ms_latency_run(timing->gap_ns, ops, timing_step, timing_clock, timing,
+                                            &timing->latency);
+    else
+        stand->scenario->run(stand->stage, thread, ops);
+}
+
 static void stand_thread(void *context, uint32_t thread, uint64_t ops)
 {
     struct ms_stand *stand = context;
@@ -105,7 +141,7 @@ static void stand_thread(void *context, uint32_t thread, uint64_t ops)
     ms_usage_read(&before);
     stand_meet(stand);
     lap->start_ns = ms_clock_ns();
-    stand->scenario->run(stand->stage, thread, ops);
+    work_do(stand, thread, ops);
     lap->end_ns = ms_clock_ns();
     ms_usage_read(&after);
     ms_usage_subtract(&after, &before);
@@ -187,4 +223,42 @@ bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uin
     ms_laps_read(stand->lap, key->threads, reading);
     reading->ops = each * key->threads;
     return stand->scenario->finish(stand->stage, worked * key->threads, &reading->tally, why);
+}
+
+static bool timings_make(struct ms_stand *stand, uint32_t threads, uint64_t seed, double mean_ns)
+{
+    stand->timing = calloc(threads, sizeof *stand->timing);
+    for (uint32_t i = 0; stand->timing && i < threads; i++) {
+        struct ms_pace pace = {.mean_ns = mean_ns * threads, .seed = ms_seed_mix(seed, 1000 + i)};
+
+        stand->timing[i].stand = stand;
+        stand->timing[i].thread = i;
+        ms_pace_draw(&pace, stand->timing[i].gap_ns);
+    }
+    return stand->timing != NULL;
+}
+
+bool ms_stand_time_each(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
+                        uint64_t ops, double mean_ns, struct ms_reading *reading,
+                        struct ms_histogram *latency, bool *is_saturated, char *why)
+{
+    bool is_measured;
+
+    if (key->threads == 0 || key->threads > MS_BENCH_THREADS_MAX ||
+        !timings_make(stand, key->threads, seed, mean_ns)) {
+        snprintf(why, MS_WHY_BYTES, "no memory for latencies, or too many threads");
+        return false;
+    }
+    is_measured = ms_stand_measure(stand, key, seed, ops, reading, why);
+    ms_histogram_clear(latency);
+    *is_saturated = false;
+    for (uint32_t i = 0; is_measured && i < key->threads; i++) {
+        ms_histogram_merge(latency, &stand->timing[i].latency);
+        *is_saturated = *is_saturated ||
+                        ms_latency_is_saturated(mean_ns * key->threads, reading->ops / key->threads,
+                                                stand->timing[i].backlog_ns);
+    }
+    free(stand->timing);
+    stand->timing = NULL;
+    return is_measured;
 }

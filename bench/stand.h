@@ -6,6 +6,7 @@
 #ifndef MS_STAND_H
 #define MS_STAND_H
 
+#include "histogram.h"
 #include "scenario.h"
 #include "topology.h"
 
@@ -53,5 +54,11 @@ void ms_stand_close(struct ms_stand *stand);
  * or the sample left something behind that should not be. */
 bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
                       uint64_t ops, struct ms_reading *reading, char *why);
+
+/* As ms_stand_measure, but operation by operation: arrivals every `mean_ns` on average over all
+ * threads (0: closed loop). `latency` is filled with all threads' latencies. */
+bool ms_stand_time_each(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
+                        uint64_t ops, double mean_ns, struct ms_reading *reading,
+                        struct ms_histogram *latency, bool *is_saturated, char *why);
 
 #endif

@@ -256,6 +256,28 @@ MS_TEST(stand_refuses_what_does_not_exist_with_a_sentence)
     stand_close();
 }
 
+MS_TEST(open_loop_times_every_operation_of_every_thread)
+{
+    static struct ms_histogram latency;
+    struct ms_reading reading;
+    struct ms_cell_key key;
+    char why[MS_WHY_BYTES] = "";
+    bool is_saturated;
+
+    stand_open();
+    assert_true(
+        ms_key_parse("registers/strategy:cas-bitmap/shape:mix75/threads:2/registers:1024", &key));
+    assert_true(
+        ms_stand_time_each(stand, &key, 3, 20000, 0.0, &reading, &latency, &is_saturated, why));
+    assert_int_equal(latency.total, 20000);
+    assert_false(is_saturated); /* a closed loop cannot be */
+    assert_true(
+        ms_stand_time_each(stand, &key, 3, 20000, 1.0, &reading, &latency, &is_saturated, why));
+    assert_int_equal(latency.total, 20000);
+    assert_true(is_saturated); /* nobody does one a nanosecond */
+    stand_close();
+}
+
 MS_TEST(stand_an_answer_survives_its_line)
 {
     struct ms_reading r = {.ops = 1000,

@@ -59,13 +59,18 @@ struct recipe {
     }
 
 static const struct ms_shape_info infos[] = {
-    {.name = "1r", .title = "one register, half of the file taken", .pages = 1, .is_quick = true},
+    {.name = "1r",
+     .title = "one register, half of the file taken",
+     .pages = 1,
+     .is_quick = true,
+     .is_timed = true},
     {.name = "8r", .title = "runs of 8, half of the file taken", .pages = 8, .is_quick = true},
     {.name = "64r", .title = "runs of 64, half of the file taken", .pages = 64},
     {.name = "mix50", .title = "mixed sizes 1 to 256, random lifetimes, 50 % full"},
     {.name = "mix75",
      .title = "mixed sizes 1 to 256, random lifetimes, 75 % full",
-     .is_quick = true},
+     .is_quick = true,
+     .is_timed = true},
     {.name = "mix90", .title = "mixed sizes 1 to 256, random lifetimes, 90 % full"},
     {.name = "packets", .title = "network: 1 or 2 registers, first in first out", .is_quick = true},
     {.name = "storage", .title = "storage: 1 to 65 registers, 64 requests in flight"},

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* latency.c: arrivals by a schedule drawn beforehand. */
+#include "latency.h"
+
+#include <math.h>
+
+#include "order.h"
+
+void ms_pace_draw(const struct ms_pace *pace, uint32_t gap_ns[MS_LATENCY_GAPS])
+{
+    for (uint32_t i = 0; i < MS_LATENCY_GAPS; i++) {
+        double share = ((double)(ms_seed_mix(pace->seed, i) >> 11) + 0.5) * 0x1p-53;
+        double gap = -log(share) * pace->mean_ns;
+
+        gap_ns[i] = gap < (double)UINT32_MAX ? (uint32_t)(gap + 0.5) : UINT32_MAX;
+        /* No gap at all is the sign of the closed loop. */
+        if (pace->mean_ns > 0.0 && gap_ns[i] == 0)
+            gap_ns[i] = 1;
+    }
+}
+
+uint64_t ms_latency_run(const uint32_t gap_ns[MS_LATENCY_GAPS], uint64_t ops, ms_latency_step *step,
+                        ms_latency_clock *clock, void *context, struct ms_histogram *h)
+{
+    uint64_t now = clock(context);
+    uint64_t due = now;
+
+    for (uint64_t i = 0; i < ops; i++) {
+        uint32_t gap = gap_ns[i % MS_LATENCY_GAPS];
+
+        /* Without gaps each operation is due when the one before has ended: the closed loop. */
+        due = gap > 0 ? due + gap : now;
+        while (now < due)
+            now = clock(context);
+        step(context);
+        now = clock(context);
+        ms_histogram_add(h, now - due);
+    }
+    return now - due;
+}
+
+bool ms_latency_is_saturated(double mean_ns, uint64_t ops, uint64_t backlog_ns)
+{
+    return mean_ns > 0.0 && (double)backlog_ns > 0.1 * mean_ns * (double)ops;
+}
