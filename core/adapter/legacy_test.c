@@ -189,7 +189,7 @@ static char *va_of(struct v1 *v)
     return MmGetMdlVirtualAddress(v->chain.mdl[0]);
 }
 
-/* MTR-01..MTR-04, MTR-06, MTR-12, MTR-10, FLB-01..FLB-04, MRG-18, GEN-05 */
+/* MTR-01..MTR-04, MTR-06, MTR-12, MTR-10, FLB-01..FLB-04, MRG-18, GEN-05, GEN-06 */
 MS_TEST(a_scatter_gather_driver_makes_its_own_list_piece_by_piece)
 {
     struct v1 v;

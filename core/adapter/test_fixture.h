@@ -87,7 +87,7 @@ static inline PDMA_ADAPTER adapter_get(struct fixture *f, enum kind kind, ULONG 
 
 /* A driver's transfer context, made ready. */
 struct context {
-    char bytes[DMA_TRANSFER_CONTEXT_SIZE_V1];
+    _Alignas(16) char bytes[DMA_TRANSFER_CONTEXT_SIZE_V1]; /* so that a test may copy one */
 };
 
 static inline void context_make(PDMA_ADAPTER adapter, struct context *context)

@@ -101,6 +101,12 @@ FNR == 1 {
 }
 /^}/ { closing = 1 }
 
+# A row of a table of cases proves what its name says.
+/\.name = ".*[A-Z][A-Z][A-Z]-[0-9][0-9]/ {
+    split($0, words, "\"")
+    scan(words[2], file ": " words[2])
+}
+
 # Comments: inside something they count for it, above it they wait for its line.
 {
     line = $0

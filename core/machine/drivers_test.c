@@ -151,7 +151,7 @@ static void packet_start(struct driver *d)
     ops->FreeMapRegisters(d->adapter, d->base, pages); /* FRE-03 */
 }
 
-/* CLI-01, MTX-13, IRQ-06, IRQ-08, IRQ-22 */
+/* CLI-01, GEN-14, MTX-05, MTX-13, MTX-43, TCX-04, EXR-08, IRQ-06, IRQ-08, IRQ-22, ACX-03 */
 MS_TEST(a_packet_bus_master_maps_and_flushes_until_all_is_moved)
 {
     struct driver d;
@@ -473,7 +473,7 @@ MS_TEST(a_plain_wdm_driver_uses_the_old_names)
 
 /* --- CLI-13, CLI-14: asking first how big it will be --- */
 
-/* CLI-13, CLI-14, GTI-04, GTI-07, GTI-09, EXR-07 */
+/* CLI-13, CLI-14, GTI-04, GTI-07..GTI-09, GTI-15, ACX-03 */
 MS_TEST(a_single_transfer_client_asks_first_and_makes_its_buffer_big_enough)
 {
     for (int scatter_gather = 0; scatter_gather < 2; scatter_gather++) {
