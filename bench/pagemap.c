@@ -118,24 +118,28 @@ bool ms_pagemap_read(pid_t pid, uint64_t first, uint64_t end, struct ms_frames *
 
 struct mapping {
     uint64_t first, end;
+    uint64_t present_bytes;
 };
 
-static int by_size(const void *a, const void *b)
+/* A mapping that is all but empty is not read: address space that a run time reserved may have
+ * terabytes, and each of its pages is a word to read. */
+enum { BYTES_A_PRESENT_BYTE_MAX = 256 };
+
+static int by_presence(const void *a, const void *b)
 {
     const struct mapping *x = a, *y = b;
-    uint64_t x_bytes = x->end - x->first, y_bytes = y->end - y->first;
 
-    if (x_bytes != y_bytes)
-        return x_bytes < y_bytes ? 1 : -1;
+    if (x->present_bytes != y->present_bytes)
+        return x->present_bytes < y->present_bytes ? 1 : -1;
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* All mappings, the caller frees; NULL with a problem. */
+/* All mappings with pages in memory, the caller frees; NULL with a problem. */
 static struct mapping *mappings_read(pid_t pid, size_t *count, struct ms_problem *problem)
 {
-    int file = proc_open(pid, "maps", problem);
+    int file = proc_open(pid, "smaps", problem);
     FILE *in = file < 0 ? NULL : fdopen(file, "r");
-    struct mapping *mapping = NULL, *grown;
+    struct mapping *mapping = NULL, *grown, m = {0};
     char *line = NULL;
     size_t line_bytes = 0, room = 0;
 
@@ -147,10 +151,16 @@ static struct mapping *mappings_read(pid_t pid, size_t *count, struct ms_problem
     if (!in)
         return NULL;
     while (getline(&line, &line_bytes, in) > 0) {
-        struct mapping m;
+        uint64_t first, end, kib;
 
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &m.first, &m.end) != 2 || strstr(line, "[v"))
-            continue; /* the kernel's own pages: [vvar], [vdso], [vsyscall] */
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &first, &end) == 2)
+            /* Without the kernel's own pages: [vvar], [vdso], [vsyscall]. */
+            m = (struct mapping){.first = first, .end = strstr(line, "[v") ? first : end};
+        if (sscanf(line, "Rss: %" SCNu64 " kB", &kib) != 1)
+            continue;
+        m.present_bytes = kib * 1024;
+        if ((m.end - m.first) / BYTES_A_PRESENT_BYTE_MAX >= m.present_bytes)
+            continue;
         if (*count == room) {
             room = room ? 2 * room : 64;
             grown = realloc(mapping, room * sizeof *mapping);
@@ -176,7 +186,7 @@ bool ms_pagemap_read_largest(pid_t pid, struct ms_frames *frames, struct ms_prob
 
     if (count == 0)
         return false;
-    qsort(mapping, count, sizeof *mapping, by_size);
+    qsort(mapping, count, sizeof *mapping, by_presence);
     for (size_t i = 0; is_read && i < count && frames->count < frames->room; i++)
         is_read = ms_pagemap_read(pid, mapping[i].first, mapping[i].end, frames, problem);
     free(mapping);

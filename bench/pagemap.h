@@ -24,7 +24,7 @@ struct ms_frames {
 bool ms_pagemap_read(pid_t pid, uint64_t first, uint64_t end, struct ms_frames *frames,
                      struct ms_problem *problem);
 
-/* The same for all mappings of a process, the largest first. */
+/* The same for all mappings of a process, those with most pages in memory first. */
 bool ms_pagemap_read_largest(pid_t pid, struct ms_frames *frames, struct ms_problem *problem);
 
 #endif

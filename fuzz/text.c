@@ -150,8 +150,8 @@ static bool read_rule(const struct line *l, const struct fuzz_target *target, ch
     char *at = strchr(word, '@');
     char *hash = at ? strchr(at, '#') : NULL;
     char *to = hash ? strchr(hash, '>') : NULL;
-    uint32_t actor;
-    uint32_t goal;
+    uint32_t actor = 0;
+    uint32_t goal = 0;
 
     if (!to || input->rule_count == FUZZ_RULES_MAX)
         return wrong(l, "'%s' should be actor@site#visit>actor, at most %d", word, FUZZ_RULES_MAX);

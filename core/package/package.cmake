@@ -70,6 +70,18 @@ if(MAPSTORM_BUILD_TESTS AND NOT MAPSTORM_SANITIZE)
   ms_tool_test(lint.shell lint shellcheck ${lint} shell)
 endif()
 
+# Sanitizers slow down some tests more than tenfold; a limit is there to end what hangs.
+if(MAPSTORM_SANITIZE)
+  get_property(tests DIRECTORY PROPERTY TESTS)
+  foreach(test IN LISTS tests)
+    get_property(limit TEST ${test} PROPERTY TIMEOUT)
+    if(limit)
+      math(EXPR limit "${limit} * 4")
+      set_property(TEST ${test} PROPERTY TIMEOUT ${limit})
+    endif()
+  endforeach()
+endif()
+
 # --- the summary -----------------------------------------------------------------------------------
 get_property(skipped GLOBAL PROPERTY MAPSTORM_SKIPPED)
 function(ms_summary name)

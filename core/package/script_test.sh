@@ -111,7 +111,7 @@ says out "<list><two words>"
 run "the second start" 0 list
 says_not calls "apt-get"
 says_not calls "cmake --preset"
-says calls "cmake --build --preset release"
+says calls "cmake --build --preset release --target mapstorm"
 says out "in /"
 [ ! -s "$work/err" ] || wrong "a start without work says something"
 
