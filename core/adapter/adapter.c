@@ -289,7 +289,8 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
     dma->config = *config;
     if (dma->config.alignment == 0)
         dma->config.alignment = 1; /* GDA-02 */
-    ms_tables_fill(dma->table);
+    ms_tables_fill(dma->table,
+                   config->table_bytes ? config->table_bytes : (uint32_t)sizeof(DMA_OPERATIONS));
     KeInitializeDpc(&dma->dpc, ms_channel_dpc, dma);
     dma->grants = ms_alloc(grants * sizeof *dma->grants);
     if (!dma->grants)

@@ -33,8 +33,9 @@ struct ms_dma_config {
     bool translate_all;             /* MRG-14's other policy */
     bool defer_requests;            /* no asynchronous routine runs inside its request (ACX-16) */
     bool defer_grants;              /* a release leaves who waited to the DPC thread (QUE-07) */
-    bool null_bases;                /* a grant without registers has base NULL (MRG-09) */
-    uint32_t alignment;             /* what GetDmaAlignment says; 0 counts as 1 (GDA-03) */
+    uint32_t table_bytes; /* Size of the version-3 table, as some Windows had it; 0: all (AMB-03) */
+    bool null_bases;      /* a grant without registers has base NULL (MRG-09) */
+    uint32_t alignment;   /* what GetDmaAlignment says; 0 counts as 1 (GDA-03) */
     const struct ms_controller_config *controllers; /* system DMA; may go after the create */
     uint32_t controller_count;                      /* 0 .. MS_CONTROLLERS_MAX */
 };

@@ -453,3 +453,154 @@ MS_TEST(an_adapter_tells_about_itself_and_writes_no_further_than_it_must)
     a->DmaOperations->PutDmaAdapter(a);
     fixture_close(&f);
 }
+
+/* What a routine does inside, in order of entering. */
+struct inner {
+    PDMA_ADAPTER adapter;
+    struct fixture *f;
+    struct inner *next; /* asked for from inside this one's routine */
+    struct context context;
+    bool frees; /* it frees the channel inside */
+    IO_ALLOCATION_ACTION answer;
+    int *running, *most, *entered;
+    PVOID base;
+};
+
+static IO_ALLOCATION_ACTION nest(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    struct inner *inner = context;
+    const DMA_OPERATIONS *ops = inner->adapter->DmaOperations;
+    struct context sync;
+    PVOID unused;
+
+    (void)irp;
+    ++*inner->entered;
+    if (++*inner->running > *inner->most)
+        *inner->most = *inner->running;
+    inner->base = base;
+    if (inner->next) {
+        int before = *inner->entered;
+        context_make(inner->adapter, &inner->next->context);
+        assert_status(ops->AllocateAdapterChannelEx(inner->adapter, device, &inner->next->context,
+                                                    1, 0, nest, inner->next, NULL),
+                      STATUS_SUCCESS);
+        context_make(inner->adapter, &sync);
+        assert_status(
+            ops->AllocateAdapterChannelEx(inner->adapter, device, &sync, 1, 1, NULL, NULL, &unused),
+            STATUS_INSUFFICIENT_RESOURCES);
+        assert_int_equal(*inner->entered, before);
+    }
+    if (inner->frees)
+        ops->FreeAdapterChannel(inner->adapter);
+    --*inner->running;
+    return inner->answer;
+}
+
+/* ACX-22, EXR-11, EXR-12, QUE-08, QUE-11: a late answer never releases the next owner. */
+MS_TEST(a_routine_that_freed_the_channel_inside_can_not_release_the_next_owner)
+{
+    struct fixture f;
+    fixture_open(&f);
+    PDMA_ADAPTER a = adapter_get(&f, SG32, NULL);
+    const DMA_OPERATIONS *ops = a->DmaOperations;
+    int running = 0, most = 0, entered = 0;
+    PVOID other;
+
+    for (int answer = KeepObject; answer <= DeallocateObjectKeepRegisters; answer++) {
+        struct inner first = {.adapter = a,
+                              .f = &f,
+                              .frees = true,
+                              .answer = (IO_ALLOCATION_ACTION)answer,
+                              .running = &running,
+                              .most = &most,
+                              .entered = &entered};
+        struct inner second = first;
+        second.frees = false;
+        second.answer = KeepObject;
+        first.next = &second;
+        context_make(a, &first.context);
+        entered = 0;
+        assert_status(
+            ops->AllocateAdapterChannelEx(a, &f.pdo, &first.context, 1, 0, nest, &first, NULL),
+            STATUS_SUCCESS);
+        assert_int_equal(entered, 2);
+        assert_int_equal(most, 1); /* QUE-08, QUE-11: they never overlap */
+        assert_int_equal(ms_dma_grants_used(f.dma), 1);
+        assert_status(grant_sync(&f, a, 0, &other), STATUS_INSUFFICIENT_RESOURCES);
+        ops->FreeAdapterChannel(a); /* the second's */
+        assert_int_equal(ms_dma_grants_used(f.dma), 0);
+    }
+    ops->PutDmaAdapter(a);
+    fixture_close(&f);
+}
+
+/* MTX-25, MTX-28, MTX-33, MTX-26, MTX-27, FLX-03, MTX-31: blocks in chain order, as many as there is
+ * room and registers for, and one flush for all of them. */
+MS_TEST(a_mapping_takes_the_longest_prefix_and_one_flush_ends_it_across_mdls)
+{
+    static const struct chain_mdl of[] = {
+        {0x800, 0x1000, {0x1000, 0x180001}},
+        {0, 0, {0}},
+        {0x100, 0x1F00, {0x180005, 0x1005}},
+    };
+    struct fixture f;
+    fixture_open(&f);
+    PDMA_ADAPTER a = adapter_get(&f, SG32, NULL);
+    const DMA_OPERATIONS *ops = a->DmaOperations;
+    /* What ends the list: slots or registers; lengths of the parts in order. */
+    static const ULONG parts[] = {0x800, 0x800, 0xF00, 0x1000};
+    struct chain chain;
+    PVOID base;
+
+    chain_make(&chain, &f, of, 3);
+    for (ULONG registers = 0; registers <= 2; registers++)
+        for (ULONG slots = 1; slots <= 4; slots++) {
+            struct own_list list;
+            ULONG want = 0, used = 0, length = chain.bytes, elements = 0;
+            for (; elements < slots; elements++) {
+                used += elements == 1 || elements == 2;
+                if (used > registers)
+                    break;
+                want += parts[elements];
+            }
+            assert_status(grant_sync(&f, a, registers, &base), STATUS_SUCCESS);
+            chain_fill(&chain, chain.bytes, 1);
+            assert_status(ops->MapTransferEx(a, chain.mdl[0], base, 0, 0, &length, FALSE,
+                                             list_of(&list), 16 + 24 * slots, NULL, NULL),
+                          STATUS_SUCCESS);
+            assert_int_equal(length, want);
+            assert_int_equal(list.elements, elements);
+            for (ULONG i = 0; i < elements; i++)
+                assert_int_equal(list.of[i].Length, parts[i]);
+            chain_device_writes(&chain, list_of(&list), 32, 0, length, 6);
+            assert_status(ops->FlushAdapterBuffersEx(a, chain.mdl[0], base, 0, length, FALSE),
+                          STATUS_SUCCESS);
+            chain_check(&chain, chain.bytes, 0, length, 6, 1);
+            ops->FreeAdapterChannel(a);
+        }
+    chain_end(&chain);
+    ops->PutDmaAdapter(a);
+    fixture_close(&f);
+}
+
+/* AMB-03, VER-08: a machine may offer the newest table of an older Windows. */
+MS_TEST(a_machine_may_offer_a_shorter_table)
+{
+    const ULONG sizes[] = {0xE8, 0x110, 0x118, 0x138, 0x140};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct ms_dma_config config = fixture_config();
+        struct fixture f;
+        const void *member;
+        config.table_bytes = sizes[i];
+        fixture_open_with(&f, &config);
+        PDMA_ADAPTER a = adapter_get(&f, SG32, NULL);
+        assert_int_equal(a->DmaOperations->Size, sizes[i]);
+        for (size_t at = 8; at < sizeof(DMA_OPERATIONS); at += sizeof member) {
+            memcpy(&member, (const char *)a->DmaOperations + at, sizeof member);
+            assert_true((member != NULL) == (at < sizes[i]));
+        }
+        a->DmaOperations->PutDmaAdapter(a);
+        fixture_close(&f);
+    }
+}

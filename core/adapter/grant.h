@@ -418,7 +418,7 @@ bool ms_context_take_transfer_mark(PVOID context);
 
 /* Four names are taken by the inline wrappers of wdm.h (VER-13); theirs begin with Halp. */
 
-void ms_tables_fill(DMA_OPERATIONS table[4]);
+void ms_tables_fill(DMA_OPERATIONS table[4], uint32_t newest_bytes);
 
 VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter);
 NTSTATUS HalGetDmaAdapterInfo(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo);

@@ -151,6 +151,12 @@ MS_TEST(an_old_request_is_granted_at_once_refused_or_queued)
     /* ACH-04, ACH-08: one queued request for each device object. */
     assert_status(v.ops->AllocateAdapterChannel(v.adapter, &other, 0, control, &w),
                   STATUS_INSUFFICIENT_RESOURCES);
+    /* Also on an adapter that is free: the device object's one wait block is in use. */
+    PDMA_ADAPTER idle = adapter_get(&v.f, SG64, NULL);
+    assert_status(idle->DmaOperations->AllocateAdapterChannel(idle, &other, 0, control, &w),
+                  STATUS_INSUFFICIENT_RESOURCES);
+    idle->DmaOperations->PutDmaAdapter(idle);
+    assert_int_equal(w.calls, 0);
     v.ops->FreeAdapterChannel(v.adapter);
     assert_int_equal(w.calls, 1);
     assert_ptr_equal(w.irp, &w);

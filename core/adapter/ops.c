@@ -4,6 +4,8 @@
  */
 #include "adapter/grant.h"
 
+#include <string.h>
+
 static void table_v1(DMA_OPERATIONS *table)
 {
     table->PutDmaAdapter = HalPutDmaAdapter;
@@ -55,7 +57,14 @@ static void table_v3(DMA_OPERATIONS *table)
     table->CreateCommonBufferFromMdl = HalCreateCommonBufferFromMdl;
 }
 
-void ms_tables_fill(DMA_OPERATIONS table[4])
+/* The newest table as an older Windows had it: the same members, cut off (AMB-03). */
+static void table_cut(DMA_OPERATIONS *table, uint32_t bytes)
+{
+    memset((char *)table + bytes, 0, sizeof *table - bytes);
+    table->Size = bytes;
+}
+
+void ms_tables_fill(DMA_OPERATIONS table[4], uint32_t newest_bytes)
 {
     for (int version = 1; version <= 3; version++)
         table_v1(&table[version]);
@@ -64,5 +73,5 @@ void ms_tables_fill(DMA_OPERATIONS table[4])
     table_v3(&table[3]);
     table[1].Size = offsetof(DMA_OPERATIONS, CalculateScatterGatherList); /* VER-08 */
     table[2].Size = offsetof(DMA_OPERATIONS, GetDmaAdapterInfo);
-    table[3].Size = sizeof(DMA_OPERATIONS); /* VER-10 */
+    table_cut(&table[3], newest_bytes); /* VER-10 */
 }

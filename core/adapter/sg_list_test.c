@@ -392,6 +392,10 @@ MS_TEST(a_list_outlives_its_registers_and_a_put_ends_it_without_copying)
     chain_fill(&s.chain, s.chain.bytes, 1);
     assert_status(get_ex(&s.seen, 0, s.chain.bytes, 1, false, &s.seen.list), STATUS_SUCCESS);
     ops->FreeAdapterObject(s.seen.adapter, DeallocateObject);
+    struct seen other = s.seen; /* the list is still the driver's: nobody else gets its memory */
+    assert_status(get_ex(&other, 0, 0x100, 1, true, NULL), STATUS_SUCCESS);
+    assert_ptr_not_equal(other.list, s.seen.list);
+    put(&other);
     put(&s.seen);
     chain_check(&s.chain, s.chain.bytes, 0, 0, 0, 1);
     scene_close(&s);

@@ -41,7 +41,10 @@ struct ms_machine_config {
     bool translate_all;     /* every page goes through a map register (MRG-14; default no) */
     bool defer_requests;    /* an asynchronous routine never runs inside its request (ACX-16; no) */
     bool defer_grants;      /* a release leaves who waited to a DPC thread (QUE-07; no) */
-    bool null_bases;        /* a grant without registers has map register base NULL (MRG-09; no) */
+    uint32_t
+        table_bytes;     /* Size of the version-3 table: 0xE8, 0x110, 0x118, 0x138, 0x140 as Windows
+                             grew; 0: all of it (AMB-03) */
+    bool null_bases;     /* a grant without registers has map register base NULL (MRG-09; no) */
     uint32_t alignment;  /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
     bool engine_threads; /* system DMA runs by itself, on a thread per controller; default: it is
                             stepped (ms_controller_step in machine/machine.h) */

@@ -19,6 +19,13 @@ struct ms_machine_config ms_machine_config_default(void)
     };
 }
 
+/* VER-08 */
+static bool table_is_known(uint32_t bytes)
+{
+    return bytes == 0 || bytes == 0xE8 || bytes == 0x110 || bytes == 0x118 || bytes == 0x138 ||
+           bytes == sizeof(DMA_OPERATIONS);
+}
+
 /* Turns the user's words into parts, or says what is wrong with them. */
 static const char *config_resolve(const struct ms_machine_config *config, struct ms_dma_config *dma)
 {
@@ -33,6 +40,7 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
     dma->merge_mdls = config->merge_mdls;
     dma->translate_all = config->translate_all;
     dma->null_bases = config->null_bases;
+    dma->table_bytes = config->table_bytes;
     dma->defer_requests = config->defer_requests;
     dma->defer_grants = config->defer_grants;
     dma->alignment = config->alignment;
@@ -44,6 +52,8 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
         return "registers_24 must be 1 to 2048: two pools of them lie below 16 MiB";
     if (config->registers_32 < 1 || config->registers_32 > REGISTERS_32_MAX)
         return "registers_32 must be 1 to 262144";
+    if (!table_is_known(config->table_bytes))
+        return "table_bytes must be 0, 0xE8, 0x110, 0x118, 0x138 or 0x140";
     if ((config->alignment & (config->alignment - 1)) != 0 || config->alignment > PAGE_SIZE)
         return "alignment must be a power of two, 4096 at the most";
     if (config->grants < 1 || config->grants > MS_GRANTS_MAX)
