@@ -557,6 +557,7 @@ static bool channel_stage(struct ms_cpu *cpu, struct ms_adapter *adapter, struct
 static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool)
 {
     for (;;) {
+        uint32_t failures = ms_load_seq_cst(&pool->failed_serves);
         uint64_t ticket;
         uint32_t slot = ms_turnstile_first(&pool->waiters, &ticket);
         if (slot == MS_TURNSTILE_SLOTS)
@@ -581,6 +582,10 @@ static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *p
                               want_of(adapter, need))) {
             if (ms_grant_look(grant).raw != word.raw)
                 continue; /* cancelled or granted meanwhile */
+            /* Two servers may each fail for what the other held for a moment and gave back. So the
+             * one who fails later, with another's failure since it began, looks again alone. */
+            if (ms_fetch_add_seq_cst(&pool->failed_serves, 1) != failures)
+                continue;
             return;
         }
         grant_move(dma, grant, (uint32_t)word.serial, step_grant);
@@ -730,8 +735,12 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     grant = grant_prepare(request, serial);
     if (!grant)
         return NULL;
-    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set))
+    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set)) {
+        /* What the attempt held for a moment may be what a waiter missed: that is a give too. */
+        if (ms_turnstile_has_waiters(&adapter->pool->waiters))
+            note_pool(cpu, dma, adapter->pool);
         goto undo_prepare;
+    }
     ms_grant_registers_set(grant, set);
     if (adapter->controller) {
         channel = ms_turnstile_has_waiters(&dma->gate[adapter->gate])

@@ -112,8 +112,8 @@ static ms_reg run_take_hard(struct ms_pool *pool, uint32_t cpu, uint32_t run, ui
     if (run > pool->ops->run_max || ms_fault_here())
         return MS_REG_NONE;
     first = run_take(pool, cpu, run, boundary);
-    if (first != MS_REG_NONE)
-        return first;
+    if (first != MS_REG_NONE || !pool->ops->strands)
+        return first; /* a strategy that does not strand has looked everywhere itself */
     pool->ops->drain(pool->state, cpu);
     pool->ops->drain_all(pool->state);
     return run_take(pool, cpu, run, boundary);

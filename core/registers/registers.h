@@ -155,6 +155,7 @@ struct ms_pool {
     uint32_t registers;           /* const */
     size_t state_bytes;           /* const */
     struct ms_turnstile waiters;  /* customers who wait for registers */
+    ms_atomic_u32 failed_serves;  /* +1 per server that found nothing fitting; see pool_serve */
 };
 
 struct ms_pool_config {
