@@ -371,7 +371,7 @@ static enum ms_verdict verdict_say(const struct judge *j, const struct ms_case *
     }
     if (judgement->verdict == MS_VERDICT_SAME && class_of(j, c)->is_measured &&
         class_of(j, c)->is_blunt) {
-        *why = "the planted slowdown was not found, so nothing is called the same";
+        *why = "the difference is smaller than this run can see";
         return MS_VERDICT_UNKNOWN;
     }
     if (judgement->verdict != MS_VERDICT_UNKNOWN)

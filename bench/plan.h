@@ -44,8 +44,8 @@ extern const double ms_loads[MS_LOADS];
 /* Latencies of a contender at one rate, over all launches. */
 struct ms_timed {
     struct ms_histogram *latency; /* owned; NULL: not timed */
-    bool is_saturated;            /* in a launch that nobody disturbed */
-    bool is_disturbed;            /* in any launch */
+    bool is_saturated;            /* in one of the launches that count */
+    bool is_disturbed;            /* every launch was */
 };
 
 /* A contender in a case, and what was measured of it. */

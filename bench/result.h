@@ -228,7 +228,7 @@ struct ms_latency {
     double load;     /* the rate, as a share of what the baseline keeps when each is timed */
     double pace_ns;  /* mean time between arrivals */
     bool saturated;  /* could not keep up: no percentiles */
-    bool disturbed;  /* other programs had the processor meanwhile, in some launch */
+    bool disturbed;  /* other programs had the processor meanwhile, in every launch */
     uint64_t values; /* behind the percentiles */
     double p50, p90, p99, p999, p9999; /* ns; 0 where fewer than 100 values lie beyond */
     double largest;                    /* ns */

@@ -396,16 +396,23 @@ static bool timing_ask(struct runner *r, const struct ms_case *c, const char *st
     return false;
 }
 
-/* Saturation is only believed of a launch that had its processors to itself. */
+/* Adds a launch's latencies. Launches that others disturbed count only while there is no other:
+ * one time slice given away would be the whole tail. */
 static void timing_keep(struct runner *r, bool is_disturbed, struct ms_timed *timed)
 {
-    if (!timed->latency)
+    bool is_first = !timed->latency;
+
+    if (is_first)
         timed->latency = calloc(1, sizeof *timed->latency);
-    if (!timed->latency)
+    if (!timed->latency || (!is_first && is_disturbed && !timed->is_disturbed))
         return;
+    if (!is_first && !is_disturbed && timed->is_disturbed) {
+        ms_histogram_clear(timed->latency);
+        timed->is_saturated = false;
+    }
     ms_histogram_merge(timed->latency, &r->timing.latency);
-    timed->is_disturbed = timed->is_disturbed || is_disturbed;
-    timed->is_saturated = timed->is_saturated || (r->timing.is_saturated && !is_disturbed);
+    timed->is_disturbed = is_disturbed;
+    timed->is_saturated = timed->is_saturated || r->timing.is_saturated;
 }
 
 /* Times a strategy at one rate; disturbed ones again, as with blocks. */
