@@ -82,7 +82,8 @@ static void load_print(const struct ms_result *r, double load, FILE *out)
         bool is_first = c->latency_count > 0;
 
         for (size_t before = 0; is_first && before < i; before++)
-            is_first = r->cells[before].latency_count == 0 || !ms_cell_same_case(c, &r->cells[before]);
+            is_first =
+                r->cells[before].latency_count == 0 || !ms_cell_same_case(c, &r->cells[before]);
         if (is_first)
             table_print(r, c, load, out);
     }

@@ -10,6 +10,7 @@ if ! diff -u "$core/CONFORMANCE.md" "$made"; then
     echo "core/CONFORMANCE.md is old: core/conformance/table.sh > core/CONFORMANCE.md" >&2
     exit 1
 fi
+# shellcheck disable=SC2013 # one word a line
 for clause in $(sed -n 's/^MS_CLAUSE("\([A-Z]*-[0-9]*\)".*/\1/p' "$core/conformance/clauses.def"); do
     grep -q "^| $clause |" "$made" || { echo "$clause has no row" >&2; exit 1; }
 done

@@ -16,11 +16,13 @@
 
 /* --- a queue and its thread --- */
 
+/* hb:late-queue, acquire: what the last holder wrote into the queues is seen. */
 static void late_lock(struct ms_late *late)
 {
     KeAcquireSpinLockAtDpcLevel(&late->lock);
 }
 
+/* hb:late-queue, release. */
 static void late_unlock(struct ms_late *late)
 {
     KeReleaseSpinLockFromDpcLevel(&late->lock);
