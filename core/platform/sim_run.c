@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECK_STEPS_MAX = 1000000 };
+enum { CHECK_STEPS_MAX = 1000000, IDLE_ROUNDS_MAX = 200 /* old values may be read for a while */ };
 
 struct sim_state sim;
 
@@ -95,6 +95,9 @@ static uint32_t runnable_now(void)
     }
     if (runnable)
         return runnable;
+    if (spinning && ++sim.idle_rounds > IDLE_ROUNDS_MAX && sim.current)
+        ms_sim_fail(sim.froze ? "O10 the others spin for a stopped thread" : "deadlock, all spin",
+                    "nobody wrote anything in %d rounds", IDLE_ROUNDS_MAX);
     if ((spinning & ~last) == 0)
         return spinning;
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
@@ -305,6 +308,7 @@ uint32_t sim_unblock(const void *what, uint32_t count)
 
 void sim_wake_spinners(void)
 {
+    sim.idle_rounds = 0;
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
         sim.fiber[i].spinning = false;
 }
@@ -366,7 +370,7 @@ static void run_begin(const struct ms_sim_config *config)
     sim.is_active = true;
     sim.is_aborting = sim.is_checking = sim.froze = sim.may_switch_record = false;
     sim.current = sim.last = NULL;
-    sim.steps = sim.frozen_since = sim.check_steps = 0;
+    sim.steps = sim.frozen_since = sim.check_steps = sim.idle_rounds = 0;
     sim.steps_max = config->steps_max ? config->steps_max : MS_SIM_STEPS_DEFAULT;
     ms_require(sim.steps_max <= MS_SIM_STEPS_MAX);
     sim.time = 0;

@@ -582,27 +582,34 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
     }
 }
 
-/* A driver ends: what still waits is cancelled or waited for, what it holds goes back. */
+/* One look at a slot at the end: true when nothing is left in it. */
+static bool slot_finish(uint32_t driver, uint32_t slot)
+{
+    struct request *r = m.current[driver][slot];
+
+    if (!r)
+        return true;
+    r = held(driver, slot);
+    if (r)
+        request_free(r);
+    else if (slot != 0 && m.current[driver][slot])
+        request_cancel(
+            m.current[driver][slot]); /* slot 0 waits for its turn: nobody is forgotten */
+    return held(driver, slot) == NULL && m.current[driver][slot] == NULL;
+}
+
+/* A driver ends: what it holds goes back, what still waits is cancelled or waited for. */
 static void map_finish(uint32_t actor)
 {
     if (actor >= DRIVERS)
         return;
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        struct request *r = m.current[actor][slot];
-        if (!r)
-            continue;
-        request_cancel(r);
-        while (!(ms_load_acquire(&r->fate) & (DONE | CANCELLED))) {
-            if (ms_sim_somebody_is_stopped())
-                break; /* it may be in this very routine */
-            ms_spin_hint();
-        }
-        while ((r = held(actor, slot)) && r->is_held) {
-            request_free(r);
-            if (r->is_held && ms_sim_somebody_is_stopped())
-                break; /* the device may be */
-            ms_spin_hint();
-        }
+    for (;;) {
+        bool is_done = true;
+        for (uint32_t slot = 0; slot < SLOTS; slot++)
+            is_done &= slot_finish(actor, slot);
+        if (is_done || ms_sim_somebody_is_stopped())
+            return; /* a stopped one may be in this very routine, or the device */
+        ms_spin_hint();
     }
 }
 
