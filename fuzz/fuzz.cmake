@@ -10,6 +10,8 @@ set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c)
 add_executable(mapstorm-fuzz fuzz/main.c fuzz/commands.c fuzz/prove.c fuzz/files.c fuzz/hunt.c
   fuzz/shrink.c fuzz/story.c ${fuzz_common} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below})
+target_compile_definitions(mapstorm-fuzz PRIVATE
+  $<$<BOOL:${MAPSTORM_SANITIZE}>:FUZZ_SANITIZED=1>)
 set_target_properties(mapstorm-fuzz PROPERTIES C_EXTENSIONS ON)
 
 if(MAPSTORM_BUILD_TESTS)
@@ -28,6 +30,9 @@ if(MAPSTORM_BUILD_TESTS)
   ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
                ${corpus}/map/scenarios)
   ms_fuzz_test(stop "fuzz" stop --table)
+  add_test(NAME fuzz.same-trace COMMAND ${PROJECT_SOURCE_DIR}/fuzz/same_trace_test.sh
+           ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/same-trace $<TARGET_FILE:mapstorm-fuzz>)
+  set_tests_properties(fuzz.same-trace PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)
   ms_fuzz_test(stop-map "fuzz;slow" stop ${corpus}/map/stops)
 endif()
 

@@ -691,8 +691,12 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     grant = grant_prepare(request, serial);
     if (!grant)
         return NULL;
-    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set))
+    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set)) {
+        /* What the attempt took and gave back may be what somebody began to wait for meanwhile. */
+        if (ms_turnstile_has_waiters(&adapter->pool->waiters)) /* hb:turnstile-dekker */
+            note_pool(cpu, dma, adapter->pool);
         goto undo_prepare;
+    }
     ms_grant_registers_set(grant, set);
     if (adapter->controller) {
         channel = ms_turnstile_has_waiters(&dma->gate[adapter->gate])

@@ -15,6 +15,7 @@
  */
 #include "platform/sim_state.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,6 +332,36 @@ _Noreturn void ms_sim_fail(const char *bug, const char *format, ...)
     sim.result.verdict = MS_SIM_BUG;
     sim.is_aborting = true;
     leave();
+}
+
+/* On a stack of its own, for the fiber's may be what overflowed. It leaves the fiber for good, so the
+ * handler never returns; SA_NODEFER lets the next one in. */
+static void crash(int signal)
+{
+    static char bug[160];
+    const struct ms_sim_event *last =
+        sim.result.event_count ? &sim.events[sim.result.event_count - 1] : NULL;
+
+    if (!sim.current) {
+        sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        raise(signal);
+        return;
+    }
+    snprintf(bug, sizeof bug, "crash, signal %d, after %s", signal,
+             last ? last->site->function : "nothing");
+    ms_sim_fail(bug, "in %s", sim.current->name);
+}
+
+void ms_sim_catch_crashes(void)
+{
+    static uint8_t stack[64 * 1024];
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction action = {.sa_handler = crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+
+    ms_require(sigaltstack(&alternate, NULL) == 0);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        ms_require(sigaction(signals[i], &action, NULL) == 0);
 }
 
 bool ms_sim_is_running(void)

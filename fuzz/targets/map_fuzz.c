@@ -75,6 +75,7 @@ static struct {
     struct request *current[DRIVERS][SLOTS];
     uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
     uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
+    bool is_packet;          /* registers in runs */
     bool is_whole;           /* the last execution came to its end: all can be taken down */
     uint64_t digest;
 } m;
@@ -161,6 +162,7 @@ static void map_reset(const uint8_t *setup)
     }
     m.pool = ms_dma_pool(m.dma, MS_REACH_32,
                          shapes[shape].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
+    m.is_packet = shapes[shape].packet;
     m.requests = 0;
     memset(m.current, 0, sizeof m.current);
     memset(m.newest, 0, sizeof m.newest);
@@ -412,6 +414,8 @@ static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t regis
     r->action = action % 3;
     if (r->registers > m.pool->registers)
         r->registers = m.pool->registers;
+    if (m.is_packet && r->registers > m.pool->ops->run_max)
+        r->registers = m.pool->ops->run_max; /* a longer run never comes: one would wait for ever */
     ms_init(&r->fate, ASKED);
     ms_init(&r->device, DEVICE_IDLE);
     m.current[driver][slot] = r;
