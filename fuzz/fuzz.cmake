@@ -10,6 +10,8 @@ set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c)
 add_executable(mapstorm-fuzz fuzz/main.c fuzz/commands.c fuzz/prove.c fuzz/files.c fuzz/hunt.c
   fuzz/shrink.c fuzz/story.c ${fuzz_common} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below})
+target_compile_definitions(mapstorm-fuzz PRIVATE
+  $<$<BOOL:${MAPSTORM_SANITIZE}>:FUZZ_SANITIZED=1>)
 set_target_properties(mapstorm-fuzz PROPERTIES C_EXTENSIONS ON)
 
 if(MAPSTORM_BUILD_TESTS)
@@ -28,6 +30,9 @@ if(MAPSTORM_BUILD_TESTS)
   ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
                ${corpus}/map/scenarios)
   ms_fuzz_test(stop "fuzz" stop --table)
+  add_test(NAME fuzz.same-trace COMMAND ${PROJECT_SOURCE_DIR}/fuzz/same_trace_test.sh
+           ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/same-trace $<TARGET_FILE:mapstorm-fuzz>)
+  set_tests_properties(fuzz.same-trace PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)
   ms_fuzz_test(stop-map "fuzz;slow" stop ${corpus}/map/stops)
 endif()
 
@@ -39,4 +44,47 @@ if(MAPSTORM_BUILD_TESTS)
   set_target_properties(fuzz_test PROPERTIES C_EXTENSIONS ON)
   add_test(NAME fuzz.machinery COMMAND fuzz_test)
   set_tests_properties(fuzz.machinery PROPERTIES LABELS "fuzz;quick" TIMEOUT 300)
+endif()
+
+# --- engines -------------------------------------------------------------------------------------
+# The floors are compiled for the engine's coverage; the simulator is not, or its own branches would
+# count as discoveries, and it is always optimised.
+if(MAPSTORM_BUILD_FUZZ)
+  foreach(floor IN LISTS MAPSTORM_FLOORS)
+    if(TARGET sim_${floor} AND NOT floor STREQUAL "platform")
+      target_compile_options(sim_${floor} PRIVATE -fsanitize=fuzzer-no-link -O1
+                             -fno-sanitize-coverage=stack-depth)
+    endif()
+  endforeach()
+  target_compile_options(sim_platform PRIVATE -O2 -fno-sanitize=all)
+  add_library(fuzz_engine_common OBJECT ${fuzz_common})
+  target_link_libraries(fuzz_engine_common PRIVATE ms_flags ${sim_below})
+  target_compile_options(fuzz_engine_common PRIVATE -O2 -fno-sanitize=all)
+  set_target_properties(fuzz_engine_common PROPERTIES C_EXTENSIONS ON)
+  add_library(fuzz_engine_targets OBJECT ${fuzz_targets})
+  target_link_libraries(fuzz_engine_targets PRIVATE ms_flags ${sim_below})
+  target_compile_options(fuzz_engine_targets PRIVATE -fsanitize=fuzzer-no-link)
+  set_target_properties(fuzz_engine_targets PROPERTIES C_EXTENSIONS ON)
+  foreach(path IN LISTS fuzz_targets)
+    get_filename_component(program ${path} NAME_WE)
+    string(REGEX REPLACE "_fuzz$" "" subject ${program})
+    add_executable(${program} fuzz/engine.c $<TARGET_OBJECTS:fuzz_engine_common>
+                   $<TARGET_OBJECTS:fuzz_engine_targets>)
+    target_compile_definitions(${program} PRIVATE FUZZ_ENGINE_TARGET=${subject})
+    target_link_libraries(${program} PRIVATE ms_flags ${sim_below})
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${program} PROPERTIES C_EXTENSIONS ON)
+    if(MAPSTORM_BUILD_TESTS AND NOT subject STREQUAL "canary")
+      add_test(NAME fuzz.engine-${subject}
+               COMMAND ${program} -runs=20000 -seed=1 -max_len=512 -len_control=0 -timeout=20)
+      set_tests_properties(fuzz.engine-${subject} PROPERTIES LABELS fuzz TIMEOUT 600)
+    endif()
+  endforeach()
+  if(MAPSTORM_BUILD_TESTS)
+    # The engine must find the planted bug; a run that ends in peace proves that it looks nowhere.
+    add_test(NAME fuzz.engine-canary
+             COMMAND canary_fuzz -runs=2000000 -seed=1 -max_len=512 -len_control=0)
+    set_tests_properties(fuzz.engine-canary PROPERTIES LABELS fuzz TIMEOUT 600
+                         PASS_REGULAR_EXPRESSION "mapstorm: O1 one node, two owners")
+  endif()
 endif()

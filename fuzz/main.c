@@ -37,6 +37,9 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(FUZZ_SANITIZED)
+    ms_sim_catch_crashes();
+#endif
     if (argc < 2)
         return usage();
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

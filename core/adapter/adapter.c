@@ -201,12 +201,23 @@ static size_t parts_bytes(uint32_t registers)
     return registers * sizeof(struct ms_reg_part);
 }
 
+/* The strategy asked for, but in a pool of contiguous registers one that gives runs of any length: a
+ * request for a run longer than its strategy's longest would wait for ever. */
+static const struct ms_reg_ops *pool_strategy(const struct ms_dma *dma, enum ms_pool_kind kind,
+                                              uint32_t registers)
+{
+    const struct ms_reg_ops *ops = dma->config.strategy;
+
+    return kind == MS_POOL_CONTIGUOUS && ops->run_max < registers ? ms_strategy_find("cas-bitmap")
+                                                                  : ops;
+}
+
 static bool pools_create(struct ms_dma *dma)
 {
     for (uint32_t reach = 0; reach < MS_REACHES; reach++)
         for (uint32_t kind = 0; kind < MS_POOL_KINDS; kind++) {
             struct ms_pool_config config = {
-                .ops = dma->config.strategy,
+                .ops = pool_strategy(dma, (enum ms_pool_kind)kind, dma->config.registers[reach]),
                 .registers = dma->config.registers[reach],
                 .highest_pfn = reach_highest_pfn[reach],
             };

@@ -587,3 +587,20 @@ MS_TEST(a_machine_without_grants_left_refuses_and_recovers)
     a->DmaOperations->PutDmaAdapter(a);
     fixture_close(&f);
 }
+
+/* A strategy whose longest run is 1 serves scattered registers; contiguous ones come from another. */
+MS_TEST(a_packet_adapter_is_served_whatever_the_strategy_can_give)
+{
+    for (int i = 0; ms_strategies[i]; i++) {
+        struct fixture f;
+        struct ms_dma_config config = fixture_config();
+        PVOID base;
+        config.strategy = ms_strategies[i];
+        fixture_open_with(&f, &config);
+        PDMA_ADAPTER a = adapter_get(&f, PACKET32, NULL);
+        assert_status(grant_sync(&f, a, 5, &base), STATUS_SUCCESS);
+        a->DmaOperations->FreeAdapterChannel(a);
+        a->DmaOperations->PutDmaAdapter(a);
+        fixture_close(&f);
+    }
+}

@@ -735,9 +735,14 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     grant = grant_prepare(request, serial);
     if (!grant)
         return NULL;
+    /* While the context names the grant, a cancel finds a request that is about to be granted and
+     * says FALSE; without, it could mark an idle context and say TRUE (CAC-05). */
+    if (request->context &&
+        !NT_SUCCESS(ms_context_queue(dma, request->context, ms_grant_index(dma, grant), *serial)))
+        goto undo_grant;
     if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set)) {
-        /* What the attempt held for a moment may be what a waiter missed: that is a give too. */
-        if (ms_turnstile_has_waiters(&adapter->pool->waiters))
+        /* What the attempt took and gave back may be what somebody began to wait for meanwhile. */
+        if (ms_turnstile_has_waiters(&adapter->pool->waiters)) /* hb:turnstile-dekker */
             note_pool(cpu, dma, adapter->pool);
         goto undo_prepare;
     }
@@ -753,6 +758,8 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     held_publish(grant, *serial, request);
     if (!ms_waitlist_append_if_empty(&adapter->queue, dma->links, ms_grant_index(dma, grant)))
         goto undo_channel;
+    if (request->context) /* TCX-12: before the routine is entered */
+        ms_context_unqueue(request->context, ms_grant_index(dma, grant), *serial, false);
     if (adapter->controller)
         ms_system_granted(adapter, grant, *serial);
     return grant;
@@ -763,6 +770,9 @@ undo_channel:
 undo_take:
     registers_give(cpu, adapter, set);
 undo_prepare:
+    if (request->context)
+        ms_context_unqueue(request->context, ms_grant_index(dma, grant), *serial, false);
+undo_grant:
     grant_unprepare(dma, grant, *serial);
     return NULL;
 }
@@ -787,7 +797,10 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
 
     if (!grant) {
         run_deferred(cpu, adapter->dma);
-        return ms_channel_sync_failed(adapter, STATUS_INSUFFICIENT_RESOURCES); /* ACX-08 */
+        if (request->context)
+            status = ms_context_check(adapter->dma, request->context); /* cancelled just now? */
+        return ms_channel_sync_failed(adapter, NT_SUCCESS(status) ? STATUS_INSUFFICIENT_RESOURCES
+                                                                  : status); /* ACX-08 */
     }
     if (ms_load_relaxed(&adapter->failed) & own)
         ms_fetch_and_relaxed(&adapter->failed, ~own);

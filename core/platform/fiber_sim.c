@@ -363,6 +363,28 @@ MS_TEST(a_broken_invariant_is_a_verdict_with_a_name)
     assert_string_equal(result.bug, "assert breaks_an_invariant: context == NULL");
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+static void follows_a_wild_pointer(void *context)
+{
+    volatile uint32_t *volatile wild = (uint32_t *)8;
+
+    ms_store_relaxed((ms_atomic_u32 *)context, 1);
+    *wild = 1;
+}
+
+MS_TEST(a_crash_inside_an_execution_is_a_verdict_and_the_next_one_runs)
+{
+    struct pair p = {0};
+
+    ms_sim_catch_crashes();
+    for (int i = 0; i < 3; i++) {
+        struct ms_sim_result result = pair_run(&p, follows_a_wild_pointer, NULL, 1);
+        assert_int_equal(result.verdict, MS_SIM_BUG);
+        assert_string_equal(result.bug, "crash, signal 11, after follows_a_wild_pointer");
+    }
+}
+#endif
+
 MS_TEST(sites_have_identities_and_names)
 {
     char text[128];

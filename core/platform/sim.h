@@ -178,6 +178,10 @@ void ms_sim_run(const struct ms_sim_config *config, struct ms_sim_result *result
 _Noreturn void ms_sim_fail(const char *bug, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* From now on a crash (a wild pointer, a division by zero) inside an execution is a bug like any other,
+ * named after the last step. Not where a sanitizer tells more. */
+void ms_sim_catch_crashes(void);
+
 /* True inside an actor or the final check. */
 bool ms_sim_is_running(void);
 /* Index of the running actor, or MS_SIM_NOBODY outside. */

@@ -151,6 +151,9 @@ static uint32_t decide(const struct ms_sim_choice *choice, void *context)
         step_done(s);
     if (s->depth < s->prefix) {
         ms_require(n->enabled == choice->runnable); /* the program is deterministic */
+        /* The same steps, but their objects may lie elsewhere this time. */
+        for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
+            n->pending[f] = *choice->pending[f];
         s->depth++;
         return n->chosen;
     }

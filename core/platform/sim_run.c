@@ -15,12 +15,13 @@
  */
 #include "platform/sim_state.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECK_STEPS_MAX = 1000000 };
+enum { CHECK_STEPS_MAX = 1000000, IDLE_ROUNDS_MAX = 200 /* old values may be read for a while */ };
 
 struct sim_state sim;
 
@@ -95,6 +96,9 @@ static uint32_t runnable_now(void)
     }
     if (runnable)
         return runnable;
+    if (spinning && ++sim.idle_rounds > IDLE_ROUNDS_MAX && sim.current)
+        ms_sim_fail(sim.froze ? "O10 the others spin for a stopped thread" : "deadlock, all spin",
+                    "nobody wrote anything in %d rounds", IDLE_ROUNDS_MAX);
     if ((spinning & ~last) == 0)
         return spinning;
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
@@ -305,6 +309,7 @@ uint32_t sim_unblock(const void *what, uint32_t count)
 
 void sim_wake_spinners(void)
 {
+    sim.idle_rounds = 0;
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
         sim.fiber[i].spinning = false;
 }
@@ -327,6 +332,36 @@ _Noreturn void ms_sim_fail(const char *bug, const char *format, ...)
     sim.result.verdict = MS_SIM_BUG;
     sim.is_aborting = true;
     leave();
+}
+
+/* On a stack of its own, for the fiber's may be what overflowed. It leaves the fiber for good, so the
+ * handler never returns; SA_NODEFER lets the next one in. */
+static void crash(int signal)
+{
+    static char bug[160];
+    const struct ms_sim_event *last =
+        sim.result.event_count ? &sim.events[sim.result.event_count - 1] : NULL;
+
+    if (!sim.current) {
+        sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        raise(signal);
+        return;
+    }
+    snprintf(bug, sizeof bug, "crash, signal %d, after %s", signal,
+             last ? last->site->function : "nothing");
+    ms_sim_fail(bug, "in %s", sim.current->name);
+}
+
+void ms_sim_catch_crashes(void)
+{
+    static uint8_t stack[64 * 1024];
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction action = {.sa_handler = crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+
+    ms_require(sigaltstack(&alternate, NULL) == 0);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        ms_require(sigaction(signals[i], &action, NULL) == 0);
 }
 
 bool ms_sim_is_running(void)
@@ -366,7 +401,7 @@ static void run_begin(const struct ms_sim_config *config)
     sim.is_active = true;
     sim.is_aborting = sim.is_checking = sim.froze = sim.may_switch_record = false;
     sim.current = sim.last = NULL;
-    sim.steps = sim.frozen_since = sim.check_steps = 0;
+    sim.steps = sim.frozen_since = sim.check_steps = sim.idle_rounds = 0;
     sim.steps_max = config->steps_max ? config->steps_max : MS_SIM_STEPS_DEFAULT;
     ms_require(sim.steps_max <= MS_SIM_STEPS_MAX);
     sim.time = 0;

@@ -57,7 +57,8 @@ uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
 
     *ticket = UINT64_MAX;
     for (uint32_t i = 0; i < MS_TURNSTILE_SLOTS; i++) {
-        uint64_t seen = ms_load_acquire(&gate->slot[i]);
+        /* hb:turnstile-dekker; seq_cst: who saw `waiting` raised must not miss the slot set after it. */
+        uint64_t seen = ms_load_seq_cst(&gate->slot[i]);
         if (seen != 0 && seen < *ticket) {
             *ticket = seen;
             first = i;

@@ -75,6 +75,7 @@ static struct {
     struct request *current[DRIVERS][SLOTS];
     uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
     uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
+    bool is_packet;          /* registers in runs */
     bool is_whole;           /* the last execution came to its end: all can be taken down */
     uint64_t digest;
 } m;
@@ -161,6 +162,7 @@ static void map_reset(const uint8_t *setup)
     }
     m.pool = ms_dma_pool(m.dma, MS_REACH_32,
                          shapes[shape].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
+    m.is_packet = shapes[shape].packet;
     m.requests = 0;
     memset(m.current, 0, sizeof m.current);
     memset(m.newest, 0, sizeof m.newest);
@@ -412,6 +414,8 @@ static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t regis
     r->action = action % 3;
     if (r->registers > m.pool->registers)
         r->registers = m.pool->registers;
+    if (m.is_packet && r->registers > m.pool->ops->run_max)
+        r->registers = m.pool->ops->run_max; /* a longer run never comes: one would wait for ever */
     ms_init(&r->fate, ASKED);
     ms_init(&r->device, DEVICE_IDLE);
     m.current[driver][slot] = r;
@@ -582,27 +586,34 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
     }
 }
 
-/* A driver ends: what still waits is cancelled or waited for, what it holds goes back. */
+/* One look at a slot at the end: true when nothing is left in it. */
+static bool slot_finish(uint32_t driver, uint32_t slot)
+{
+    struct request *r = m.current[driver][slot];
+
+    if (!r)
+        return true;
+    r = held(driver, slot);
+    if (r)
+        request_free(r);
+    else if (slot != 0 && m.current[driver][slot])
+        request_cancel(
+            m.current[driver][slot]); /* slot 0 waits for its turn: nobody is forgotten */
+    return held(driver, slot) == NULL && m.current[driver][slot] == NULL;
+}
+
+/* A driver ends: what it holds goes back, what still waits is cancelled or waited for. */
 static void map_finish(uint32_t actor)
 {
     if (actor >= DRIVERS)
         return;
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        struct request *r = m.current[actor][slot];
-        if (!r)
-            continue;
-        request_cancel(r);
-        while (!(ms_load_acquire(&r->fate) & (DONE | CANCELLED))) {
-            if (ms_sim_somebody_is_stopped())
-                break; /* it may be in this very routine */
-            ms_spin_hint();
-        }
-        while ((r = held(actor, slot)) && r->is_held) {
-            request_free(r);
-            if (r->is_held && ms_sim_somebody_is_stopped())
-                break; /* the device may be */
-            ms_spin_hint();
-        }
+    for (;;) {
+        bool is_done = true;
+        for (uint32_t slot = 0; slot < SLOTS; slot++)
+            is_done &= slot_finish(actor, slot);
+        if (is_done || ms_sim_somebody_is_stopped())
+            return; /* a stopped one may be in this very routine, or the device */
+        ms_spin_hint();
     }
 }
 

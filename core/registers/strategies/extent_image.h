@@ -209,7 +209,9 @@ static inline uint64_t image_get_next(const struct extent_image *m, uint32_t wor
 /* The longest run that starts in the word, measured. */
 static inline uint32_t image_measure(const struct extent_image *m, uint32_t word)
 {
-    return pair_longest(image_get(m, word), image_get_next(m, word));
+    uint64_t bits = image_get(m, word); /* first: arguments have no order, and traces need one */
+
+    return pair_longest(bits, image_get_next(m, word));
 }
 
 /* The low `length` bits of `word` became a run: the word before it may have one that goes on. */

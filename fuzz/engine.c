@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * engine.c: one target behind LLVMFuzzerTestOneInput, for libFuzzer, AFL++ and their kin. Compiled
+ * once per target with FUZZ_ENGINE_TARGET set to its name.
+ *
+ * Features     besides code coverage: who read from whom, and how many foreign writes came between two
+ *              looks, one byte each, in the section libFuzzer takes extra counters from. AFL++ does
+ *              not know it: there the same bytes go through coverage guards of our own.
+ * Mutations    half of the time on the level of operations and schedules, else the engine's own
+ */
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGET_(name) fuzz_target_##name
+#define TARGET(name)  TARGET_(name)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2,
+                                 size_t size2, uint8_t *out, size_t max_out_size,
+                                 unsigned int seed);
+__attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+/* Externally visible and used: an optimiser that dropped it would blind the engine without a word. */
+extern uint8_t fuzz_features[FUZZ_FEATURES];
+__attribute__((section("__libfuzzer_extra_counters"), used)) uint8_t fuzz_features[FUZZ_FEATURES];
+
+/* AFL++'s runtime has this; libFuzzer has the guard function too, but its own aborts. */
+__attribute__((weak)) extern uint8_t *__afl_area_ptr;
+__attribute__((weak)) void __sanitizer_cov_trace_pc_guard(uint32_t *guard);
+__attribute__((weak)) void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop);
+static uint32_t guards[FUZZ_FEATURES];
+
+static void features_forward(void)
+{
+    static bool is_made;
+
+    if (!&__afl_area_ptr || !__sanitizer_cov_trace_pc_guard)
+        return;
+    if (!is_made) {
+        __sanitizer_cov_trace_pc_guard_init(guards, guards + FUZZ_FEATURES);
+        is_made = true;
+    }
+    for (uint32_t i = 0; i < FUZZ_FEATURES; i++)
+        if (fuzz_features[i]) {
+            __sanitizer_cov_trace_pc_guard(&guards[i]);
+            fuzz_features[i] = 0;
+        }
+}
+
+static _Noreturn void report(const struct fuzz_target *target, const struct fuzz_input *input,
+                             const struct ms_sim_result *result)
+{
+    static char text[16384];
+    struct fuzz_note note = {0};
+
+    snprintf(note.bug, sizeof note.bug, "%s", result->bug);
+    fuzz_text_write(target, input, &note, text, sizeof text);
+    fprintf(stderr,
+            "mapstorm: %s\n%s\n\n%s\nreplay: mapstorm-fuzz unpack %s FILE >input.txt; "
+            "mapstorm-fuzz replay input.txt\n",
+            result->bug, result->story, text, target->name);
+    abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct fuzz_input input;
+    struct fuzz_options options = {.features = fuzz_features};
+    struct ms_sim_result result;
+    const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
+
+    fuzz_decode(target, data, size, &input);
+    fuzz_play(target, &input, &options, &result);
+    if (result.verdict == MS_SIM_BUG)
+        report(target, &input, &result);
+    features_forward();
+    return 0;
+}
+
+/* Encodes only what fits: an engine's limit may be lower than ours. */
+static size_t give(const struct fuzz_target *target, const struct fuzz_input *input, uint8_t *data,
+                   size_t max_size)
+{
+    uint8_t bytes[FUZZ_BYTES_MAX];
+    size_t size = fuzz_encode(target, input, bytes);
+
+    if (size > max_size)
+        return 0;
+    memcpy(data, bytes, size);
+    return size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+{
+    static struct fuzz_input input;
+    struct ms_prng prng = {seed};
+    const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
+    size_t made = 0;
+
+    if (LLVMFuzzerMutate && ms_prng_below(&prng, 2))
+        return LLVMFuzzerMutate(data, size, max_size);
+    fuzz_decode(target, data, size, &input);
+    fuzz_mutate(target, &prng, &input);
+    made = give(target, &input, data, max_size);
+    return made ? made : size;
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2,
+                                 size_t size2, uint8_t *out, size_t max_out_size, unsigned int seed)
+{
+    static struct fuzz_input one, other;
+    struct ms_prng prng = {seed};
+    const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
+
+    fuzz_decode(target, data1, size1, &one);
+    fuzz_decode(target, data2, size2, &other);
+    fuzz_cross(target, &prng, &one, &other);
+    return give(target, &one, out, max_out_size);
+}

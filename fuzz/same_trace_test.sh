@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every file of the corpus has the same trace in every build: compilers and levels here, sanitizers
+# where address is asked for. Arguments: the source folder, a work folder, the program to compare with.
+set -u
+source=$1 work=$2 program=$3
+mkdir -p "$work" || exit 1
+"$program" corpus --hashes "$source/corpus/strategies" "$source/corpus/map" "$source/corpus/canary" \
+    >"$work/expected" || exit 1
+[ -s "$work/expected" ] || exit 1
+failed=0 compared=0
+for build in "gcc -O0" "gcc -O3" "clang -O0" "clang -O2" "clang -O1 -fsanitize=address"; do
+    compiler=${build%% *} flags=${build#* }
+    command -v "$compiler" >/dev/null || continue
+    folder=$work/$(echo "$build" | tr -c 'a-zA-Z0-9\n' '-')
+    cmake -S "$source" -B "$folder" -G Ninja -DCMAKE_C_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_C_FLAGS_DEBUG="$flags" -DMAPSTORM_BUILD_BENCH=OFF -DMAPSTORM_BUILD_TESTS=ON \
+        >"$folder.log" 2>&1 && cmake --build "$folder" --target mapstorm-fuzz >>"$folder.log" 2>&1 || {
+        tail -n 20 "$folder.log"
+        failed=1
+        continue
+    }
+    "$folder/mapstorm-fuzz" corpus --hashes "$source/corpus/strategies" "$source/corpus/map" \
+        "$source/corpus/canary" >"$work/got"
+    if ! cmp -s "$work/expected" "$work/got"; then
+        echo "same_trace: $build differs:"
+        diff "$work/expected" "$work/got" | head -n 6
+        failed=1
+    fi
+    compared=$((compared + 1))
+done
+echo "same_trace: $(wc -l <"$work/expected") files, $compared builds"
+[ $failed = 0 ] && [ $compared -ge 2 ]
