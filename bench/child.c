@@ -333,7 +333,7 @@ static void latency_answer(struct ms_stand *stand, const char *line, FILE *out)
     static const char unread[] = "the question cannot be read";
     struct ms_histogram *latency = calloc(1, sizeof *latency);
     char *text = malloc(HISTOGRAM_BYTES);
-    struct ms_reading reading;
+    struct ms_reading reading = {.ops = 0};
     struct ms_cell_key key;
     char why[MS_WHY_BYTES] = "out of memory";
     uint64_t seed, ops;

@@ -13,13 +13,14 @@ for build in "gcc -O0" "gcc -O3" "clang -O0" "clang -O2" "clang -O1 -fsanitize=a
     compiler=${build%% *} flags=${build#* }
     command -v "$compiler" >/dev/null || continue
     folder=$work/$(echo "$build" | tr -c 'a-zA-Z0-9\n' '-')
-    cmake -S "$source" -B "$folder" -G Ninja -DCMAKE_C_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Debug \
-        -DCMAKE_C_FLAGS_DEBUG="$flags" -DMAPSTORM_BUILD_BENCH=OFF -DMAPSTORM_BUILD_TESTS=ON \
-        >"$folder.log" 2>&1 && cmake --build "$folder" --target mapstorm-fuzz >>"$folder.log" 2>&1 || {
+    if ! cmake -S "$source" -B "$folder" -G Ninja -DCMAKE_C_COMPILER="$compiler" \
+        -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="$flags" -DMAPSTORM_BUILD_BENCH=OFF \
+        -DMAPSTORM_BUILD_TESTS=ON >"$folder.log" 2>&1 ||
+        ! cmake --build "$folder" --target mapstorm-fuzz >>"$folder.log" 2>&1; then
         tail -n 20 "$folder.log"
         failed=1
         continue
-    }
+    fi
     "$folder/mapstorm-fuzz" corpus --hashes "$source/corpus/strategies" "$source/corpus/map" \
         "$source/corpus/canary" >"$work/got"
     if ! cmp -s "$work/expected" "$work/got"; then

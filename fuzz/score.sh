@@ -22,20 +22,20 @@ tree=$out/tree
 rm -rf "$tree"
 mkdir -p "$tree" || exit 3
 cp -r CMakeLists.txt core fuzz corpus "$tree" || exit 3
-plants=${*:-$(cd fuzz/plants && ls ./*.patch | sed 's|./||; s|\.patch$||')}
+plants=${*:-$(find fuzz/plants -name '*.patch' | sed 's|.*/||; s|\.patch$||' | sort)}
 
 build() {
     cmake --build "$out/build" --target mapstorm-fuzz >"$out/build.log" 2>&1
 }
-cmake -S "$tree" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_BUILD_BENCH=OFF \
-    -DMAPSTORM_BUILD_TESTS=ON >"$out/build.log" 2>&1 && build || {
+if ! cmake -S "$tree" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_BUILD_BENCH=OFF \
+    -DMAPSTORM_BUILD_TESTS=ON >"$out/build.log" 2>&1 || ! build; then
     tail -n 20 "$out/build.log" >&2
     exit 3
-}
+fi
 
 printf '| plant | class | found | executions: median, worst | seconds: median, worst | oracle |\n'
 printf '|---|---|---:|---:|---:|---|\n'
-json= total=0 hits=0 stale=0
+json='' total=0 hits=0 stale=0
 for plant in $plants; do
     patch=$root/fuzz/plants/$plant.patch
     class=$(sed -n 's/^class: //p' "$patch")

@@ -48,7 +48,8 @@ static VOID completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context
         wrong(d->storm, "a transfer was told twice"); /* CMT-11 */
 }
 
-/* The end fits the bytes: complete means all, cancelled means as many as the counter says. */
+/* The end fits the bytes: complete means all, cancelled means as many as the counter says. The engine may
+ * complete it before the map has returned (MTX-47, MTX-49), and a cancel meets it anywhere (MTX-60). */
 static void transfer(struct driver *d, struct ms_prng *prng)
 {
     const DMA_OPERATIONS *ops = d->adapter->DmaOperations;

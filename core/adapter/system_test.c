@@ -140,7 +140,7 @@ static void chain_read(struct system *s, ULONG bytes)
 static const PFN_NUMBER scattered[] = {LOW_PFN, LOW_PFN + 9, LOW_PFN + 3, LOW_PFN + 20};
 static const PFN_NUMBER out_of_reach[] = {HIGH_PFN, LOW_PFN + 9, HIGH_PFN + 3, HIGH_PFN + 2};
 
-/* MTX-37, SDM-11, FLX-05, CPL-01, CPL-05, DDX-28 */
+/* MTX-08, MTX-37, SDM-04, SDM-09, SDM-11, SDM-13, FLX-05, CPL-01, CPL-05, DDX-19, DDX-20, DDX-28 */
 MS_TEST(bytes_reach_the_device_and_come_back_bounced_or_not)
 {
     const PFN_NUMBER *frames[] = {scattered, out_of_reach};
@@ -181,7 +181,7 @@ MS_TEST(bytes_reach_the_device_and_come_back_bounced_or_not)
         }
 }
 
-/* DDX-32, MTX-37: one contiguous block, 16 registers, 64 KiB boundary; an internal list (MTX-11). */
+/* DDX-11, DDX-32, MTX-37: one contiguous block; an internal list (MTX-11, MTX-38). */
 MS_TEST(the_legacy_controller_moves_a_scattered_buffer_through_its_registers)
 {
     struct system s;
@@ -207,7 +207,7 @@ MS_TEST(the_legacy_controller_moves_a_scattered_buffer_through_its_registers)
     system_close(&s);
 }
 
-/* AMB-15, row by row; EXM-17, EXM-18 */
+/* AMB-15, row by row; EXM-18, CMT-02, CMT-04, CMT-06, SDM-07, SDM-08, CLI-05 */
 MS_TEST(cancel_at_every_byte_of_a_transfer_is_accounted_exactly)
 {
     enum { N = 200 };
@@ -246,7 +246,7 @@ MS_TEST(cancel_at_every_byte_of_a_transfer_is_accounted_exactly)
     }
 }
 
-/* EXM-17: CMT-05, FLX-07, FLX-08, MTX-46 */
+/* EXM-17: CMT-03, CMT-05, FLX-07, FLX-08, MTX-46, CLI-05 */
 MS_TEST(a_cancel_before_the_map_refuses_it_until_a_flush)
 {
     struct system s;
@@ -270,7 +270,7 @@ MS_TEST(a_cancel_before_the_map_refuses_it_until_a_flush)
     system_close(&s);
 }
 
-/* CMT-13, CMT-16, CMT-19: the mark of a context that owns nothing goes with it to its channel. */
+/* CMT-13, CMT-15, CMT-16, CMT-19, TCX-14: a mark on a context that owns nothing goes to its channel. */
 MS_TEST(a_mark_on_an_idle_or_queued_context_stops_its_later_map)
 {
     struct system s;
@@ -358,7 +358,7 @@ MS_TEST(a_device_fault_at_any_byte_ends_with_an_error_and_an_exact_count)
     }
 }
 
-/* SDM-12 */
+/* SDM-12, DDX-04, MTX-58 */
 MS_TEST(a_low_request_line_holds_the_transfer_and_credits_move_it)
 {
     struct system s;
@@ -391,7 +391,7 @@ static void go_on_inside(struct heard *heard)
     assert_status(system_map(s, (ULONGLONG)heard->count * 0x100, TRUE), STATUS_SUCCESS);
 }
 
-/* MTX-53, CPL-14 */
+/* MTX-53, CPL-08, CPL-14, CPL-15: each callback belongs to its own transfer, none nests */
 MS_TEST(a_completion_routine_flushes_and_maps_the_next_part)
 {
     struct system s;
@@ -436,7 +436,7 @@ MS_TEST(a_completion_routine_cancels_flushes_and_frees)
     system_close(&s);
 }
 
-/* CPL-10, CPL-11, CPL-17, CMT-17, RDC-04, CLI-08 */
+/* CPL-10, CPL-11, CPL-17, CMT-17, RDC-04, CFG-02, CFG-03, DDX-05, MTX-40, CLI-08 */
 MS_TEST(a_loop_tells_each_period_until_it_is_cancelled)
 {
     struct system s;
@@ -490,7 +490,7 @@ static IO_ALLOCATION_ACTION keep(PDEVICE_OBJECT device, PIRP irp, PVOID base, PV
     return KeepObject; /* EXR-05 */
 }
 
-/* QUE-04, SDM-16, CAC-12: adapters wait for a channel in order, one cancels, the others go on. */
+/* QUE-04, SDM-02, SDM-16, CAC-12: adapters wait for a channel in order, one cancels, the others go on. */
 MS_TEST(adapters_share_a_channel_first_come_first_served)
 {
     enum { ADAPTERS = 4 };
@@ -535,7 +535,7 @@ MS_TEST(adapters_share_a_channel_first_come_first_served)
     system_close(&s);
 }
 
-/* IGA-16, DDX-30, DDX-31, GAI-05, MTX-21, CFG-05, RDC-03 */
+/* IGA-16, DDX-13, DDX-30, DDX-31, GAI-05, MTX-21, CFG-05, RDC-03, SDM-01 */
 MS_TEST(what_does_not_exist_is_refused)
 {
     struct system s;
@@ -583,5 +583,84 @@ MS_TEST(a_transfer_without_a_routine_runs_and_is_flushed)
                 ms_controller_step(s.controller, 0x100);
         assert_status(system_flush(&s, 0, 0x100, TRUE), STATUS_SUCCESS);
     }
+    system_close(&s);
+}
+
+static IO_ALLOCATION_ACTION deallocate(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    struct system *s = context;
+
+    (void)device, (void)irp;
+    s->base = base;
+    assert_status(system_map(s, 0, FALSE), STATUS_SUCCESS); /* EXR-10 */
+    ms_controller_step(s->controller, 32);
+    return DeallocateObject; /* a system adapter should keep it */
+}
+
+/* EXR-13: the channel and the registers go, the running transfer is aborted and told so. */
+MS_TEST(a_routine_that_deallocates_aborts_its_transfer)
+{
+    struct system s;
+    DEVICE_DESCRIPTION d = description_soc();
+    system_open(&s, &d, out_of_reach, 0, 0x1000);
+
+    context_make(s.adapter, &s.context);
+    assert_status(s.ops->AllocateAdapterChannelEx(s.adapter, &s.f.pdo, &s.context, 2, 0, deallocate,
+                                                  &s, NULL),
+                  STATUS_SUCCESS);
+    assert_int_equal(ms_dma_grants_used(s.f.dma), 0);
+    assert_int_equal(ms_controller_step(s.controller, 100), 0);
+    assert_int_equal(s.heard.count, 1);
+    assert_int_equal(s.heard.status, DmaCancelled);
+    system_close(&s);
+}
+
+/* SDM-18: the controller works from a copy: the driver's list is its own again when the map returns. */
+MS_TEST(the_drivers_list_may_be_overwritten_while_the_transfer_runs)
+{
+    struct system s;
+    DEVICE_DESCRIPTION d = description_soc();
+    system_open(&s, &d, scattered, 0, 0x2000);
+    system_grant(&s, 2);
+    assert_status(system_map(&s, 0, TRUE), STATUS_SUCCESS);
+    memset(s.list, 0xFF, sizeof s.list);
+    ms_controller_step(s.controller, 0x2000);
+    assert_int_equal(s.heard.status, DmaComplete);
+    assert_memory_equal(s.taken, s.want, 0x2000);
+    system_close(&s);
+}
+
+static IO_ALLOCATION_ACTION keep_base(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    (void)device, (void)irp;
+    ((struct system *)context)->base = base;
+    return KeepObject;
+}
+
+/* CLI-07: the plain sample: a byte-aligned context, no list, the whole device address as an offset. */
+MS_TEST(a_sample_driver_moves_two_pages_with_no_list_of_its_own)
+{
+    struct system s;
+    DEVICE_DESCRIPTION d = description_soc();
+    char memory[DMA_TRANSFER_CONTEXT_SIZE_V1 + 1];
+    PVOID context = memory + 1; /* TCX-03 */
+
+    d.DeviceAddress.QuadPart = 0;
+    d.MaximumLength = 2 * PAGE_SIZE;
+    d.DmaRequestLine = d.DmaChannel = 0x1000;
+    system_open(&s, &d, scattered, 0x10, 0x1800);
+    assert_status(s.ops->InitializeDmaTransferContext(s.adapter, context), STATUS_SUCCESS);
+    assert_status(s.ops->AllocateAdapterChannelEx(s.adapter, &s.f.pdo, context, s.registers, 0,
+                                                  keep_base, &s, NULL),
+                  STATUS_SUCCESS);
+    assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL); /* IRQ-22 */
+    assert_status(s.ops->MapTransferEx(s.adapter, s.mdl, s.base, 0, 0xFE001000, &s.length, TRUE,
+                                       NULL, 0, completed, &s.heard),
+                  STATUS_SUCCESS);
+    while (s.heard.count == 0)
+        ms_controller_step(s.controller, 512);
+    assert_true(s.fifo.address == 0xFE001000);
+    assert_memory_equal(s.taken, s.want, 0x1800);
+    assert_status(system_flush(&s, 0, 0x1800, TRUE), STATUS_SUCCESS);
     system_close(&s);
 }

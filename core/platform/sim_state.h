@@ -96,7 +96,7 @@ struct sim_state {
     uint32_t steps;
     uint32_t steps_max;
     uint32_t check_steps;
-    uint32_t idle_rounds; /* decisions among spinning fibers only, since the last write */
+    uint32_t idle_rounds;  /* decisions among spinning fibers only, since the last write */
     uint32_t frozen_since; /* step of the freeze */
     bool froze;
     uint64_t time; /* virtual nanoseconds */

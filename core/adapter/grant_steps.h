@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grant_steps.h: every step a request's word can take, as pure functions: each reads and writes only the
+ * word it is given, so a compare-and-swap applies it (channel.c, whose theory says what they mean).
+ */
+#ifndef MS_GRANT_STEPS_H
+#define MS_GRANT_STEPS_H
+
+#include "adapter/grant.h"
+
+static inline bool word_is_over(union ms_grant_word word)
+{
+    return !word.linked && !word.owns && !word.has && !word.running && !word.appending &&
+           !word.listed && !word.putting &&
+           (word.phase == GRANT_HELD || word.phase == GRANT_CANCELLED);
+}
+
+static inline bool step_grant(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_WAITING)
+        return false;
+    word->phase = GRANT_READY;
+    word->owns = 1;
+    word->has = !word->bare;
+    word->running = 1;
+    return true;
+}
+
+static inline bool step_enter(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_READY)
+        return false;
+    word->phase = GRANT_HELD;
+    return true;
+}
+
+static inline bool step_cancel(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_WAITING)
+        return false;
+    word->phase = GRANT_CANCELLED;
+    word->listed = 0;
+    return true;
+}
+
+static inline bool step_disown(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_HELD || !word->owns)
+        return false;
+    word->owns = 0;
+    return true;
+}
+
+static inline bool step_drop(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_HELD || !word->has)
+        return false;
+    word->has = 0;
+    return true;
+}
+
+static inline bool step_claim_list(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_HELD || !word->listed)
+        return false;
+    word->listed = 0;
+    word->putting = 1;
+    return true;
+}
+
+static inline bool step_put(union ms_grant_word *word)
+{
+    ms_assert(word->putting);
+    word->putting = 0;
+    return true;
+}
+
+static inline bool step_returned(union ms_grant_word *word)
+{
+    ms_assert(word->running);
+    word->running = 0;
+    return true;
+}
+
+static inline bool step_appended(union ms_grant_word *word)
+{
+    ms_assert(word->appending);
+    word->appending = 0;
+    return true;
+}
+
+static inline bool step_unlinked(union ms_grant_word *word)
+{
+    ms_assert(word->linked);
+    word->linked = 0;
+    return true;
+}
+
+typedef bool grant_step(union ms_grant_word *word);
+
+#endif
