@@ -30,6 +30,10 @@ if(MAPSTORM_BUILD_TESTS)
   ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
                ${corpus}/map/scenarios)
   ms_fuzz_test(stop "fuzz" stop --table)
+  # A planted bug whose code has moved on would be one the score no longer looks for.
+  add_test(NAME fuzz.plants COMMAND ${PROJECT_SOURCE_DIR}/fuzz/plants_test.sh ${PROJECT_SOURCE_DIR}
+           ${CMAKE_CURRENT_BINARY_DIR}/plants ${CMAKE_C_COMPILER})
+  set_tests_properties(fuzz.plants PROPERTIES LABELS "fuzz;quick" TIMEOUT 300)
   add_test(NAME fuzz.same-trace COMMAND ${PROJECT_SOURCE_DIR}/fuzz/same_trace_test.sh
            ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/same-trace $<TARGET_FILE:mapstorm-fuzz>)
   set_tests_properties(fuzz.same-trace PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)

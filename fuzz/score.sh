@@ -40,10 +40,9 @@ for plant in $plants; do
     patch=$root/fuzz/plants/$plant.patch
     class=$(sed -n 's/^class: //p' "$patch")
     target=$(sed -n 's/^target: //p' "$patch")
-    if ! patch -s -p1 -d "$tree" <"$patch" >"$out/patch.log" 2>&1; then
+    if ! fuzz/plant.sh in "$patch" "$tree" >"$out/patch.log" 2>&1; then
         printf '| %s | %s | stale | | | the code it changes is gone |\n' "$plant" "$class"
         stale=$((stale + 1))
-        (cd "$root" && cp -r core "$tree")
         continue
     fi
     build || printf '| %s | %s | does not build | | | |\n' "$plant" "$class"
@@ -70,7 +69,7 @@ for plant in $plants; do
         "$took" "$oracle"
     json="$json${json:+,}
   {\"plant\": \"$plant\", \"found\": $found, \"of\": $seeds, \"executions_median_worst\": [${executions:-null}], \"seconds_median_worst\": [${took:-null}]}"
-    patch -s -R -p1 -d "$tree" <"$patch" >"$out/patch.log" 2>&1 || cp -r core "$tree"
+    fuzz/plant.sh out "$patch" "$tree" >"$out/patch.log" 2>&1 || cp -r core "$tree"
 done
 printf '{"seconds_max": %s, "found": %s, "of": %s, "plants": [%s\n]}\n' "$seconds" "$hits" "$total" \
     "$json" >"$out/score.json"
