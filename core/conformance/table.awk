@@ -54,26 +54,49 @@ FILENAME ~ /clauses\.def$/ {
     next
 }
 
-FILENAME ~ /explained\.def$/ {
-    if (/^MS_EXPLAINED/) {
-        kind = quoted(2)
-        why = quoted(3)
-        ids = quoted(1)
-        explaining = 1
-        delete named
-        rest = ids
-        while (match(rest, /[A-Z][A-Z][A-Z]-[0-9][0-9](\.\.[0-9][0-9])?/)) {
-            one = substr(rest, RSTART, RLENGTH)
-            rest = substr(rest, RSTART + RLENGTH)
-            last = length(one) > 6 ? substr(one, 9) + 0 : substr(one, 5, 2) + 0
-            for (i = substr(one, 5, 2) + 0; i <= last; i++) {
-                id = sprintf("%s%02d", substr(one, 1, 4), i)
-                if (!(id in title)) {
-                    print FILENAME ":" FNR ": there is no clause " id >"/dev/stderr"
-                    wrong = 1
-                }
-                explained[id] = kind ": " why
+# One MS_EXPLAINED(ids, kind, why) of any number of lines. Strings that follow each other without a comma
+# are one, as in C.
+function explain(text,    parts, count, i, given, field, rest, one, last, id) {
+    count = split(text, parts, "\"")
+    delete field
+    given = 1
+    for (i = 2; i <= count; i += 2) {
+        if (i > 2 && index(parts[i - 1], ","))
+            given++
+        field[given] = field[given] parts[i]
+    }
+    if (given != 3 || field[2] !~ /^(construction|verifier|user space|driver)$/) {
+        print FILENAME ":" FNR ": MS_EXPLAINED needs clauses, a kind that is known, and a reason" >"/dev/stderr"
+        wrong = 1
+    }
+    if (field[3] !~ /^[A-Z].* .* .*\.$/) {
+        print FILENAME ":" FNR ": the reason for " field[1] " is no sentence" >"/dev/stderr"
+        wrong = 1
+    }
+    rest = field[1]
+    while (match(rest, /[A-Z][A-Z][A-Z]-[0-9][0-9](\.\.[0-9][0-9])?/)) {
+        one = substr(rest, RSTART, RLENGTH)
+        rest = substr(rest, RSTART + RLENGTH)
+        last = length(one) > 6 ? substr(one, 9) + 0 : substr(one, 5, 2) + 0
+        for (i = substr(one, 5, 2) + 0; i <= last; i++) {
+            id = sprintf("%s%02d", substr(one, 1, 4), i)
+            if (!(id in title)) {
+                print FILENAME ":" FNR ": there is no clause " id >"/dev/stderr"
+                wrong = 1
             }
+            explained[id] = field[2] ": " field[3]
+        }
+    }
+}
+
+FILENAME ~ /explained\.def$/ {
+    if (/^MS_EXPLAINED/)
+        explaining = ""
+    if (/^MS_EXPLAINED/ || explaining != "") {
+        explaining = explaining $0
+        if (/\)$/) {
+            explain(explaining)
+            explaining = ""
         }
     }
     next
@@ -105,6 +128,12 @@ FNR == 1 {
 /\.name = ".*[A-Z][A-Z][A-Z]-[0-9][0-9]/ {
     split($0, words, "\"")
     scan(words[2], file ": " words[2])
+}
+
+# And what the comment beside its name says.
+/\.name = "[^"]*".*\/\*/ {
+    split($0, words, "\"")
+    scan(substr($0, index($0, "/*")), file ": " words[2])
 }
 
 # Comments: inside something they count for it, above it they wait for its line.
