@@ -161,6 +161,17 @@ undo_slot:
     return NULL;
 }
 
+PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
+                             PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters)
+{
+    struct ms_cpu *cpu = ms_cpu_current();
+
+    if (!cpu || !cpu->kernel->dma)
+        return NULL; /* the thread is in no machine: ms_machine_enter comes first */
+    return ms_adapter_open(cpu->kernel->dma, PhysicalDeviceObject, DeviceDescription,
+                           NumberOfMapRegisters);
+}
+
 /* Grants that this adapter still has, ended one by one; they should not exist (PUT-02). */
 static bool adapter_is_idle(struct ms_adapter *adapter)
 {
@@ -327,6 +338,7 @@ struct ms_dma *ms_dma_create(struct ms_kernel *kernel, struct ms_memory *memory,
         goto undo_pools;
     if (!controllers_create(dma, config))
         goto undo_controllers;
+    kernel->dma = dma;
     return dma;
 
 undo_controllers:
@@ -371,6 +383,7 @@ void ms_dma_destroy(struct ms_dma *dma)
 {
     uint32_t grants = dma->config.grants;
 
+    dma->kernel->dma = NULL;
     controllers_destroy(dma);
     grants_reclaim(dma);
     pools_destroy(dma);

@@ -868,6 +868,7 @@ VOID KeLowerIrql(KIRQL NewIrql);
 #ifdef __cplusplus
 }
 #endif
+#include "wdm_driver.h"
 #include "wdm_kernel.h"
 #ifdef __cplusplus
 extern "C" {

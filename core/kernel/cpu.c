@@ -16,6 +16,10 @@ void ms_kernel_init(struct ms_kernel *kernel, struct ms_machine *machine, struct
 {
     kernel->machine = machine;
     kernel->memory = memory;
+    kernel->dma = NULL;
+    kernel->wdf = NULL;
+    ms_rules_watch(kernel, NULL, NULL);
+    ms_init(&kernel->rules_broken, 0);
     ms_init(&kernel->taken, 0);
     kernel->dpcs = kernel->works = (struct ms_late){.lock = 0};
     for (uint32_t i = 0; i < MS_CPUS_MAX; i++)

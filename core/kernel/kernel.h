@@ -10,11 +10,14 @@
 #ifndef MS_KERNEL_H
 #define MS_KERNEL_H
 
+#include "kernel/rule.h"
 #include "platform/platform.h"
 #include "wdm.h"
 
 struct ms_machine; /* opaque here: floors above own it */
 struct ms_memory;  /* likewise; MDL routines find their memory through the current CPU */
+struct ms_dma;     /* likewise: what IoGetDmaAdapter opens adapters of */
+struct ms_wdf;     /* likewise: the objects that handles of the framework name */
 
 enum {
     MS_CPUS_MAX = 64, /* threads inside one machine at a time that have a CPU of their own */
@@ -50,9 +53,14 @@ struct ms_late {
 struct ms_kernel {
     struct ms_machine *machine; /* const after init */
     struct ms_memory *memory;   /* const after init */
-    ms_atomic_u64 taken;        /* bit i: cpu[i] belongs to a thread */
-    struct ms_late dpcs;        /* DPCs and timers, at DISPATCH_LEVEL */
-    struct ms_late works;       /* work items, at PASSIVE_LEVEL */
+    struct ms_dma *dma;         /* const after ms_dma_create; NULL: there is none */
+    struct ms_wdf *wdf;         /* const after ms_wdf_create; NULL: there is none */
+    ms_rule_watch *watch;       /* const while threads are inside; see rule.h */
+    void *watch_context;
+    ms_atomic_u64 rules_broken;
+    ms_atomic_u64 taken;  /* bit i: cpu[i] belongs to a thread */
+    struct ms_late dpcs;  /* DPCs and timers, at DISPATCH_LEVEL */
+    struct ms_late works; /* work items, at PASSIVE_LEVEL */
     struct ms_cpu cpu[MS_CPUS_MAX];
 };
 

@@ -56,6 +56,8 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
         return "table_bytes must be 0, 0xE8, 0x110, 0x118, 0x138 or 0x140";
     if ((config->alignment & (config->alignment - 1)) != 0 || config->alignment > PAGE_SIZE)
         return "alignment must be a power of two, 4096 at the most";
+    if (config->wdf_objects > MS_WDF_OBJECTS_MAX)
+        return "wdf_objects must be 0 (65536 of them) to 1048576";
     if (config->grants < 1 || config->grants > MS_GRANTS_MAX)
         return "grants must be 1 to 1048576";
     return NULL;
@@ -70,6 +72,7 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
         .controllers = controllers,
         .controller_count = sizeof controllers / sizeof controllers[0],
     };
+    struct ms_wdf_config wdf = {.objects = chosen.wdf_objects};
     struct ms_machine *machine;
     const char *wrong = config_resolve(&chosen, &dma);
 
@@ -87,13 +90,21 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
     machine->dma = ms_dma_create(&machine->kernel, machine->memory, &dma);
     if (!machine->dma)
         goto undo_memory;
+    machine->wdf = ms_wdf_create(&machine->kernel, &wdf);
+    if (!machine->wdf)
+        goto undo_dma;
     for (uint32_t i = 0; chosen.engine_threads && ms_dma_controller(machine->dma, i); i++)
         if (!ms_controller_start(ms_dma_controller(machine->dma, i)))
-            goto undo_dma;
+            goto undo_wdf;
     machine->pdo.Type = 3; /* what the I/O manager writes into a device object */
     machine->pdo.Size = sizeof machine->pdo;
     return machine;
 
+undo_wdf:
+    ms_machine_enter(machine);
+    ms_wdf_close(machine->wdf);
+    ms_machine_leave();
+    ms_wdf_destroy(machine->wdf);
 undo_dma:
     ms_dma_destroy(machine->dma);
 undo_memory:
@@ -108,15 +119,21 @@ fail:
 
 void ms_machine_destroy(struct ms_machine *machine)
 {
+    struct ms_cpu *was = ms_cpu_current();
+    struct ms_kernel *other = was && was->kernel != &machine->kernel ? was->kernel : NULL;
+
     for (uint32_t i = 0; ms_dma_controller(machine->dma, i); i++)
         ms_controller_stop(ms_dma_controller(machine->dma, i));
-    ms_kernel_stop(&machine->kernel);
+    ms_machine_enter(machine);
+    ms_wdf_close(machine->wdf); /* with the kernel's threads */
     ms_require(ms_kernel_is_quiet(&machine->kernel));
-    if (ms_cpu_current() && ms_cpu_current()->kernel == &machine->kernel)
-        ms_cpu_leave();
+    ms_machine_leave();
     ms_dma_destroy(machine->dma);
+    ms_wdf_destroy(machine->wdf);
     ms_memory_destroy(machine->memory);
     ms_free(machine, sizeof *machine);
+    if (other)
+        ms_cpu_enter(other); /* the caller was in another machine and still is */
 }
 
 void ms_machine_enter(struct ms_machine *machine)
@@ -137,17 +154,6 @@ PDEVICE_OBJECT ms_machine_pdo(struct ms_machine *machine)
 bool ms_machine_audit(struct ms_machine *machine)
 {
     return ms_dma_audit(machine->dma);
-}
-
-PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
-                             PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters)
-{
-    struct ms_cpu *cpu = ms_cpu_current();
-
-    if (!cpu)
-        return NULL; /* the thread is in no machine: ms_machine_enter comes first */
-    return ms_adapter_open(cpu->kernel->machine->dma, PhysicalDeviceObject, DeviceDescription,
-                           NumberOfMapRegisters);
 }
 
 /* --- buffers --- */

@@ -10,12 +10,14 @@
 #include "kernel/kernel.h"
 #include "mapstorm.h"
 #include "memory/memory.h"
+#include "wdf/wdf.h"
 
 /* All state of one machine hangs from here; const after create but for what the parts say. */
 struct ms_machine {
     struct ms_machine_config config;
     struct ms_memory *memory;
     struct ms_dma *dma;
+    struct ms_wdf *wdf;
     DEVICE_OBJECT pdo;
     struct ms_kernel kernel;
 };
