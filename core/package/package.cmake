@@ -19,7 +19,7 @@ install(FILES ${PROJECT_BINARY_DIR}/mapstorm-config.cmake
   ${PROJECT_BINARY_DIR}/mapstorm-config-version.cmake DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/mapstorm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 # What a strategy outside the tree includes, on the same path as the contract.
-install(DIRECTORY core/platform core/kernel core/memory core/registers
+install(DIRECTORY core/platform core/kernel core/memory core/registers core/verify
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mapstorm
   FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "test*.h" EXCLUDE PATTERN "sim*.h" EXCLUDE)
 install(DIRECTORY corpus/layouts DESTINATION ${CMAKE_INSTALL_DATADIR}/mapstorm OPTIONAL)
