@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c: mapstorm: which command, and what it may be called. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "key.h"
@@ -13,6 +15,30 @@ struct command {
     int (*main)(int argc, char **argv);
 };
 
+/* Becomes the program beside this one that holds the fuzzers: core is in it a second time, on the
+ * simulator. */
+static int fuzz_become(int argc, char **argv)
+{
+    static const char name[] = "mapstorm-fuzz";
+    char path[4096];
+    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - sizeof name);
+    char *word = strrchr(argv[0], ' ');
+
+    (void)argc;
+    while (bytes > 0 && path[bytes - 1] != '/')
+        bytes--;
+    memcpy(path + (bytes > 0 ? bytes : 0), name, sizeof name);
+    if (word) /* "mapstorm fuzz" */
+        argv[0] = word + 1;
+    argv[-1] = path; /* main handed on its own array from the second word on */
+    execv(path, argv - 1);
+    fprintf(stderr,
+            "mapstorm: the fuzzers are a program of their own, and %s: %s; in the source tree "
+            "./mapstorm %s builds it\n",
+            path, strerror(errno), argv[0]);
+    return MS_EXIT_UNTRUSTED;
+}
+
 static const struct command commands[] = {
     {"run", "measure, compare, write the report", ms_main_run},
     {"list", "strategies, scenarios and shapes, one line each", ms_main_list},
@@ -21,6 +47,10 @@ static const struct command commands[] = {
     {"compare", "tables from stored results", ms_main_compare},
     {"capture", "record how real memory lies in page frames", ms_main_capture},
     {"bench", "the cells as an ordinary Google Benchmark program", ms_main_bench},
+    {"fuzz", "hunt for bugs in the interface; a finding replays and shrinks", fuzz_become},
+    {"replay", "who did what in which order in a finding, or in an input of the corpus",
+     fuzz_become},
+    {"shrink", "the smallest input with the same bug", fuzz_become},
     {"--serve", NULL, ms_main_serve},
 };
 
@@ -29,8 +59,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static void help_print(FILE *out)
 {
     fprintf(out, "Usage: mapstorm COMMAND [OPTION...]\n"
-                 "Measures the Windows DMA interface in user space and compares map-register\n"
-                 "strategies.\n\n");
+                 "Measures the Windows DMA interface in user space, compares map-register\n"
+                 "strategies, and hunts for bugs in them.\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         if (commands[i].does)
             fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].does);

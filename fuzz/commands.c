@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * commands.c: hunting, replaying, shrinking, the corpus.
+ * commands.c: replaying, shrinking, the corpus.
  */
 #include "commands.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-enum { FILES_MAX = 4096, TEXT_MAX = 16384 };
+#include <unistd.h>
 
 int command_list(int argc, char **argv)
 {
@@ -42,167 +41,6 @@ int command_sites(int argc, char **argv)
     return EXIT_CLEAN;
 }
 
-static bool text_save(const char *folder, const char *name, const struct fuzz_target *target,
-                      const struct fuzz_input *input, const struct fuzz_note *note)
-{
-    static char text[TEXT_MAX];
-    char path[1024];
-    size_t bytes = fuzz_text_write(target, input, note, text, sizeof text);
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return bytes < sizeof text && file_write(path, text, bytes);
-}
-
-/* The sites two fibers met at: those of the last steps, which a regression must still reach. */
-static void note_visits(const struct ms_sim_result *result, struct fuzz_note *note)
-{
-    uint32_t i = result->event_count;
-
-    while (i-- > 0 && note->visit_count < 8) {
-        uint32_t id = result->events[i].site->id;
-        bool is_known = false;
-        for (uint32_t k = 0; k < note->visit_count; k++)
-            is_known |= note->visits[k] == id;
-        if (!is_known)
-            note->visits[note->visit_count++] = id;
-    }
-}
-
-/* A finding becomes a folder: the input, its smallest form, the same by sites, the story. */
-static void finding_save(const struct fuzz_target *target, const struct fuzz_hunt *hunt,
-                         const char *root)
-{
-    struct fuzz_note note = {0};
-    struct fuzz_input small = hunt->input;
-    struct fuzz_input keyed;
-    struct ms_sim_result result;
-    char folder[600];
-    char path[1024];
-    FILE *story;
-
-    snprintf(note.bug, sizeof note.bug, "%s", hunt->result.bug);
-    snprintf(folder, sizeof folder, "%s/%s-%016llx", root, target->name,
-             (unsigned long long)hunt->result.trace_hash);
-    mkdir(root, 0777);
-    mkdir(folder, 0777);
-    text_save(folder, "input.txt", target, &hunt->input, &note);
-    uint64_t executions = fuzz_shrink(target, &small, &hunt->options);
-    fuzz_play(target, &small, &hunt->options, &result);
-    note_visits(&result, &note);
-    text_save(folder, "minimal.txt", target, &small, &note);
-    snprintf(path, sizeof path, "%s/story.txt", folder);
-    story = fopen(path, "w");
-    if (story) {
-        fuzz_story(target, &small, &result, story);
-        fclose(story);
-    }
-    fuzz_story(target, &small, &result, stdout);
-    keyed = small;
-    if (fuzz_make_keyed(target, &keyed))
-        text_save(folder, "keyed.txt", target, &keyed, &note);
-    printf("shrunk from %u operations to %u in %lu executions\n", hunt->input.op_count,
-           small.op_count, (unsigned long)executions);
-    printf("replay: mapstorm-fuzz replay %s/minimal.txt\n", folder);
-}
-
-static uint32_t seeds_load(const char *corpus, const struct fuzz_target *target,
-                           struct fuzz_input *seeds, uint32_t max)
-{
-    static char *paths[FILES_MAX];
-    char folder[1024];
-    uint32_t count = 0;
-
-    snprintf(folder, sizeof folder, "%s/%s", corpus, target->name);
-    uint32_t files = files_below(folder, paths, FILES_MAX);
-    for (uint32_t i = 0; i < files; i++) {
-        const struct fuzz_target *of;
-        struct fuzz_note note;
-        if (count < max && input_read(paths[i], &seeds[count], &note, &of) && of == target)
-            count++;
-        free(paths[i]);
-    }
-    return count;
-}
-
-static int hunt_one(const struct fuzz_target *target, struct fuzz_hunt *hunt, const char *corpus,
-                    const char *findings)
-{
-    struct fuzz_input *seeds = calloc(FILES_MAX, sizeof *seeds);
-
-    ms_require(seeds != NULL);
-    hunt->seeds = seeds;
-    hunt->seed_count = seeds_load(corpus, target, seeds, FILES_MAX);
-    fuzz_hunt(target, hunt);
-    printf("%s: %lu executions in %.1f s, %.0f a second, %.1f steps each, %u features, "
-           "%lu inconclusive: %s\n",
-           target->name, (unsigned long)hunt->executions, hunt->seconds,
-           (double)hunt->executions / (hunt->seconds > 0 ? hunt->seconds : 1),
-           (double)hunt->steps / (double)hunt->executions, hunt->features,
-           (unsigned long)hunt->inconclusive, hunt->found ? hunt->result.bug : "clean");
-    free(seeds);
-    if (hunt->cover) {
-        char folder[600];
-        char name[32];
-        snprintf(folder, sizeof folder, "%s/%s", corpus, target->name);
-        mkdir(folder, 0777);
-        snprintf(folder, sizeof folder, "%s/%s/seeds", corpus, target->name);
-        mkdir(folder, 0777);
-        for (uint32_t i = 0; i < hunt->corpus_count; i++) {
-            snprintf(name, sizeof name, "%04u.txt", i);
-            if (!text_save(folder, name, target, &hunt->cover[i], NULL))
-                return EXIT_USAGE;
-        }
-        printf("%u seeds in %s\n", hunt->corpus_count, folder);
-        free(hunt->cover);
-        hunt->cover = NULL;
-    }
-    if (target->planted) {
-        bool is_it = hunt->found && strcmp(hunt->result.bug, target->planted) == 0;
-        printf("%s: the planted bug was %s\n", target->name, is_it ? "found" : "MISSED");
-        return is_it ? EXIT_CLEAN : EXIT_BUG;
-    }
-    if (hunt->found)
-        finding_save(target, hunt, findings);
-    return hunt->found ? EXIT_BUG : EXIT_CLEAN;
-}
-
-/* "10m", "90s", "2h", "5" */
-static double seconds_of(const char *text)
-{
-    char *end;
-    double value = strtod(text, &end);
-
-    return value * (*end == 'm' ? 60 : *end == 'h' ? 3600 : 1);
-}
-
-int command_fuzz(int argc, char **argv)
-{
-    const char *time = option(&argc, argv, "--time");
-    const char *executions = option(&argc, argv, "--executions");
-    const char *seed = option(&argc, argv, "--seed");
-    const char *corpus = option(&argc, argv, "--corpus");
-    const char *findings = option(&argc, argv, "--findings");
-    struct fuzz_hunt hunt = {0};
-    int worst = EXIT_CLEAN;
-
-    hunt.is_quiet = flag(&argc, argv, "--quiet");
-    hunt.keeps_cover = flag(&argc, argv, "--grow");
-    hunt.seed = seed ? strtoull(seed, NULL, 0) : 1;
-    hunt.executions_max = executions ? strtoull(executions, NULL, 0) : 0;
-    hunt.seconds_max = time ? seconds_of(time) : executions ? 0 : 60;
-    if (argc > 2 || (argc == 2 && !fuzz_target_find(argv[1]))) {
-        fprintf(stderr, "mapstorm-fuzz: no target '%s'; `mapstorm-fuzz list` has them\n", argv[1]);
-        return EXIT_USAGE;
-    }
-    for (const struct fuzz_target *const *t = fuzz_targets; *t; t++)
-        if (argc < 2 || strcmp(argv[1], (*t)->name) == 0) {
-            int result =
-                hunt_one(*t, &hunt, corpus ? corpus : "corpus", findings ? findings : "findings");
-            worst = result > worst ? result : worst;
-        }
-    return worst;
-}
-
 static int verdict_exit(const struct ms_sim_result *result)
 {
     return result->verdict == MS_SIM_CLEAN ? EXIT_CLEAN
@@ -210,55 +48,168 @@ static int verdict_exit(const struct ms_sim_result *result)
                                            : EXIT_UNCLEAR;
 }
 
+/* The frame of the code that is about to do the step: above it are the simulator's. */
+static const char *frame_of(const struct ms_sim_result *result, uint32_t step)
+{
+    for (uint32_t i = 0; i < result->event_count; i++)
+        if (result->events[i].step == step)
+            return result->events[i].site->kind <= MS_SIM_CAS ? "frame 4" : "frame 3";
+    return "frame 3";
+}
+
+/* Becomes the debugger, which plays the file again and stops before that step. */
+static int debugger_become(const char *path, const char *target_name, uint32_t step,
+                           const struct ms_sim_result *result)
+{
+    const char *debugger = getenv("MAPSTORM_GDB") ? getenv("MAPSTORM_GDB") : "gdb";
+    char self[PATH_BYTES];
+    char number[16];
+    ssize_t bytes = readlink("/proc/self/exe", self, sizeof self - 1);
+    char folder[PATH_BYTES];
+    const char *arguments[] = {debugger,    "-q",
+                               "-d",        folder,
+                               "-ex",       "break ms_sim_break",
+                               "-ex",       "run",
+                               "-ex",       frame_of(result, step),
+                               "--args",    self,
+                               "replay",    "--quiet",
+                               "--step",    number,
+                               path,        target_name ? "--target" : NULL,
+                               target_name, NULL};
+
+    if (bytes < 0) {
+        perror("mapstorm: /proc/self/exe");
+        return EXIT_HERE;
+    }
+    self[bytes] = 0;
+    /* Names of sources in the program are relative to the folder it was built in. */
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(self, '/') - self), self);
+    snprintf(number, sizeof number, "%u", step);
+    fflush(NULL);
+    execvp(debugger, (char *const *)(uintptr_t)arguments);
+    fprintf(stderr, "mapstorm: the debugger %s cannot be started: %s\n", debugger, strerror(errno));
+    return EXIT_HERE;
+}
+
+static bool chart_write(const char *path, const struct fuzz_target *target,
+                        const struct fuzz_input *input, const struct ms_sim_result *result)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *memory = open_memstream(&text, &bytes);
+    bool is_written = false;
+
+    if (memory) {
+        fuzz_chart(target, input, result, memory);
+        is_written = fclose(memory) == 0 && file_write(path, text, bytes);
+        free(text);
+    }
+    return is_written;
+}
+
+static int usage(const char *command, const char *what)
+{
+    fprintf(stderr, "mapstorm: %s: %s; see %s %s --help\n", command, what, program_name(), command);
+    return EXIT_USAGE;
+}
+
+struct replay {
+    const char *html, *target_name;
+    bool is_quiet, is_debugged;
+    uint64_t step;
+};
+
+static int replay_one(const char *path, const struct replay *r)
+{
+    static struct fuzz_input input;
+    struct fuzz_options options = {.break_step = (uint32_t)r->step};
+    const struct fuzz_target *target;
+    struct fuzz_note note;
+    struct ms_sim_result result;
+
+    if (!input_read_any(path, r->target_name, &input, &note, &target))
+        return EXIT_USAGE;
+    fuzz_play(target, &input, &options, &result);
+    if (r->is_debugged)
+        return debugger_become(path, r->target_name, r->step ? (uint32_t)r->step : result.steps,
+                               &result);
+    if (r->is_quiet)
+        printf("%s: %s\n", path,
+               result.verdict == MS_SIM_BUG     ? result.bug
+               : result.verdict == MS_SIM_CLEAN ? "clean"
+                                                : result.story);
+    else
+        fuzz_story(target, &input, &result, stdout);
+    if (r->html && !chart_write(r->html, target, &input, &result))
+        return EXIT_HERE;
+    return verdict_exit(&result);
+}
+
 int command_replay(int argc, char **argv)
 {
-    const char *html = option(&argc, argv, "--html");
-    bool is_quiet = flag(&argc, argv, "--quiet");
+    struct replay r = {
+        .html = option(&argc, argv, "--html"),
+        .target_name = option(&argc, argv, "--target"),
+        .is_quiet = flag(&argc, argv, "--quiet"),
+        .is_debugged = flag(&argc, argv, "--gdb"),
+    };
+    const char *step = option(&argc, argv, "--step");
     int worst = EXIT_CLEAN;
 
+    if (!options_done(argc, argv) || !number_read("--step", step, MS_SIM_STEPS_MAX, &r.step))
+        return EXIT_USAGE;
+    if (argc < 2)
+        return usage("replay", "which FILE?");
+    if ((r.html || r.is_debugged) && argc > 2)
+        return usage("replay", "--html and --gdb take one FILE");
     for (int i = 1; i < argc; i++) {
-        static struct fuzz_input input;
-        const struct fuzz_target *target;
-        struct fuzz_note note;
-        struct ms_sim_result result;
-        if (!input_read(argv[i], &input, &note, &target))
-            return EXIT_USAGE;
-        fuzz_play(target, &input, NULL, &result);
-        if (!is_quiet)
-            fuzz_story(target, &input, &result, stdout);
-        if (html) {
-            FILE *out = fopen(html, "w");
-            if (!out) {
-                perror(html);
-                return EXIT_USAGE;
-            }
-            fuzz_story_html(target, &input, &result, out);
-            fclose(out);
-        }
-        worst = verdict_exit(&result) > worst ? verdict_exit(&result) : worst;
+        int code = replay_one(argv[i], &r);
+        worst = code == EXIT_BUG || worst == EXIT_CLEAN ? code : worst;
     }
-    return argc > 1 ? worst : EXIT_USAGE;
+    return worst;
 }
 
 int command_shrink(int argc, char **argv)
 {
     static struct fuzz_input input;
-    static char text[TEXT_MAX];
+    const char *out = option(&argc, argv, "--out");
+    const char *target_name = option(&argc, argv, "--target");
     const struct fuzz_target *target;
     struct fuzz_note note;
     struct ms_sim_result result;
+    char path[PATH_BYTES];
 
-    if (argc != 2 || !input_read(argv[1], &input, &note, &target))
+    if (!options_done(argc, argv))
         return EXIT_USAGE;
+    if (argc != 2)
+        return usage("shrink", "one FILE");
+    if (!input_read_any(argv[1], target_name, &input, &note, &target))
+        return EXIT_USAGE;
+    uint32_t ops = input.op_count;
     uint64_t executions = fuzz_shrink(target, &input, NULL);
     if (executions == 0) {
-        fprintf(stderr, "mapstorm-fuzz: %s does not fail\n", argv[1]);
+        fprintf(stderr, "mapstorm: %s does not fail: there is nothing to keep while it shrinks\n",
+                argv[1]);
         return EXIT_UNCLEAR;
     }
     fuzz_play(target, &input, NULL, &result);
+    note.visit_count = 0;
+    note_visits(&result, &note);
     snprintf(note.bug, sizeof note.bug, "%s", result.bug);
-    fuzz_text_write(target, &input, &note, text, sizeof text);
-    printf("# %lu executions to get here\n%s", (unsigned long)executions, text);
+    if (!out) {
+        size_t length = strlen(argv[1]);
+        if (length > 4 && strcmp(argv[1] + length - 4, ".txt") == 0)
+            length -= 4;
+        if (snprintf(path, sizeof path, "%.*s.min.txt", (int)length, argv[1]) >= (int)sizeof path)
+            return usage("shrink", "the name is too long; --out FILE");
+        out = path;
+    }
+    if (!input_write(out, target, &input, &note))
+        return EXIT_HERE;
+    fuzz_story(target, &input, &result, stdout);
+    printf("\nshrunk     from %u operations to %u, %u switches, in %lu executions\n", ops,
+           input.op_count, input.switch_count, (unsigned long)executions);
+    printf("replay     %s replay %s\n", program_name(), out);
     return EXIT_CLEAN;
 }
 
@@ -329,8 +280,16 @@ int command_corpus(int argc, char **argv)
     uint32_t total = 0;
     uint32_t failed = 0;
 
+    if (!options_done(argc, argv))
+        return EXIT_USAGE;
+    if (argc < 2)
+        return usage("corpus", "which DIR?");
     for (int i = 1; i < argc; i++) {
         uint32_t files = files_below(argv[i], paths, FILES_MAX);
+        if (files == 0) {
+            fprintf(stderr, "mapstorm: %s: no input in it\n", argv[i]);
+            failed++;
+        }
         for (uint32_t k = 0; k < files; k++) {
             uint64_t hash = 0;
             const char *wrong = file_check(paths[k], &hash);
@@ -357,14 +316,15 @@ int command_pack(int argc, char **argv)
     uint32_t written = 0;
 
     if (!target)
-        return EXIT_USAGE;
-    mkdir(argv[3], 0777);
+        return usage("pack", argc == 4 ? "no target has that name" : "TARGET DIR OUT");
+    if (!folder_make(argv[3]))
+        return EXIT_HERE;
     uint32_t files = files_below(argv[2], paths, FILES_MAX);
     for (uint32_t i = 0; i < files; i++) {
         const struct fuzz_target *of;
         struct fuzz_note note;
         uint8_t bytes[FUZZ_BYTES_MAX];
-        char path[1024];
+        char path[PATH_BYTES];
         if (!input_read(paths[i], &input, &note, &of))
             return EXIT_USAGE;
         const char *base = strrchr(paths[i], '/') ? strrchr(paths[i], '/') + 1 : paths[i];
@@ -384,7 +344,7 @@ int command_unpack(int argc, char **argv)
     const struct fuzz_target *target = argc >= 3 ? fuzz_target_find(argv[1]) : NULL;
 
     if (!target)
-        return EXIT_USAGE;
+        return usage("unpack", argc >= 3 ? "no target has that name" : "TARGET FILE...");
     for (int i = 2; i < argc; i++) {
         size_t bytes;
         char *data = file_read(argv[i], &bytes);

@@ -7,7 +7,16 @@
 
 #include "fuzz.h"
 
-enum { EXIT_CLEAN = 0, EXIT_BUG = 1, EXIT_UNCLEAR = 2, EXIT_USAGE = 3 };
+/* As those of mapstorm. */
+enum {
+    EXIT_CLEAN = 0,
+    EXIT_BUG = 1,
+    EXIT_USAGE = 2,
+    EXIT_HERE = 3,    /* the machine: no room, no right, a tool is missing */
+    EXIT_UNCLEAR = 4, /* inconclusive, or stale */
+    EXIT_INTERRUPTED = 130,
+};
+enum { FILES_MAX = 8192, TEXT_MAX = 16384, PATH_BYTES = 4096 };
 
 int command_list(int argc, char **argv);
 int command_fuzz(int argc, char **argv);
@@ -20,17 +29,62 @@ int command_pack(int argc, char **argv);
 int command_unpack(int argc, char **argv);
 int command_sites(int argc, char **argv);
 int command_mutants(int argc, char **argv);
+int command_pairs(int argc, char **argv);
+
+/* --- files.c -------------------------------------------------------------------------------------
+ */
 
 /* A file's whole text, zero-terminated; NULL after having said why. The caller frees. */
 char *file_read(const char *path, size_t *bytes);
+/* Under another name first, then renamed: a file is whole or not there. False after having said why. */
 bool file_write(const char *path, const void *bytes, size_t count);
+/* Makes a folder and those above it; false after having said why. */
+bool folder_make(const char *path);
+/* `from` takes the place of folder `to`, whose *.txt files go; all or nothing. */
+bool folder_replace(const char *from, const char *to);
 /* Reads a text input; false after having said why. */
 bool input_read(const char *path, struct fuzz_input *input, struct fuzz_note *note,
                 const struct fuzz_target **target);
+/* The same, or an engine's bytes where `target_name` is not NULL. */
+bool input_read_any(const char *path, const char *target_name, struct fuzz_input *input,
+                    struct fuzz_note *note, const struct fuzz_target **target);
+bool input_write(const char *path, const struct fuzz_target *target, const struct fuzz_input *input,
+                 const struct fuzz_note *note);
 /* All *.txt below a folder, sorted by name; returns the count, up to `max`. The caller frees each. */
 uint32_t files_below(const char *folder, char **paths, uint32_t max);
 /* The value behind an option, or NULL; removes both from argv. */
 const char *option(int *argc, char **argv, const char *name);
 bool flag(int *argc, char **argv, const char *name);
+/* False, after having said so, when an argument that looks like an option is left. */
+bool options_done(int argc, char **argv);
+/* A number up to `max`, or the default where `text` is NULL. False after having said what is wrong. */
+bool number_read(const char *name, const char *text, uint64_t max, uint64_t *value);
+/* "90s", "10m", "2h", "5"; the same. */
+bool seconds_read(const char *name, const char *text, double *value);
+/* How a person calls this program. */
+const char *program_name(void);
+/* The tree's corpus: below here, or beside the build folder this program is in; else "corpus". */
+const char *corpus_folder(void);
+
+/* --- finding.c -----------------------------------------------------------------------------------
+ */
+
+/* What is known about a bug when it is found. */
+struct finding {
+    const struct fuzz_input *input;
+    const struct fuzz_options *options;
+    const char *bug, *story;
+    bool ended_the_hunter; /* it cannot be played in this process */
+    bool is_gone;          /* it could not be repeated; found out while saving */
+    uint64_t executions, seed;
+    double seconds;
+    const char *corpus;
+    bool is_repeatable; /* by the same command with that many executions */
+};
+
+/* Makes the folder, tells the story and how to replay it; false after having said why it cannot. */
+bool finding_save(const struct fuzz_target *target, struct finding *finding, const char *root);
+/* Notes where the last steps were: the sites a regression must still come to. */
+void note_visits(const struct ms_sim_result *result, struct fuzz_note *note);
 
 #endif

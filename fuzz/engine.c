@@ -58,9 +58,7 @@ static _Noreturn void report(const struct fuzz_target *target, const struct fuzz
 
     snprintf(note.bug, sizeof note.bug, "%s", result->bug);
     fuzz_text_write(target, input, &note, text, sizeof text);
-    fprintf(stderr,
-            "mapstorm: %s\n%s\n\n%s\nreplay: mapstorm-fuzz unpack %s FILE >input.txt; "
-            "mapstorm-fuzz replay input.txt\n",
+    fprintf(stderr, "mapstorm: %s\n%s\n\n%s\nreplay: ./mapstorm replay --target %s FILE\n",
             result->bug, result->story, text, target->name);
     abort();
 }

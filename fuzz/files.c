@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 char *file_read(const char *path, size_t *bytes)
 {
@@ -28,7 +29,7 @@ char *file_read(const char *path, size_t *bytes)
     return text;
 
 failed:
-    fprintf(stderr, "mapstorm-fuzz: %s: %s\n", path, strerror(errno));
+    fprintf(stderr, "mapstorm: %s: %s\n", path, strerror(errno));
     free(text);
     if (file)
         fclose(file);
@@ -37,14 +38,84 @@ failed:
 
 bool file_write(const char *path, const void *bytes, size_t count)
 {
-    FILE *file = fopen(path, "wb");
-    bool is_written = file && fwrite(bytes, 1, count, file) == count;
+    char part[PATH_BYTES];
+    FILE *file;
+    bool is_written;
 
+    if (snprintf(part, sizeof part, "%s.tmp", path) >= (int)sizeof part) {
+        fprintf(stderr, "mapstorm: %s: the name is too long\n", path);
+        return false;
+    }
+    file = fopen(part, "wb");
+    is_written = file && fwrite(bytes, 1, count, file) == count;
     if (file && fclose(file) != 0)
         is_written = false;
-    if (!is_written)
-        fprintf(stderr, "mapstorm-fuzz: %s: %s\n", path, strerror(errno));
-    return is_written;
+    if (is_written && rename(part, path) == 0)
+        return true;
+    fprintf(stderr, "mapstorm: %s cannot be written: %s\n", path, strerror(errno));
+    if (file)
+        unlink(part);
+    return false;
+}
+
+bool folder_make(const char *path)
+{
+    char part[PATH_BYTES];
+    struct stat facts;
+    size_t length = strlen(path);
+
+    if (length == 0 || length >= sizeof part) {
+        fprintf(stderr, "mapstorm: '%s' cannot be a folder\n", path);
+        return false;
+    }
+    for (size_t i = 1; i <= length; i++)
+        if (i == length || path[i] == '/') {
+            memcpy(part, path, i);
+            part[i] = 0;
+            if (mkdir(part, 0777) != 0 && errno != EEXIST) {
+                fprintf(stderr, "mapstorm: folder %s: %s\n", part, strerror(errno));
+                return false;
+            }
+        }
+    if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
+        return true;
+    fprintf(stderr, "mapstorm: %s is not a folder\n", path);
+    return false;
+}
+
+static bool folder_remove(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    char name[PATH_BYTES];
+
+    while (dir && (entry = readdir(dir))) {
+        size_t length = strlen(entry->d_name);
+        bool is_ours = length > 4 && strcmp(entry->d_name + length - 4, ".txt") == 0;
+        if (is_ours && snprintf(name, sizeof name, "%s/%s", path, entry->d_name) < (int)sizeof name)
+            unlink(name);
+    }
+    if (dir)
+        closedir(dir);
+    return rmdir(path) == 0;
+}
+
+bool folder_replace(const char *from, const char *to)
+{
+    char old[PATH_BYTES];
+    bool had = access(to, F_OK) == 0;
+
+    if (snprintf(old, sizeof old, "%s.old", to) >= (int)sizeof old)
+        return false;
+    if ((had && rename(to, old) != 0) || rename(from, to) != 0) {
+        fprintf(stderr, "mapstorm: %s stays as it is: %s\n", to, strerror(errno));
+        if (had && access(to, F_OK) != 0 && rename(old, to) != 0)
+            fprintf(stderr, "mapstorm: what it held is in %s\n", old);
+        return false;
+    }
+    if (had && !folder_remove(old))
+        fprintf(stderr, "mapstorm: %s held more than inputs; what it held is in %s\n", to, old);
+    return true;
 }
 
 bool input_read(const char *path, struct fuzz_input *input, struct fuzz_note *note,
@@ -60,11 +131,43 @@ bool input_read(const char *path, struct fuzz_input *input, struct fuzz_note *no
     is_read = fuzz_text_read(text, input, note, error, sizeof error);
     free(text);
     if (!is_read) {
-        fprintf(stderr, "mapstorm-fuzz: %s: %s\n", path, error);
+        fprintf(stderr, "mapstorm: %s: %s\n", path, error);
         return false;
     }
     *target = fuzz_target_find(note->target);
     return true;
+}
+
+bool input_read_any(const char *path, const char *target_name, struct fuzz_input *input,
+                    struct fuzz_note *note, const struct fuzz_target **target)
+{
+    size_t bytes;
+    char *data;
+
+    if (!target_name)
+        return input_read(path, input, note, target);
+    memset(note, 0, sizeof *note);
+    *target = fuzz_target_find(target_name);
+    if (!*target) {
+        fprintf(stderr, "mapstorm: no target is named '%s'; `%s list` names all\n", target_name,
+                program_name());
+        return false;
+    }
+    data = file_read(path, &bytes);
+    if (!data)
+        return false;
+    fuzz_decode(*target, (const uint8_t *)data, bytes, input);
+    free(data);
+    return true;
+}
+
+bool input_write(const char *path, const struct fuzz_target *target, const struct fuzz_input *input,
+                 const struct fuzz_note *note)
+{
+    static char text[TEXT_MAX];
+    size_t bytes = fuzz_text_write(target, input, note, text, sizeof text);
+
+    return bytes < sizeof text && file_write(path, text, bytes);
 }
 
 static int by_name(const void *a, const void *b)
@@ -133,4 +236,76 @@ bool flag(int *argc, char **argv, const char *name)
         return true;
     }
     return false;
+}
+
+bool options_done(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] == '-' && argv[i][1] != 0) {
+            fprintf(stderr,
+                    "mapstorm: %s: '%s' is no option, or its value is missing; see %s %s --help\n",
+                    argv[0], argv[i], program_name(), argv[0]);
+            return false;
+        }
+    return true;
+}
+
+bool number_read(const char *name, const char *text, uint64_t max, uint64_t *value)
+{
+    char *end;
+
+    if (!text)
+        return true;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 0);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || number > max) {
+        fprintf(stderr, "mapstorm: %s takes a whole number up to %llu, not '%s'\n", name,
+                (unsigned long long)max, text);
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+bool seconds_read(const char *name, const char *text, double *value)
+{
+    char *end;
+
+    if (!text)
+        return true;
+    double number = strtod(text, &end);
+    double unit = *end == 'm' ? 60 : *end == 'h' ? 3600 : 1;
+    if (*end == 's' || *end == 'm' || *end == 'h')
+        end++;
+    if (text[0] < '0' || text[0] > '9' || *end || !(number * unit > 0 && number * unit < 1e7)) {
+        fprintf(stderr, "mapstorm: %s takes a time like 90s, 10m or 2h, not '%s'\n", name, text);
+        return false;
+    }
+    *value = number * unit;
+    return true;
+}
+
+const char *program_name(void)
+{
+    return access("./mapstorm", X_OK) == 0 && access("./bench/packages.txt", R_OK) == 0
+               ? "./mapstorm"
+               : "mapstorm-fuzz";
+}
+
+const char *corpus_folder(void)
+{
+    static char path[PATH_BYTES];
+    ssize_t bytes;
+
+    if (access("corpus/README.md", R_OK) == 0)
+        return "corpus";
+    bytes = readlink("/proc/self/exe", path, sizeof path - 32);
+    for (int up = 0; bytes > 0 && up < 3; bytes--)
+        up += path[bytes - 1] == '/';
+    if (bytes > 0) {
+        memcpy(path + bytes, "/corpus", sizeof "/corpus");
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    return "corpus";
 }

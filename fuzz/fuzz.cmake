@@ -7,11 +7,13 @@ endif()
 file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/targets/*_fuzz.c)
 set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c)
 
-add_executable(mapstorm-fuzz fuzz/main.c fuzz/commands.c fuzz/prove.c fuzz/files.c fuzz/hunt.c
-  fuzz/shrink.c fuzz/story.c ${fuzz_common} ${fuzz_targets})
+set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
+  fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c)
+add_executable(mapstorm-fuzz fuzz/main.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below})
 target_compile_definitions(mapstorm-fuzz PRIVATE
   $<$<BOOL:${MAPSTORM_SANITIZE}>:FUZZ_SANITIZED=1>)
+target_compile_options(mapstorm-fuzz PRIVATE $<$<CONFIG:Release>:-UMS_MEASURED -g>)
 set_target_properties(mapstorm-fuzz PROPERTIES C_EXTENSIONS ON)
 
 if(MAPSTORM_BUILD_TESTS)
@@ -34,6 +36,12 @@ if(MAPSTORM_BUILD_TESTS)
   add_test(NAME fuzz.plants COMMAND ${PROJECT_SOURCE_DIR}/fuzz/plants_test.sh ${PROJECT_SOURCE_DIR}
            ${CMAKE_CURRENT_BINARY_DIR}/plants ${CMAKE_C_COMPILER})
   set_tests_properties(fuzz.plants PROPERTIES LABELS "fuzz;quick" TIMEOUT 300)
+  add_test(NAME fuzz.tools COMMAND ${PROJECT_SOURCE_DIR}/fuzz/tools_test.sh
+           $<TARGET_FILE:mapstorm-fuzz> ${corpus})
+  set_tests_properties(fuzz.tools PROPERTIES LABELS "fuzz;quick" TIMEOUT 120)
+  add_test(NAME fuzz.cover COMMAND ${PROJECT_SOURCE_DIR}/fuzz/cover_test.sh
+           ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/cover-test)
+  set_tests_properties(fuzz.cover PROPERTIES LABELS "fuzz;slow" TIMEOUT 900)
   add_test(NAME fuzz.same-trace COMMAND ${PROJECT_SOURCE_DIR}/fuzz/same_trace_test.sh
            ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/same-trace $<TARGET_FILE:mapstorm-fuzz>)
   set_tests_properties(fuzz.same-trace PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)
@@ -41,8 +49,8 @@ if(MAPSTORM_BUILD_TESTS)
 endif()
 
 if(MAPSTORM_BUILD_TESTS)
-  add_executable(fuzz_test fuzz/fuzz_test.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c ${fuzz_common}
-    ${fuzz_targets} core/platform/test_main.c)
+  add_executable(fuzz_test fuzz/fuzz_test.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets}
+    core/platform/test_main.c)
   target_link_libraries(fuzz_test PRIVATE ms_flags ${sim_below} cmocka)
   target_include_directories(fuzz_test PRIVATE fuzz)
   set_target_properties(fuzz_test PROPERTIES C_EXTENSIONS ON)

@@ -132,10 +132,18 @@ struct fuzz_options {
     uint8_t *features; /* FUZZ_FEATURES bytes, or NULL */
     uint32_t mutant_site;
     enum ms_sim_mutation mutation;
+    uint32_t break_step; /* ms_sim_break is called before this step, counted from 1; 0: never */
 };
 
 void fuzz_play(const struct fuzz_target *target, const struct fuzz_input *input,
                const struct fuzz_options *options, struct ms_sim_result *result);
+/* Where the last execution's operations began: operation `op` of the input, before the actor's first
+ * step that is numbered `step` or higher. */
+struct fuzz_mark {
+    uint32_t op;
+    uint32_t step;
+};
+uint32_t fuzz_marks(const struct fuzz_mark **marks);
 /* Replaces the schedule by what was done: switches and reads in full. False when too long. */
 bool fuzz_make_explicit(struct fuzz_input *input, const struct ms_sim_result *result);
 /* The same as rules by site instead of step numbers; plays it to find out. False when too long or
@@ -159,14 +167,27 @@ void fuzz_cross(const struct fuzz_target *target, struct ms_prng *prng, struct f
 /* --- hunt.c --------------------------------------------------------------------------------------
  */
 
+enum { FUZZ_KEPT_MAX = 2048 };
+
+/* What a hunt shows to whoever watches it, perhaps from another process: numbers that are only told,
+ * and the input that is being played, which is the finding when the hunt dies of it. */
+struct fuzz_board {
+    volatile uint64_t executions, steps, inconclusive;
+    volatile uint32_t features, kept;
+    volatile double seconds, found_new_at; /* since the hunt began */
+    volatile bool must_stop;               /* the watcher's wish */
+    volatile bool is_playing;
+    struct fuzz_input playing;
+};
+
 struct fuzz_hunt {
     uint64_t seed;
     double seconds_max;      /* 0: none */
     uint64_t executions_max; /* 0: none */
     const struct fuzz_input *seeds;
     uint32_t seed_count;
-    bool is_quiet;
-    bool keeps_cover; /* without a finding, `cover` is a small set of inputs with all features */
+    struct fuzz_input *kept;  /* room for FUZZ_KEPT_MAX, or NULL: the hunt's own */
+    struct fuzz_board *board; /* or NULL */
     struct fuzz_options options;
 
     /* Results. */
@@ -175,8 +196,7 @@ struct fuzz_hunt {
     uint64_t inconclusive;
     double seconds;
     uint32_t features;
-    uint32_t corpus_count;    /* inputs in `cover` */
-    struct fuzz_input *cover; /* the caller frees */
+    uint32_t kept_count; /* inputs in `kept`: each showed something when it came */
     bool found;
     struct fuzz_input input; /* the finding */
     struct ms_sim_result result;
@@ -184,6 +204,12 @@ struct fuzz_hunt {
 
 /* Plays mutations of the seeds, keeping what shows new features, until a bug or a limit. */
 void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt);
+
+/* Leaves a small set of inputs that together show every feature that all of them show, the first
+ * `fixed` always among them; returns how many, and in `features` how many features. Inputs that fail
+ * are dropped, which lowers `fixed`. */
+uint32_t fuzz_cover(const struct fuzz_target *target, struct fuzz_input *inputs, uint32_t count,
+                    uint32_t *fixed, uint32_t *features);
 
 /* --- shrink.c ------------------------------------------------------------------------------------
  */
@@ -199,8 +225,19 @@ uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
 /* The execution as a table, a column per actor, a row per step. */
 void fuzz_story(const struct fuzz_target *target, const struct fuzz_input *input,
                 const struct ms_sim_result *result, FILE *out);
-/* The same as one HTML file with a sequence chart. */
-void fuzz_story_html(const struct fuzz_target *target, const struct fuzz_input *input,
-                     const struct ms_sim_result *result, FILE *out);
+/* The program alone: set-up and what each actor does. */
+void fuzz_story_program(const struct fuzz_target *target, const struct fuzz_input *input,
+                        FILE *out);
+/* What a step did, in words. */
+const char *fuzz_story_step(const struct ms_sim_event *event, char *text, size_t bytes);
+const char *fuzz_story_actor(const struct fuzz_target *target, uint32_t fiber);
+
+/* --- chart.c -------------------------------------------------------------------------------------
+ */
+
+/* The same as one HTML file with a sequence chart: a line of life per actor, a mark per step, an arrow
+ * from who wrote a value to who read it. */
+void fuzz_chart(const struct fuzz_target *target, const struct fuzz_input *input,
+                const struct ms_sim_result *result, FILE *out);
 
 #endif

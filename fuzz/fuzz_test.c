@@ -65,7 +65,7 @@ MS_TEST(text_that_is_not_understood_is_refused_with_its_line)
 
 static struct fuzz_hunt hunt_canary(uint64_t seed)
 {
-    struct fuzz_hunt hunt = {.seed = seed, .executions_max = 200000, .is_quiet = true};
+    struct fuzz_hunt hunt = {.seed = seed, .executions_max = 200000};
 
     fuzz_hunt(&fuzz_target_canary, &hunt);
     return hunt;
@@ -109,6 +109,50 @@ MS_TEST(a_finding_shrinks_to_a_few_operations_and_switches_with_the_same_bug)
         fuzz_play(&fuzz_target_canary, &keyed, NULL, &result);
         assert_string_equal(result.bug, hunt.result.bug);
     }
+}
+
+MS_TEST(what_a_hunt_keeps_is_what_a_file_says_and_a_small_set_shows_as_much)
+{
+    static struct fuzz_input kept[FUZZ_KEPT_MAX];
+    static struct fuzz_input again;
+    static char text[16384];
+    struct fuzz_hunt hunt = {.seed = 5, .executions_max = 3000, .kept = kept};
+    struct fuzz_note note;
+    char error[200];
+    uint32_t all = 0;
+    uint32_t few = 0;
+    uint32_t none = 0;
+
+    fuzz_hunt(&fuzz_target_strategies, &hunt);
+    assert_false(hunt.found);
+    assert_true(hunt.kept_count > 20);
+    for (uint32_t i = 0; i < hunt.kept_count; i++) {
+        assert_true(fuzz_text_write(&fuzz_target_strategies, &kept[i], NULL, text, sizeof text) <
+                    sizeof text);
+        assert_true(fuzz_text_read(text, &again, &note, error, sizeof error));
+        assert_memory_equal(&again, &kept[i], sizeof again);
+    }
+    uint32_t fixed = hunt.kept_count;
+    assert_int_equal(fuzz_cover(&fuzz_target_strategies, kept, hunt.kept_count, &fixed, &all),
+                     hunt.kept_count);
+    assert_int_equal(all, hunt.features);
+    uint32_t count = fuzz_cover(&fuzz_target_strategies, kept, hunt.kept_count, &none, &few);
+    assert_int_equal(few, all);
+    assert_true(count < hunt.kept_count);
+}
+
+MS_TEST(an_input_that_fails_is_no_part_of_a_small_set)
+{
+    static struct fuzz_input inputs[3];
+    struct fuzz_hunt hunt = hunt_canary(1);
+    uint32_t fixed = 2;
+    uint32_t features = 0;
+
+    assert_true(hunt.found);
+    inputs[1] = hunt.input;
+    inputs[2].op_count = 1;
+    assert_int_equal(fuzz_cover(&fuzz_target_canary, inputs, 3, &fixed, &features), 1);
+    assert_int_equal(fixed, 1);
 }
 
 MS_TEST(an_input_that_does_not_fail_is_not_shrunk)

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { CORPUS_MAX = 2048 };
-
 struct corpus {
     struct fuzz_input *input;
     uint32_t count;
@@ -54,10 +52,10 @@ static bool has_news(struct corpus *c)
 
 static void keep(struct corpus *c, struct ms_prng *prng, const struct fuzz_input *input)
 {
-    if (c->count < CORPUS_MAX)
+    if (c->count < FUZZ_KEPT_MAX)
         c->input[c->count++] = *input;
     else
-        c->input[ms_prng_below(prng, CORPUS_MAX)] = *input;
+        c->input[ms_prng_below(prng, FUZZ_KEPT_MAX)] = *input;
 }
 
 /* Plays one input; true when it is a finding. */
@@ -67,7 +65,13 @@ static bool try_one(const struct fuzz_target *target, struct fuzz_hunt *hunt, st
     struct fuzz_options options = hunt->options;
 
     options.features = c->fresh;
+    if (hunt->board) {
+        hunt->board->playing = *input;
+        hunt->board->is_playing = true;
+    }
     fuzz_play(target, input, &options, &hunt->result);
+    if (hunt->board)
+        hunt->board->is_playing = false;
     hunt->executions++;
     hunt->steps += hunt->result.steps;
     hunt->inconclusive += hunt->result.verdict == MS_SIM_INCONCLUSIVE;
@@ -76,9 +80,21 @@ static bool try_one(const struct fuzz_target *target, struct fuzz_hunt *hunt, st
         hunt->input = *input;
         return true;
     }
-    if (has_news(c))
+    if (has_news(c)) {
         keep(c, prng, input);
+        if (hunt->board)
+            hunt->board->found_new_at = seconds_now() - hunt->seconds;
+    }
     return false;
+}
+
+/* A mutation may leave what no file says, a seed that is no longer used for one; what is played must be
+ * what is written. */
+static void normalize(const struct fuzz_target *target, struct fuzz_input *input)
+{
+    uint8_t bytes[FUZZ_BYTES_MAX];
+
+    fuzz_decode(target, bytes, fuzz_encode(target, input, bytes), input);
 }
 
 static void next_input(const struct fuzz_target *target, const struct corpus *c,
@@ -94,27 +110,118 @@ static void next_input(const struct fuzz_target *target, const struct corpus *c,
     fuzz_mutate(target, prng, input);
 }
 
-/* A small set of inputs that shows every feature: greedy, the richest first. The rest is dropped. */
-static void cover(const struct fuzz_target *target, struct corpus *c)
+/* Counted rarely; nobody decides on it. */
+static void board_fill(const struct fuzz_hunt *hunt, const struct corpus *c)
 {
-    uint8_t *shows = calloc(c->count, FUZZ_FEATURES);
-    uint8_t *is_kept = calloc(c->count, 1);
-    uint8_t covered[FUZZ_FEATURES] = {0};
-    uint32_t kept = 0;
-    struct ms_sim_result result;
+    struct fuzz_board *board = hunt->board;
 
-    ms_require(shows != NULL && is_kept != NULL);
-    for (uint32_t i = 0; i < c->count; i++) {
-        struct fuzz_options options = {.features = shows + (size_t)i * FUZZ_FEATURES};
-        fuzz_play(target, &c->input[i], &options, &result);
+    if (!board)
+        return;
+    board->executions = hunt->executions;
+    board->steps = hunt->steps;
+    board->inconclusive = hunt->inconclusive;
+    board->features = c->known_count;
+    board->kept = c->count;
+    board->seconds = seconds_now() - hunt->seconds;
+}
+
+void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
+{
+    struct corpus *c = calloc(1, sizeof *c);
+    struct ms_prng prng = {hunt->seed};
+    struct fuzz_input input;
+
+    ms_require(c != NULL);
+    c->input = hunt->kept ? hunt->kept : calloc(FUZZ_KEPT_MAX, sizeof *c->input);
+    ms_require(c->input != NULL);
+    hunt->executions = hunt->steps = hunt->inconclusive = 0;
+    hunt->found = false;
+    hunt->seconds = seconds_now(); /* when it began, until the end */
+    for (uint32_t i = 0; i < hunt->seed_count && !hunt->found; i++)
+        try_one(target, hunt, c, &prng, &hunt->seeds[i]);
+    while (!hunt->found) {
+        if (hunt->executions_max && hunt->executions >= hunt->executions_max)
+            break;
+        if (hunt->executions % 64 == 0) {
+            board_fill(hunt, c);
+            if ((hunt->board && hunt->board->must_stop) ||
+                (hunt->seconds_max > 0 && seconds_now() - hunt->seconds >= hunt->seconds_max))
+                break;
+        }
+        next_input(target, c, &prng, &input);
+        normalize(target, &input);
+        try_one(target, hunt, c, &prng, &input);
     }
-    for (;;) {
-        uint32_t best = 0;
+    board_fill(hunt, c);
+    hunt->seconds = seconds_now() - hunt->seconds;
+    hunt->features = c->known_count;
+    hunt->kept_count = c->count;
+    if (!hunt->kept)
+        free(c->input);
+    free(c);
+}
+
+/* --- a small set with all features ---------------------------------------------------------------
+ */
+
+enum { FEATURE_WORDS = FUZZ_FEATURES / 64 };
+
+struct shown {
+    uint64_t word[FEATURE_WORDS];
+};
+
+static uint32_t gain_of(const struct shown *of, const struct shown *covered)
+{
+    uint32_t gain = 0;
+
+    for (uint32_t w = 0; w < FEATURE_WORDS; w++)
+        gain += (uint32_t)__builtin_popcountll(of->word[w] & ~covered->word[w]);
+    return gain;
+}
+
+/* Plays all; those that fail are moved out. Returns how many are left, and lowers `fixed`. */
+static uint32_t features_see(const struct fuzz_target *target, struct fuzz_input *inputs,
+                             uint32_t count, uint32_t *fixed, struct shown *shown)
+{
+    uint8_t bytes[FUZZ_FEATURES];
+    struct fuzz_options options = {.features = bytes};
+    struct ms_sim_result result;
+    uint32_t good = 0;
+    uint32_t was_fixed = *fixed;
+
+    for (uint32_t i = 0; i < count; i++) {
+        memset(bytes, 0, sizeof bytes);
+        fuzz_play(target, &inputs[i], &options, &result);
+        if (result.verdict == MS_SIM_BUG) {
+            *fixed -= i < was_fixed;
+            continue;
+        }
+        for (uint32_t k = 0; k < FUZZ_FEATURES; k++)
+            if (bytes[k])
+                shown[good].word[k / 64] |= UINT64_C(1) << k % 64;
+        inputs[good++] = inputs[i];
+    }
+    return good;
+}
+
+uint32_t fuzz_cover(const struct fuzz_target *target, struct fuzz_input *inputs, uint32_t count,
+                    uint32_t *fixed, uint32_t *features)
+{
+    struct shown *shown = calloc(count ? count : 1, sizeof *shown);
+    struct shown covered = {0};
+    uint32_t kept;
+
+    ms_require(shown != NULL);
+    count = features_see(target, inputs, count, fixed, shown);
+    for (uint32_t i = 0; i < *fixed; i++)
+        for (uint32_t w = 0; w < FEATURE_WORDS; w++)
+            covered.word[w] |= shown[i].word[w];
+    /* Greedy: always the one that adds most. */
+    for (kept = *fixed; kept < count; kept++) {
+        uint32_t best = kept;
         uint32_t best_gain = 0;
-        for (uint32_t i = 0; i < c->count; i++) {
-            uint32_t gain = 0;
-            for (uint32_t k = 0; k < FUZZ_FEATURES && !is_kept[i]; k++)
-                gain += shows[(size_t)i * FUZZ_FEATURES + k] && !covered[k];
+        for (uint32_t i = kept; i < count; i++) {
+            uint32_t gain = gain_of(&shown[i], &covered);
             if (gain > best_gain) {
                 best = i;
                 best_gain = gain;
@@ -122,59 +229,16 @@ static void cover(const struct fuzz_target *target, struct corpus *c)
         }
         if (best_gain == 0)
             break;
-        is_kept[best] = 1;
-        for (uint32_t k = 0; k < FUZZ_FEATURES; k++)
-            covered[k] |= shows[(size_t)best * FUZZ_FEATURES + k];
+        struct shown seen = shown[best];
+        struct fuzz_input input = inputs[best];
+        shown[best] = shown[kept];
+        inputs[best] = inputs[kept];
+        shown[kept] = seen;
+        inputs[kept] = input;
+        for (uint32_t w = 0; w < FEATURE_WORDS; w++)
+            covered.word[w] |= seen.word[w];
     }
-    for (uint32_t i = 0; i < c->count; i++)
-        if (is_kept[i])
-            c->input[kept++] = c->input[i];
-    c->count = kept;
-    free(shows);
-    free(is_kept);
-}
-
-void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
-{
-    struct corpus *c = calloc(1, sizeof *c);
-    struct ms_prng prng = {hunt->seed};
-    double began = seconds_now();
-    double told = began;
-    struct fuzz_input input;
-
-    ms_require(c != NULL);
-    c->input = calloc(CORPUS_MAX, sizeof *c->input);
-    ms_require(c->input != NULL);
-    hunt->executions = hunt->steps = hunt->inconclusive = 0;
-    hunt->found = false;
-    for (uint32_t i = 0; i < hunt->seed_count && !hunt->found; i++)
-        try_one(target, hunt, c, &prng, &hunt->seeds[i]);
-    while (!hunt->found) {
-        if (hunt->executions_max && hunt->executions >= hunt->executions_max)
-            break;
-        if (hunt->executions % 256 == 0) {
-            double now = seconds_now();
-            if (hunt->seconds_max > 0 && now - began >= hunt->seconds_max)
-                break;
-            if (!hunt->is_quiet && now - told >= 5) {
-                fprintf(stderr, "%s: %lu executions, %.0f a second, %u features, %u kept\n",
-                        target->name, (unsigned long)hunt->executions,
-                        (double)hunt->executions / (now - began), c->known_count, c->count);
-                told = now;
-            }
-        }
-        next_input(target, c, &prng, &input);
-        try_one(target, hunt, c, &prng, &input);
-    }
-    hunt->seconds = seconds_now() - began;
-    hunt->features = c->known_count;
-    hunt->corpus_count = c->count;
-    if (hunt->keeps_cover && !hunt->found) {
-        cover(target, c);
-        hunt->cover = c->input; /* the caller's now */
-        hunt->corpus_count = c->count;
-    } else {
-        free(c->input);
-    }
-    free(c);
+    *features = gain_of(&covered, &(struct shown){0});
+    free(shown);
+    return kept;
 }

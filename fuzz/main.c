@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * main.c: mapstorm-fuzz: hunt, replay, shrink, prove. No fuzzing engine inside; builds with any
- * compiler. Exit status: 0 clean, 1 a bug, 2 inconclusive or stale, 3 wrong use.
+ * compiler. `./mapstorm fuzz` and its kin build this program and become it.
  */
 #include "commands.h"
 
@@ -11,28 +11,80 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-    const char *help;
+    const char *does;
+    const char *usage; /* what --help says behind the first line */
 } commands[] = {
-    {"list", command_list, "                              the targets and their vocabulary"},
-    {"fuzz", command_fuzz,
-     "[TARGET] [--time S] [--executions N] [--seed N] [--corpus DIR] [--grow]"},
-    {"replay", command_replay, "FILE... [--html FILE] [--quiet]  what happened, as a table"},
-    {"shrink", command_shrink, "FILE                        the smallest input with the same bug"},
-    {"corpus", command_corpus, "DIR...                      replay all, twice; report stale ones"},
-    {"explore", command_explore, "FILE... [--check]          every interleaving of a program"},
-    {"stop", command_stop, "FILE... | --table           stop a thread at every step"},
-    {"pack", command_pack, "TARGET DIR OUT              text files to the bytes engines read"},
-    {"unpack", command_unpack, "TARGET FILE...              an engine's file as text"},
-    {"sites", command_sites, "                             all switch points and their identities"},
-    {"mutants", command_mutants, "[TARGET] [--time S]        weaken each site in turn"},
+    {"fuzz", command_fuzz, "hunt for bugs, from the corpus on",
+     "[TARGET] [OPTION...]\n"
+     "Plays mutations of the corpus until a bug is found or the time is over; without a TARGET "
+     "each\n"
+     "target in turn. What showed something new is merged, made small and kept for the next time. "
+     "A\n"
+     "bug becomes a folder: the input, its smallest form, the story, and how to replay it.\n\n"
+     "  --time 90s|10m|2h  how long for each target (60s unless --executions is given)\n"
+     "  --executions N     how many executions; same seed, same number: same result\n"
+     "  --jobs N           so many at once, sharing what they find (1)\n"
+     "  --seed N           where chance begins (1)\n"
+     "  --corpus DIR       read inputs from DIR/TARGET (the tree's corpus)\n"
+     "  --findings DIR     write findings, and grown inputs below DIR/corpus (findings);\n"
+     "                     the planted bug of the canary becomes one only when this is given\n"
+     "  --grow             put what is kept into the corpus itself, as its seeds\n"
+     "  --quiet            no progress\n"},
+    {"replay", command_replay, "who did what in which order",
+     "FILE... [OPTION...]\n"
+     "Plays inputs and tells what happened: a table, a column per actor, a row per step.\n\n"
+     "  --html OUT     also as a sequence chart, one HTML file (one FILE only)\n"
+     "  --gdb          in the debugger, stopped before the last step, or before --step N\n"
+     "  --target NAME  FILE is of an engine (libFuzzer, AFL++): bytes, not text\n"
+     "  --quiet        the verdict only\n"},
+    {"shrink", command_shrink, "the smallest input with the same bug",
+     "FILE [--out FILE] [--target NAME]\n"
+     "Drops operations, switches and old values while the same bug remains. Writes NAME.min.txt\n"
+     "beside FILE unless --out says where, and tells its story.\n"},
+    {"list", command_list, "targets, their actors and operations", "\n"},
+    {"corpus", command_corpus, "replay a corpus twice; report what fails or is stale",
+     "DIR... [--hashes]\n  --hashes   print each file's trace, to compare builds\n"},
+    {"pairs", command_pairs, "who reads from whom, and which pairs nobody saw",
+     "DIR... [--all]\n"
+     "Plays the inputs and lists, for each place in memory that two actors touched, the pairs of\n"
+     "(writer, reader) of which no input showed the reader getting the writer's value.\n\n"
+     "  --all   list the pairs that were seen as well\n"},
+    {"explore", command_explore, "every interleaving of small programs",
+     "DIR|FILE... [--check] [--update] [--plain] [--max N]\n"
+     "  --check    each count must be the one in the file\n"
+     "  --update   write the counts into the files\n"
+     "  --plain    without partial-order reduction\n"
+     "  --max N    give up after N executions (20000000)\n"},
+    {"stop", command_stop, "a thread stopped for ever at each of its steps",
+     "DIR|FILE... | --table\n"
+     "Whether the others finish beside it. --table: each strategy, each operation.\n"},
+    {"mutants", command_mutants, "each memory order weakened, each update split",
+     "[TARGET] [--time SECONDS]\n"},
+    {"pack", command_pack, "text files to the bytes engines read", "TARGET DIR OUT\n"},
+    {"unpack", command_unpack, "an engine's file as text", "TARGET FILE...\n"},
+    {"sites", command_sites, "all switch points and their identities", "\n"},
 };
 
-static int usage(void)
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void help_print(FILE *out)
 {
-    fprintf(stderr, "usage: mapstorm-fuzz COMMAND ...\n");
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(stderr, "  %-8s %s\n", commands[i].name, commands[i].help);
-    return 3;
+    fprintf(out,
+            "Usage: %s COMMAND [OPTION...]\n"
+            "Plays threads of the Windows DMA interface under schedules that are plain data: what\n"
+            "is found replays, shrinks and can be stepped through.\n\n",
+            program_name());
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
+    fprintf(out,
+            "\n%s COMMAND --help tells more. Exit codes: 0 clean, 1 a bug, 2 wrong usage,\n"
+            "3 not possible here, 4 inconclusive or stale, 130 interrupted.\n",
+            program_name());
+}
+
+static bool asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0;
 }
 
 int main(int argc, char **argv)
@@ -40,11 +92,29 @@ int main(int argc, char **argv)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(FUZZ_SANITIZED)
     ms_sim_catch_crashes();
 #endif
-    if (argc < 2)
-        return usage();
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(commands[i].name, argv[1]) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "mapstorm-fuzz: no command '%s'\n", argv[1]);
-    return usage();
+    if (argc < 2) {
+        help_print(stderr);
+        return EXIT_USAGE;
+    }
+    if (asks_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+        help_print(stdout);
+        return EXIT_CLEAN;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0)
+            continue;
+        for (int a = 2; a < argc; a++)
+            if (asks_help(argv[a])) {
+                printf("Usage: %s %s %s", program_name(), commands[i].name, commands[i].usage);
+                return EXIT_CLEAN;
+            }
+        int code = commands[i].run(argc - 1, argv + 1);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            perror("mapstorm: standard output");
+            return EXIT_HERE;
+        }
+        return code;
+    }
+    fprintf(stderr, "mapstorm: no command is named '%s'; --help names all\n", argv[1]);
+    return EXIT_USAGE;
 }

@@ -31,14 +31,25 @@ struct part {
 /* One execution at a time, so one set of parts; the simulator has the same rule. */
 static struct part parts[MS_SIM_ACTORS_MAX];
 static struct ms_sim_actor actors[MS_SIM_ACTORS_MAX];
+static struct fuzz_mark marks[FUZZ_OPS_MAX];
+static uint32_t mark_count;
+
+uint32_t fuzz_marks(const struct fuzz_mark **of)
+{
+    *of = marks;
+    return mark_count;
+}
 
 static void part_body(void *context)
 {
     const struct part *part = context;
 
     for (uint32_t i = 0; i < part->input->op_count; i++)
-        if (part->input->op[i].actor == part->actor)
+        if (part->input->op[i].actor == part->actor) {
+            if (mark_count < FUZZ_OPS_MAX)
+                marks[mark_count++] = (struct fuzz_mark){i, ms_sim_step() + 1};
             part->target->perform(part->actor, &part->input->op[i]);
+        }
     part->target->finish(part->actor);
 }
 
@@ -91,7 +102,9 @@ void fuzz_play(const struct fuzz_target *target, const struct fuzz_input *input,
         config.feature_count = FUZZ_FEATURES;
         config.mutant_site = options->mutant_site;
         config.mutation = options->mutation;
+        config.break_step = options->break_step;
     }
+    mark_count = 0;
     target->reset(input->setup);
     ms_sim_run(&config, result);
 }

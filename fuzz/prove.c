@@ -10,7 +10,7 @@
 
 #include "registers/registers.h"
 
-enum { FILES_MAX = 512, STOP_SCHEDULES = 24, STOP_BOUND = 7000 };
+enum { STOP_SCHEDULES = 24, STOP_BOUND = 7000 };
 
 /* Rewrites the file's "explored" line. */
 static bool promise(const char *path, const struct ms_sim_explored *explored)
@@ -231,7 +231,7 @@ int command_mutants(int argc, char **argv)
     for (uint32_t i = 0; i < ms_sim_site_count(); i++)
         for (int m = MS_SIM_MUTATE_RELAX; m <= MS_SIM_MUTATE_SPLIT; m++) {
             const struct ms_sim_site *site = ms_sim_site_at(i);
-            struct fuzz_hunt hunt = {.seed = 1, .is_quiet = true};
+            struct fuzz_hunt hunt = {.seed = 1};
             char text[200];
             if (!can_mutate(site, (enum ms_sim_mutation)m))
                 continue;

@@ -8,7 +8,7 @@
 
 enum { COLUMN = 44 };
 
-static const char *word_of(const struct ms_sim_event *e, char *text, size_t bytes)
+const char *fuzz_story_step(const struct ms_sim_event *e, char *text, size_t bytes)
 {
     const struct ms_sim_site *site = e->site;
     char value[32];
@@ -45,14 +45,14 @@ static const char *word_of(const struct ms_sim_event *e, char *text, size_t byte
     return text;
 }
 
-static void program_print(const struct fuzz_target *target, const struct fuzz_input *input,
-                          FILE *out)
+void fuzz_story_program(const struct fuzz_target *target, const struct fuzz_input *input, FILE *out)
 {
     char text[128];
 
     for (uint32_t i = 0; i < target->setting_count; i++)
         fprintf(out, "%s%s=%u", i ? " " : "set-up    ", target->settings[i].name, input->setup[i]);
-    fprintf(out, "\n");
+    if (target->setting_count)
+        fprintf(out, "\n");
     for (uint32_t a = 0; a < target->actor_count; a++) {
         bool any = false;
         for (uint32_t i = 0; i < input->op_count; i++) {
@@ -70,116 +70,67 @@ static void program_print(const struct fuzz_target *target, const struct fuzz_in
     }
 }
 
-static const char *fiber_name(const struct fuzz_target *target, uint32_t fiber)
+const char *fuzz_story_actor(const struct fuzz_target *target, uint32_t fiber)
 {
     return fiber < target->actor_count ? target->actors[fiber] : "check";
 }
 
-/* Columns only for those who did something. */
-static uint32_t columns_of(const struct ms_sim_result *result, uint32_t column[MS_SIM_FIBERS_MAX])
+/* The operations of `e`'s actor that begin with it, above its row. */
+static void marks_print(const struct fuzz_target *target, const struct fuzz_input *input,
+                        const struct ms_sim_event *e, uint32_t *told, int indent, FILE *out)
 {
-    uint32_t used = 0;
-    uint32_t columns = 0;
+    const struct fuzz_mark *marks;
+    uint32_t count = fuzz_marks(&marks);
+    char text[128];
 
-    for (uint32_t i = 0; i < result->event_count; i++)
-        used |= 1u << result->events[i].fiber;
-    for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
-        column[f] = used >> f & 1 ? columns++ : 0;
-    return columns;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fuzz_op *op = &input->op[marks[i].op];
+        if (op->actor != e->fiber || marks[i].step > e->step || (*told >> i & 1) || e->step == 0)
+            continue;
+        *told |= 1u << i;
+        fprintf(out, "      %*s-- %s --\n", indent, "", target->tell(op, text, sizeof text));
+    }
 }
 
 void fuzz_story(const struct fuzz_target *target, const struct fuzz_input *input,
                 const struct ms_sim_result *result, FILE *out)
 {
     uint32_t column[MS_SIM_FIBERS_MAX];
+    uint32_t columns = 0;
+    uint32_t used = 0;
+    uint32_t told = 0;
     char text[160];
-    char line[200];
-    uint32_t columns = columns_of(result, column);
 
     if (result->verdict == MS_SIM_BUG)
-        fprintf(out, "%s\n%s\n", result->bug, result->story);
-    program_print(target, input, out);
+        fprintf(out, "%s\n%s\n\n", result->bug, result->story);
+    fuzz_story_program(target, input, out);
+    for (uint32_t i = 0; i < result->event_count; i++)
+        used |= 1u << result->events[i].fiber;
     fprintf(out, "\n      ");
-    for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
-        if (columns && (f == 0 || column[f] > 0 || result->fiber_steps[f]) &&
-            result->fiber_steps[f])
-            fprintf(out, "%-*s", COLUMN, fiber_name(target, f));
+    for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++) {
+        column[f] = columns;
+        if (!(used >> f & 1))
+            continue;
+        columns++;
+        fprintf(out, "%-*s", used >> f > 1 ? COLUMN : 1, fuzz_story_actor(target, f));
+    }
     fprintf(out, "\n");
     for (uint32_t i = 0; i < result->event_count; i++) {
         const struct ms_sim_event *e = &result->events[i];
-        snprintf(line, sizeof line, "%s %s", ms_sim_kind_name(e->site->kind),
-                 word_of(e, text, sizeof text));
-        fprintf(out, "%4u%s ", i + 1, e->switched ? ">" : " ");
-        fprintf(out, "%*s%s  [%s]\n", (int)(column[e->fiber] * COLUMN), "", line,
-                e->site->function);
+        int indent = (int)(column[e->fiber] * COLUMN);
+        marks_print(target, input, e, &told, indent, out);
+        if (e->step)
+            fprintf(out, "%4u%s ", e->step, e->switched ? ">" : " ");
+        else
+            fprintf(out, "      ");
+        fprintf(out, "%*s%s %s  [%s]\n", indent, "", ms_sim_kind_name(e->site->kind),
+                fuzz_story_step(e, text, sizeof text), e->site->function);
     }
-    if (result->steps > result->event_count)
-        fprintf(out, "  ... %u more steps\n", result->steps - result->event_count);
+    if (result->event_count == MS_SIM_TRACE_MAX)
+        fprintf(out, "  ... and more: only the first %d steps are kept\n", MS_SIM_TRACE_MAX);
     fprintf(out, "%s after %u steps, trace %016llx\n",
             result->verdict == MS_SIM_BUG     ? "BUG"
             : result->verdict == MS_SIM_CLEAN ? "clean"
                                               : "inconclusive",
             result->steps, (unsigned long long)result->trace_hash);
-}
-
-static void escape(const char *text, FILE *out)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        default:
-            fputc(*text, out);
-        }
-}
-
-void fuzz_story_html(const struct fuzz_target *target, const struct fuzz_input *input,
-                     const struct ms_sim_result *result, FILE *out)
-{
-    uint32_t column[MS_SIM_FIBERS_MAX];
-    char text[160];
-    uint32_t columns = columns_of(result, column);
-
-    (void)input;
-    fprintf(out,
-            "<!doctype html><meta charset=utf-8><title>%s</title><style>"
-            "body{font:14px system-ui;margin:2em}table{border-collapse:collapse}"
-            "td,th{padding:1px 10px;border-left:1px solid #ccc;font-family:monospace;"
-            "text-align:left}tr.s td{border-top:1px solid #888}td.w{background:#fde8d8}"
-            "td.r{background:#e4f0fb}td.o{background:#f9c9c9}</style>",
-            target->name);
-    fprintf(out, "<h1>");
-    escape(result->bug[0] ? result->bug : "clean", out);
-    fprintf(out, "</h1><p>");
-    escape(result->story, out);
-    fprintf(out, "<p>Orange writes, blue reads, red is an old value; a line marks a switch."
-                 "<table><tr><th>step");
-    for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
-        if (result->fiber_steps[f])
-            fprintf(out, "<th>%s", fiber_name(target, f));
-    for (uint32_t i = 0; i < result->event_count; i++) {
-        const struct ms_sim_event *e = &result->events[i];
-        fprintf(out, "<tr%s><td>%u", e->switched ? " class=s" : "", i + 1);
-        for (uint32_t c = 0; c < columns; c++) {
-            if (c != column[e->fiber]) {
-                fputs("<td>", out);
-                continue;
-            }
-            fprintf(out, "<td class=%s title=\"", e->stale ? "o" : e->wrote ? "w" : "r");
-            ms_sim_site_text(e->site, text, sizeof text);
-            escape(text, out);
-            fprintf(out, "\">");
-            escape(ms_sim_kind_name(e->site->kind), out);
-            fputc(' ', out);
-            escape(word_of(e, text, sizeof text), out);
-        }
-    }
-    fprintf(out, "</table>\n");
 }

@@ -52,12 +52,16 @@ case "$*" in
     ;;
 "--build --preset "*)
     [ ! -f "$WORK/build-says" ] || { cat "$WORK/build-says"; exit 1; }
-    printf '#!/bin/sh\necho "program" "$@" "in $PWD"; printf "<%%s>" "$@"\n' >"build/$3/mapstorm"
-    chmod +x "build/$3/mapstorm"
+    printf '#!/bin/sh\necho "program" "$@" "in $PWD"; printf "<%%s>" "$@"\n' >"build/$3/${5:-mapstorm}"
+    chmod +x "build/$3/${5:-mapstorm}"
     ;;
 "--workflow --preset test") [ ! -f "$WORK/tests-fail" ] || exit 8 ;;
 esac
 EOT
+mkdir "$tree/fuzz"
+printf '#!/bin/sh\nprintf "score "; printf "<%%s>" "$@"\n' >"$tree/fuzz/score.sh"
+printf '#!/bin/sh\nprintf "<%%s>" "$@"\n' >"$tree/fuzz/cover.sh"
+chmod +x "$tree/fuzz/score.sh" "$tree/fuzz/cover.sh"
 make ctest </dev/null
 make true </dev/null
 cp "$fake/sudo" "$work/sudo"
@@ -114,6 +118,21 @@ says_not calls "cmake --preset"
 says calls "cmake --build --preset release --target mapstorm"
 says out "in /"
 [ ! -s "$work/err" ] || wrong "a start without work says something"
+
+run "the fuzzers" 0 fuzz "a target" --time 5
+says calls "cmake --build --preset release --target mapstorm-fuzz"
+says out "<fuzz><a target><--time><5>"
+run "a replay in the debugger" 0 replay --gdb x.txt
+says calls "cmake --build --preset dev --target mapstorm-fuzz"
+says out "<replay><--gdb><x.txt>"
+run "the score of planted bugs" 0 fuzz --score --seeds 1
+says out "score <--seeds><1>"
+run "what the corpus reaches" 0 cover --uncovered
+says calls "cmake --build --preset cover --target mapstorm-fuzz"
+says out "build/cover><--uncovered>"
+run "how cover is used" 0 cover --help
+says out "<--help>"
+says_not calls "cmake"
 
 machine root installed
 run "all there" 0 run

@@ -123,6 +123,7 @@ struct ms_sim_config {
     uint32_t freeze_actor, freeze_step, freeze_bound;
     uint32_t mutant_site;
     enum ms_sim_mutation mutation;
+    uint32_t break_step; /* ms_sim_break is called before this step, counted from 1; 0: never */
     /* Interleaving features are set to 1 here, one byte each; a power of two; NULL: none. */
     uint8_t *features;
     uint32_t feature_count;
@@ -138,6 +139,7 @@ struct ms_sim_event {
     const struct ms_sim_site *site;
     uint64_t value;    /* read, or written by a store; of a compare-exchange, what it saw */
     uint64_t written;  /* of a read-modify-write */
+    uint32_t step;     /* its number, counted from 1 over all actors; 0: of the final check */
     uint16_t location; /* numbered in order of first touch; 0: none */
     uint8_t fiber;
     uint8_t stale : 4; /* how many stores older than the newest */
@@ -177,6 +179,9 @@ void ms_sim_run(const struct ms_sim_config *config, struct ms_sim_result *result
  * `bug` is the identity and must not depend on values. */
 _Noreturn void ms_sim_fail(const char *bug, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Does nothing: a debugger stops here, on the stack of the thread that is about to do the step. */
+void ms_sim_break(void);
 
 /* From now on a crash (a wild pointer, a division by zero) inside an execution is a bug like any other,
  * named after the last step. Not where a sanitizer tells more. */

@@ -243,6 +243,11 @@ void sim_step_alone(void)
     leave();
 }
 
+__attribute__((noinline)) void ms_sim_break(void)
+{
+    __asm__ volatile(""); /* so that the call stays */
+}
+
 void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write)
 {
     struct sim_fiber *me = sim.current;
@@ -259,6 +264,8 @@ void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is
         sim.may_switch_record = true;
     sim.last = me;
     count_step(me);
+    if (sim.steps == sim.config.break_step)
+        ms_sim_break();
 }
 
 void sim_step_end(const struct ms_sim_event *event)
@@ -277,6 +284,7 @@ void sim_step_end(const struct ms_sim_event *event)
         struct ms_sim_event *kept = &sim.events[sim.result.event_count++];
         *kept = *event;
         kept->fiber = (uint8_t)me->index;
+        kept->step = sim.is_checking ? 0 : sim.steps;
         kept->switched = sim.may_switch_record;
     }
     sim.may_switch_record = false;

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session.c: `fuzz`: hunts in processes of their own, shows how they do, merges what they keep.
+ *
+ * Idea        a hunter is a fork that shares one area with its watcher: numbers to show, the input
+ *             being played, what it kept. So a hunter that dies, or never comes back from an
+ *             execution, leaves the input that did it, and nothing else is lost.
+ * Rounds      with several hunters, every so often all stop, what they kept becomes one small set,
+ *             and all go on from it. One hunter alone has one round: same seed, same result.
+ * Kept        inputs that show something no file of the corpus shows; the committed corpus is only
+ *             written with --grow
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    JOBS_MAX = 64,
+    ROUND_SECONDS = 30,
+    HANG_SECONDS = 30,
+    SEEDS_MAX = 4096,
+    TICK_MS = 50,
+};
+
+/* What a hunter and its watcher share. */
+struct shared {
+    struct fuzz_board board;
+    bool is_done; /* the hunt came to its end; all below is whole */
+    bool found;
+    struct fuzz_input input;
+    char bug[160], story[256];
+    uint64_t executions;
+    double seconds;
+    uint32_t kept_count;
+    struct fuzz_input kept[FUZZ_KEPT_MAX];
+};
+
+struct job {
+    struct shared *shared;
+    pid_t pid; /* 0: none */
+    uint64_t seed;
+    uint64_t seen_executions; /* when it last moved */
+    double moved_at;
+    char died[100]; /* how, when it was not by its own will */
+};
+
+struct session {
+    const struct fuzz_target *target;
+    struct fuzz_options options;
+    const char *corpus, *findings;
+    double seconds_max;
+    uint64_t executions_max, seed;
+    uint32_t job_count;
+    bool is_quiet, grows;
+    bool saves_canary; /* --findings was given: then the planted bug becomes a folder too */
+
+    struct job job[JOBS_MAX];
+    struct fuzz_input *seeds; /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX */
+    uint32_t fixed;           /* the first so many stay as they are: the committed ones */
+    uint32_t seed_count;
+    double began;
+    uint64_t executions, steps, inconclusive;
+    uint32_t features;
+    double news_at; /* last time something new was seen, since `began` */
+    char verdict[200];
+};
+
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int signal)
+{
+    (void)signal;
+    is_interrupted = 1;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* --- files --------------------------------------------------------------------------------------- */
+
+/* Adds the inputs of this target below a folder; `without`: but for those below this one. False when a
+ * file cannot be read. */
+static bool seeds_add(struct session *s, const char *folder, const char *without)
+{
+    static char *paths[FILES_MAX];
+    static struct fuzz_input input;
+    uint32_t files = access(folder, F_OK) == 0 ? files_below(folder, paths, FILES_MAX) : 0;
+    size_t without_bytes = without ? strlen(without) : 0;
+    bool is_good = true;
+
+    for (uint32_t i = 0; i < files; i++) {
+        const struct fuzz_target *of;
+        struct fuzz_note note;
+        if (!(without_bytes && strncmp(paths[i], without, without_bytes) == 0)) {
+            if (!input_read(paths[i], &input, &note, &of))
+                is_good = false;
+            else if (of == s->target && s->seed_count < SEEDS_MAX)
+                s->seeds[s->seed_count++] = input;
+        }
+        free(paths[i]);
+    }
+    return is_good;
+}
+
+/* Where what is kept goes. */
+static bool kept_folder(const struct session *s, char *path, size_t bytes)
+{
+    int length = s->grows ? snprintf(path, bytes, "%s/%s/seeds", s->corpus, s->target->name)
+                          : snprintf(path, bytes, "%s/corpus/%s", s->findings, s->target->name);
+
+    return length > 0 && (size_t)length < bytes;
+}
+
+static bool seeds_load(struct session *s)
+{
+    char folder[PATH_BYTES - 100];
+    char kept[PATH_BYTES - 100];
+    bool is_good;
+
+    s->seed_count = 0;
+    if (!kept_folder(s, kept, sizeof kept) ||
+        snprintf(folder, sizeof folder, "%s/%s", s->corpus, s->target->name) >= (int)sizeof folder)
+        return false;
+    is_good = seeds_add(s, folder, s->grows ? kept : NULL);
+    s->fixed = s->seed_count;
+    return is_good && seeds_add(s, kept, NULL);
+}
+
+static uint64_t text_hash(const char *text)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * 0x100000001B3u;
+    return hash;
+}
+
+/* The loose ones replace what the folder held; names are digests, so that what stays keeps its name. */
+static bool seeds_save(const struct session *s)
+{
+    static char text[TEXT_MAX];
+    char folder[PATH_BYTES - 200];
+    char part[PATH_BYTES - 100];
+    char path[PATH_BYTES];
+    uint32_t count = s->seed_count - s->fixed;
+
+    if (!kept_folder(s, folder, sizeof folder))
+        return false;
+    if (count == 0 && access(folder, F_OK) != 0)
+        return true;
+    snprintf(part, sizeof part, "%s.part", folder);
+    if (!folder_make(part))
+        return false;
+    for (uint32_t i = s->fixed; i < s->seed_count; i++) {
+        size_t bytes = fuzz_text_write(s->target, &s->seeds[i], NULL, text, sizeof text);
+        snprintf(path, sizeof path, "%s/%016llx.txt", part, (unsigned long long)text_hash(text));
+        if (bytes >= sizeof text || !file_write(path, text, bytes))
+            return false;
+    }
+    if (!folder_replace(part, folder))
+        return false;
+    if (!s->is_quiet || s->grows)
+        printf("%s: %u inputs from the corpus, %u more kept in %s\n", s->target->name, s->fixed,
+               count, folder);
+    return true;
+}
+
+/* --- hunters ------------------------------------------------------------------------------------- */
+
+_Noreturn static void hunter_main(const struct session *s, struct job *job, double seconds)
+{
+    static struct fuzz_hunt hunt;
+    struct shared *shared = job->shared;
+
+    signal(SIGINT, SIG_IGN); /* the watcher tells when to stop, and what was kept is not lost */
+    signal(SIGTERM, SIG_IGN);
+    hunt = (struct fuzz_hunt){
+        .seed = job->seed,
+        .seconds_max = seconds,
+        .executions_max = s->executions_max / s->job_count,
+        .seeds = s->seeds,
+        .seed_count = s->seed_count,
+        .kept = shared->kept,
+        .board = &shared->board,
+        .options = s->options,
+    };
+    fuzz_hunt(s->target, &hunt);
+    shared->found = hunt.found;
+    if (hunt.found) {
+        shared->input = hunt.input;
+        memcpy(shared->bug, hunt.result.bug, sizeof shared->bug);
+        memcpy(shared->story, hunt.result.story, sizeof shared->story);
+    }
+    shared->executions = hunt.executions;
+    shared->seconds = hunt.seconds;
+    shared->kept_count = hunt.kept_count;
+    shared->is_done = true;
+    _exit(0);
+}
+
+static bool hunter_start(struct session *s, uint32_t number, uint64_t round, double seconds)
+{
+    struct job *job = &s->job[number];
+
+    memset(&job->shared->board, 0, sizeof job->shared->board);
+    job->shared->is_done = job->shared->found = false;
+    job->shared->kept_count = 0;
+    job->died[0] = 0;
+    job->seed = s->seed + round * s->job_count + number;
+    job->seen_executions = 0;
+    job->moved_at = seconds_now();
+    fflush(NULL);
+    job->pid = fork();
+    if (job->pid == 0)
+        hunter_main(s, job, seconds);
+    if (job->pid < 0) {
+        fprintf(stderr, "mapstorm: no process for another hunter: %s\n", strerror(errno));
+        job->pid = 0;
+        return false;
+    }
+    return true;
+}
+
+/* True while it runs. */
+static bool hunter_look(struct job *job)
+{
+    int status = 0;
+    double now = seconds_now();
+
+    if (job->pid == 0)
+        return false;
+    if (waitpid(job->pid, &status, WNOHANG) == 0) {
+        if (job->shared->board.executions != job->seen_executions ||
+            !job->shared->board.is_playing) {
+            job->seen_executions = job->shared->board.executions;
+            job->moved_at = now;
+        } else if (now - job->moved_at > HANG_SECONDS) {
+            snprintf(job->died, sizeof job->died, "an execution does not come to an end");
+            kill(job->pid, SIGKILL);
+            job->moved_at = now;
+        }
+        return true;
+    }
+    job->pid = 0;
+    if (job->died[0] || job->shared->is_done)
+        return false;
+    if (WIFSIGNALED(status))
+        snprintf(job->died, sizeof job->died, "the hunter died of signal %d", WTERMSIG(status));
+    else
+        snprintf(job->died, sizeof job->died, "the hunter ended with %d", WEXITSTATUS(status));
+    return false;
+}
+
+static void progress_print(struct session *s, double *told)
+{
+    bool is_terminal = isatty(STDERR_FILENO);
+    double now = seconds_now() - s->began;
+    uint64_t executions = s->executions;
+    uint32_t features = s->features;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < s->job_count; i++) {
+        const struct fuzz_board *board = &s->job[i].shared->board;
+        executions += board->executions;
+        features = board->features > features ? board->features : features;
+        kept = board->kept > kept ? board->kept : kept;
+        if (board->features > s->features &&
+            now - board->seconds + board->found_new_at > s->news_at)
+            s->news_at = now - board->seconds + board->found_new_at;
+    }
+    if (s->is_quiet || now - *told < (is_terminal ? 1 : 10))
+        return;
+    *told = now;
+    fprintf(stderr,
+            "%s%s: %.0f s, %llu executions, %.0f/s, %u features, %u kept, last new %.0f s ago%s",
+            is_terminal ? "\r" : "", s->target->name, now, (unsigned long long)executions,
+            (double)executions / (now > 0 ? now : 1), features, kept, now - s->news_at,
+            is_terminal ? "\033[K" : "\n");
+    fflush(stderr);
+}
+
+/* Starts all, waits for all. */
+static bool round_run(struct session *s, uint64_t round, double seconds, double *told)
+{
+    bool is_running = true;
+    bool must_stop = false;
+
+    for (uint32_t i = 0; i < s->job_count; i++)
+        if (!hunter_start(s, i, round, seconds))
+            return i > 0;
+    while (is_running) {
+        is_running = false;
+        for (uint32_t i = 0; i < s->job_count; i++) {
+            struct job *job = &s->job[i];
+            bool runs = hunter_look(job);
+            must_stop |= !runs && (job->shared->found || job->died[0]);
+            is_running |= runs;
+        }
+        must_stop |= is_interrupted != 0;
+        for (uint32_t i = 0; i < s->job_count && must_stop; i++)
+            s->job[i].shared->board.must_stop = true;
+        progress_print(s, told);
+        if (is_running)
+            nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
+    }
+    return true;
+}
+
+/* What the round showed goes to the seeds. */
+static void round_merge(struct session *s)
+{
+    for (uint32_t i = 0; i < s->job_count; i++) {
+        const struct shared *shared = s->job[i].shared;
+        s->executions += shared->is_done ? shared->executions : shared->board.executions;
+        s->steps += shared->board.steps;
+        s->inconclusive += shared->board.inconclusive;
+        uint32_t count = shared->is_done ? shared->kept_count : shared->board.kept;
+        memcpy(&s->seeds[s->seed_count], shared->kept, count * sizeof shared->kept[0]);
+        s->seed_count += count;
+    }
+    s->seed_count = fuzz_cover(s->target, s->seeds, s->seed_count, &s->fixed, &s->features);
+    if (s->seed_count > SEEDS_MAX)
+        s->seed_count = SEEDS_MAX;
+}
+
+static const struct job *job_with_finding(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->job_count; i++)
+        if (s->job[i].shared->found || s->job[i].died[0])
+            return &s->job[i];
+    return NULL;
+}
+
+/* --- the command --------------------------------------------------------------------------------- */
+
+static int finding_tell(const struct session *s, const struct job *job)
+{
+    struct finding finding = {
+        .input = job->died[0] ? &job->shared->board.playing : &job->shared->input,
+        .options = &s->options,
+        .bug = job->died[0] ? job->died : job->shared->bug,
+        .story = job->died[0] ? "" : job->shared->story,
+        .ended_the_hunter = job->died[0] != 0,
+        .executions = job->died[0] ? job->shared->board.executions + 1 : job->shared->executions,
+        .seconds = job->died[0] ? job->shared->board.seconds : job->shared->seconds,
+        .seed = job->seed,
+        .corpus = s->corpus,
+        .is_repeatable = s->job_count == 1 && !job->died[0],
+    };
+
+    if (s->target->planted) {
+        bool is_it = strcmp(finding.bug, s->target->planted) == 0;
+        if (s->saves_canary && !finding_save(s->target, &finding, s->findings))
+            return EXIT_HERE;
+        printf("%s: the planted bug was %s\n", s->target->name, is_it ? "found" : "MISSED");
+        return is_it ? EXIT_CLEAN : EXIT_BUG;
+    }
+    return finding_save(s->target, &finding, s->findings) ? EXIT_BUG : EXIT_HERE;
+}
+
+static int target_fuzz(struct session *s)
+{
+    const struct job *finding = NULL;
+    double told = 0;
+
+    s->executions = s->steps = s->inconclusive = 0;
+    s->features = 0;
+    s->news_at = 0;
+    if (!seeds_load(s))
+        return EXIT_USAGE;
+    s->began = seconds_now();
+    for (uint64_t round = 0; !finding && !is_interrupted; round++) {
+        double left = s->seconds_max - (seconds_now() - s->began);
+        double seconds =
+            s->job_count > 1 && !s->executions_max && left > ROUND_SECONDS ? ROUND_SECONDS : left;
+        if (s->seconds_max > 0 && left <= 0)
+            break;
+        if (!round_run(s, round, s->seconds_max > 0 ? seconds : 0, &told))
+            return EXIT_HERE;
+        round_merge(s);
+        finding = job_with_finding(s);
+        if (s->executions_max)
+            break;
+    }
+    if (!s->is_quiet && isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    double seconds = seconds_now() - s->began;
+    printf("%s: %lu executions in %.1f s, %.0f a second, %.1f steps each, %u features, "
+           "%lu inconclusive: %s\n",
+           s->target->name, (unsigned long)s->executions, seconds,
+           (double)s->executions / (seconds > 0 ? seconds : 1),
+           (double)s->steps / (double)(s->executions ? s->executions : 1), s->features,
+           (unsigned long)s->inconclusive,
+           !finding           ? "clean"
+           : finding->died[0] ? finding->died
+                              : finding->shared->bug);
+    /* A planted bug ends each hunt in no time: there is nothing to keep but with --grow. */
+    if ((!s->target->planted || s->grows) && !seeds_save(s))
+        return EXIT_HERE;
+    if (finding)
+        return finding_tell(s, finding);
+    if (s->target->planted && !is_interrupted) {
+        printf("%s: the planted bug was MISSED\n", s->target->name);
+        return EXIT_BUG;
+    }
+    return is_interrupted ? EXIT_INTERRUPTED : EXIT_CLEAN;
+}
+
+static bool session_open(struct session *s)
+{
+    s->seeds = calloc(SEEDS_MAX + (size_t)s->job_count * FUZZ_KEPT_MAX, sizeof *s->seeds);
+    for (uint32_t i = 0; s->seeds && i < s->job_count; i++) {
+        void *area = mmap(NULL, sizeof *s->job[i].shared, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (area == MAP_FAILED)
+            break;
+        s->job[i].shared = area;
+    }
+    if (s->seeds && s->job[s->job_count - 1].shared)
+        return true;
+    fprintf(stderr, "mapstorm: no memory for %u hunters\n", s->job_count);
+    return false;
+}
+
+static void session_close(struct session *s)
+{
+    for (uint32_t i = 0; i < s->job_count; i++)
+        if (s->job[i].shared)
+            munmap(s->job[i].shared, sizeof *s->job[i].shared);
+    free(s->seeds);
+}
+
+static bool arguments_read(int argc, char **argv, struct session *s, const char **target)
+{
+    const char *time = option(&argc, argv, "--time");
+    const char *executions = option(&argc, argv, "--executions");
+    const char *seed = option(&argc, argv, "--seed");
+    const char *jobs = option(&argc, argv, "--jobs");
+    const char *corpus = option(&argc, argv, "--corpus");
+    const char *findings = option(&argc, argv, "--findings");
+    uint64_t job_count = 1;
+
+    s->is_quiet = flag(&argc, argv, "--quiet");
+    s->grows = flag(&argc, argv, "--grow");
+    s->seed = 1;
+    s->seconds_max = executions ? 0 : 60;
+    s->corpus = corpus ? corpus : corpus_folder();
+    s->saves_canary = findings != NULL;
+    s->findings = findings ? findings : "findings";
+    if (!options_done(argc, argv) || !seconds_read("--time", time, &s->seconds_max) ||
+        !number_read("--executions", executions, UINT64_MAX / 2, &s->executions_max) ||
+        !number_read("--seed", seed, UINT64_MAX / 2, &s->seed) ||
+        !number_read("--jobs", jobs, JOBS_MAX, &job_count))
+        return false;
+    if (job_count == 0 || (executions && s->executions_max < job_count)) {
+        fprintf(stderr, "mapstorm: each of at least one job needs at least one execution\n");
+        return false;
+    }
+    if (corpus && access(corpus, R_OK) != 0) {
+        fprintf(stderr, "mapstorm: corpus %s: %s\n", corpus, strerror(errno));
+        return false;
+    }
+    s->job_count = (uint32_t)job_count;
+    *target = argc > 1 ? argv[1] : NULL;
+    if (argc > 2 || (*target && !fuzz_target_find(*target))) {
+        fprintf(stderr, "mapstorm: fuzz: %s '%s'; `%s list` names the targets\n",
+                argc > 2 ? "one target at a time, not also" : "no target is named",
+                argv[argc > 2 ? 2 : 1], program_name());
+        return false;
+    }
+    return true;
+}
+
+int command_fuzz(int argc, char **argv)
+{
+    static struct session s;
+    struct sigaction action = {.sa_handler = interrupt};
+    const char *target;
+    int worst = EXIT_CLEAN;
+
+    if (!arguments_read(argc, argv, &s, &target))
+        return EXIT_USAGE;
+    if (!session_open(&s))
+        return EXIT_HERE;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    for (const struct fuzz_target *const *t = fuzz_targets; *t && !is_interrupted; t++)
+        if (!target || strcmp(target, (*t)->name) == 0) {
+            s.target = *t;
+            int code = target_fuzz(&s);
+            worst = code == EXIT_BUG || worst == EXIT_CLEAN ? code : worst;
+        }
+    session_close(&s);
+    return worst;
+}

@@ -1,0 +1,196 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# tools_test.sh PROGRAM CORPUS: mapstorm-fuzz from outside: what a hunt leaves, that findings replay,
+# shrink and open in a debugger, that bad input is named and nothing is lost.
+set -u
+program=$1
+corpus=$2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+errors=0
+
+wrong() {
+    printf 'wrong: %s\n' "$*"
+    errors=$((errors + 1))
+    for file in out err; do
+        [ -s "$work/$file" ] && sed "s/^/  $file: /" "$work/$file" | tail -n 15
+    done
+}
+# expect CODE ARGUMENT...: runs the program with its output in out and err.
+expect() {
+    code=$1
+    shift
+    "$program" "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    [ "$got" = "$code" ] || wrong "'$*' ended with $got, not $code"
+}
+says() { # FILE TEXT
+    grep -qF -e "$2" "$work/$1" || wrong "$1 does not say '$2'"
+}
+
+# --- a finding is a folder, and its last line replays it
+expect 0 fuzz canary --executions 200000 --quiet --corpus "$corpus" --findings found
+says out 'O1 one node, two owners'
+says out 'the planted bug was found'
+folder=$(echo found/canary-o1-one-node-two-owners-*)
+for name in input.txt minimal.txt keyed.txt story.txt story.html finding.txt; do
+    [ -s "$folder/$name" ] || wrong "$folder/$name is missing or empty"
+done
+[ -z "$(find found -name '*.part' -o -name '*.tmp')" ] || wrong 'something unfinished is left'
+replay=$(sed -n 's/^replay  *[^ ]* //p' "$folder/finding.txt")
+[ "$replay" = "replay $folder/minimal.txt" ] || wrong "the folder does not end with its replay: $replay"
+# shellcheck disable=SC2086 # words of a command
+expect 1 $replay
+says out 'BUG after'
+says out '-- pop --'
+cmp -s out "$folder/story.txt" || wrong 'the story of the folder is not what a replay tells'
+repeat=$(sed -n 's/^found by  *[^ ]* //p' "$folder/finding.txt")
+# shellcheck disable=SC2086
+expect 0 $repeat --quiet --findings again
+diff -r found again >diff.out 2>&1 || grep -v '^[<>]' diff.out | grep -qv '^[0-9,c-]*$' && : # times differ
+cmp -s "$folder/input.txt" "again/${folder#*/}/input.txt" || wrong 'the same seed found another input'
+expect 0 fuzz canary --executions 200000 --quiet --corpus "$corpus" --findings found
+says out 'found before'
+expect 1 replay --quiet "$folder/keyed.txt"
+says out 'O1 one node, two owners'
+
+# --- the chart stands alone
+expect 1 replay --quiet --html chart.html "$folder/minimal.txt"
+grep -q '<svg' chart.html || wrong 'the chart has no picture'
+! grep -qiE '<script|src=|href=' chart.html || wrong 'the chart asks for something outside of itself'
+[ "$(grep -c '<circle' chart.html)" = "$(grep -cE '^ *[0-9]+[> ] ' "$folder/story.txt")" ] ||
+    wrong 'the chart has not a mark for each step'
+grep -q 'class=arrow' chart.html || wrong 'nobody reads from another in the chart'
+
+# --- shrink
+expect 0 shrink "$folder/input.txt"
+[ -s "$folder/input.min.txt" ] || wrong 'shrink wrote nothing'
+says out "replay $folder/input.min.txt"
+cmp -s "$folder/input.min.txt" "$folder/minimal.txt" || wrong 'shrink and the hunt differ'
+expect 0 shrink "$folder/input.txt" --out elsewhere.txt
+[ -s elsewhere.txt ] || wrong 'shrink does not write where it is told'
+first=$(find "$corpus/canary/seeds" -name '*.txt' | sort | head -n 1)
+expect 4 shrink "$first"
+says err 'does not fail'
+
+# --- an engine's file: bytes
+expect 0 unpack canary "$first"
+mkdir -p one && cp "$folder/input.txt" one/
+expect 0 pack canary one bytes
+expect 1 replay --target canary bytes/input --quiet
+says out 'O1 one node, two owners'
+
+# --- the debugger is asked to stop before the step
+cat >gdb <<'EOT'
+#!/bin/sh
+printf '%s\n' "$@" >called
+while [ "$1" != --args ]; do shift; done
+shift
+exec "$@"
+EOT
+chmod +x gdb
+MAPSTORM_GDB=$work/gdb expect 1 replay --gdb --step 5 "$folder/minimal.txt"
+grep -qx 'break ms_sim_break' called || wrong 'no breakpoint'
+grep -qx 5 called || wrong 'not that step'
+MAPSTORM_GDB=$work/none expect 3 replay --gdb "$folder/minimal.txt"
+says err 'cannot be started'
+if command -v gdb >/dev/null 2>&1; then
+    gdb=$(command -v gdb)
+    MAPSTORM_GDB=$gdb expect 0 replay --gdb --step 5 "$folder/minimal.txt"
+    cat out err >both
+    if ! grep -qiE 'ptrace|not permitted|Cannot' both; then
+        grep -q 'canary_fuzz.c' both || wrong 'the debugger does not stand in the code of the step'
+    fi
+else
+    echo 'skipped: gdb is not installed, so only a make-believe one was called'
+fi
+
+# --- a hunt goes on from what it kept, keeps a small set, and several hunt at once
+expect 0 fuzz strategies --executions 300 --quiet --corpus "$corpus" --findings kept
+count=$(find kept/corpus/strategies -name '*.txt' | wc -l)
+[ "$count" -gt 0 ] || wrong 'nothing was kept'
+features=$(sed -n 's/.* \([0-9]*\) features.*/\1/p' out)
+expect 0 fuzz strategies --executions 100 --quiet --corpus "$corpus" --findings kept
+[ "$(sed -n 's/.* \([0-9]*\) features.*/\1/p' out)" -ge "$features" ] || wrong 'features were lost'
+expect 0 fuzz strategies --executions 200 --jobs 2 --corpus "$corpus" --findings kept
+says out 'strategies: '
+[ "$(sed -n 's/.* \([0-9]*\) features.*/\1/p' out)" -ge "$features" ] || wrong 'features were lost'
+expect 0 corpus kept/corpus/strategies
+says out ' 0 wrong'
+mkdir -p mine/strategies/regressions mine/strategies/seeds
+seed=$(find "$corpus/strategies/seeds" -name '*.txt' | sort | head -n 1)
+cp "$seed" mine/strategies/regressions/0001-mine.txt
+cp "$seed" mine/strategies/seeds/old.txt
+expect 0 fuzz strategies --executions 50 --quiet --grow --corpus mine
+[ -s mine/strategies/regressions/0001-mine.txt ] || wrong 'growing took a file that is not a seed'
+[ ! -e mine/strategies/seeds/old.txt ] || wrong 'a seed that shows nothing of its own was kept'
+[ "$(find mine/strategies/seeds -name '*.txt' | wc -l)" -gt 3 ] || wrong 'the corpus did not grow'
+[ "$(ls mine/strategies)" = "$(printf 'regressions\nseeds')" ] || wrong 'growing left something behind'
+
+# --- interrupted: what was kept is there; a hunter that dies leaves its input
+"$program" fuzz strategies --time 60 --quiet --corpus "$corpus" --findings stopped >out 2>err &
+pid=$!
+sleep 1
+kill -INT $pid
+wait $pid
+[ $? = 130 ] || wrong 'an interrupted hunt does not end with 130'
+[ "$(find stopped/corpus/strategies -name '*.txt' | wc -l)" -gt 0 ] || wrong 'interrupted, all was lost'
+"$program" fuzz strategies --time 60 --quiet --corpus "$corpus" --findings died >out 2>err &
+pid=$!
+sleep 1
+hunter=$(sed -n '1p' "/proc/$pid/task/$pid/children" 2>/dev/null)
+if [ -n "$hunter" ]; then
+    # shellcheck disable=SC2086 # one number
+    kill -KILL $hunter
+    wait $pid
+    [ $? = 1 ] || wrong 'the death of a hunter is no finding'
+    says out 'died of signal 9'
+    expect 0 replay --quiet died/strategies-*/input.txt
+else
+    kill $pid
+    echo 'skipped: this kernel does not tell the children of a process'
+fi
+
+# --- bad input is named, and nothing is harmed
+expect 2
+expect 2 frobnicate
+says err "no command is named 'frobnicate'"
+expect 2 fuzz nobody
+says err "no target is named 'nobody'"
+expect 2 fuzz canary --time soon
+says err "a time like 90s, 10m or 2h, not 'soon'"
+expect 2 fuzz canary --time
+says err "'--time' is no option, or its value is missing"
+expect 2 fuzz canary --jobs 0
+expect 2 fuzz canary --jobs -3
+expect 2 fuzz canary --corpus nowhere
+says err 'nowhere'
+: >file
+expect 3 fuzz strategies --executions 500 --quiet --corpus "$corpus" --findings file/below
+says err 'file'
+expect 2 replay
+says err 'which FILE?'
+expect 2 replay nothing.txt
+says err 'nothing.txt'
+printf 'target canary\na dance 1\n' >bad.txt
+expect 2 replay bad.txt
+says err 'bad.txt'
+expect 2 replay --step many "$first"
+expect 2 replay --target nobody "$first"
+expect 3 replay --quiet --html file/below.html "$first"
+expect 2 corpus nowhere
+expect 2 pairs nowhere
+for command in fuzz replay shrink list corpus pairs explore stop mutants pack unpack sites; do
+    expect 0 $command --help
+    says out "Usage: "
+done
+expect 0 --help
+says out 'replay'
+
+# --- pairs: what the corpus shows, and what it never did
+expect 0 pairs "$corpus"
+says out 'never'
+grep -qE '^[0-9]+ pairs of .* seen between two actors .*, [0-9]+ never$' out || wrong 'no sum of the pairs'
+
+[ $errors = 0 ] || exit 1
