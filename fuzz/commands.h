@@ -79,6 +79,7 @@ struct finding {
     uint64_t executions, seed;
     double seconds;
     const char *corpus;
+    bool is_fresh;      /* --fresh was given */
     bool is_repeatable; /* by the same command with that many executions */
 };
 

@@ -88,9 +88,10 @@ static void facts_print(const struct fuzz_target *target, const struct finding *
             (unsigned long long)finding->seed, (unsigned long long)finding->executions,
             finding->seconds);
     if (finding->is_repeatable)
-        fprintf(out, "found by   %s fuzz %s --seed %llu --executions %llu --corpus %s\n",
+        fprintf(out, "found by   %s fuzz %s --seed %llu --executions %llu --corpus %s%s\n",
                 program_name(), target->name, (unsigned long long)finding->seed,
-                (unsigned long long)finding->executions, finding->corpus);
+                (unsigned long long)finding->executions, finding->corpus,
+                finding->is_fresh ? " --fresh" : "");
     if (finding->ended_the_hunter) {
         fprintf(out, "smallest   not looked for: playing it may end the process\n");
     } else if (finding->is_gone) {

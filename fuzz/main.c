@@ -29,6 +29,8 @@ static const struct {
      "  --findings DIR     write findings, and grown inputs below DIR/corpus (findings);\n"
      "                     the planted bug of the canary becomes one only when this is given\n"
      "  --grow             put what is kept into the corpus itself, as its seeds\n"
+     "  --fresh            from the corpus alone; what earlier hunts kept is not read, nothing is "
+     "kept\n"
      "  --quiet            no progress\n"},
     {"replay", command_replay, "who did what in which order",
      "FILE... [OPTION...]\n"

@@ -51,7 +51,7 @@ for plant in $plants; do
     while [ $seed -le "$seeds" ]; do
         # A planted endless loop without a step never comes back: then time ends it.
         timeout $((seconds + 20)) "$out/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
-            --seed $seed --quiet --corpus "$tree/corpus" --findings "$out/findings" 2>&1 |
+            --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$out/findings" 2>&1 |
             sed -n "s/^$target: \([0-9]*\) executions in \([0-9.]*\) s.*inconclusive: \(.*\)/\1 \2 \3/p" \
                 >"$out/run"
         total=$((total + 1))

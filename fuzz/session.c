@@ -59,6 +59,7 @@ struct session {
     uint64_t executions_max, seed;
     uint32_t job_count;
     bool is_quiet, grows;
+    bool is_fresh;     /* neither reads nor writes what earlier hunts kept */
     bool saves_canary; /* --findings was given: then the planted bug becomes a folder too */
 
     struct job job[JOBS_MAX];
@@ -135,7 +136,7 @@ static bool seeds_load(struct session *s)
         return false;
     is_good = seeds_add(s, folder, s->grows ? kept : NULL);
     s->fixed = s->seed_count;
-    return is_good && seeds_add(s, kept, NULL);
+    return is_good && (s->is_fresh || seeds_add(s, kept, NULL));
 }
 
 static uint64_t text_hash(const char *text)
@@ -357,6 +358,7 @@ static int finding_tell(const struct session *s, const struct job *job)
         .seconds = job->died[0] ? job->shared->board.seconds : job->shared->seconds,
         .seed = job->seed,
         .corpus = s->corpus,
+        .is_fresh = s->is_fresh,
         .is_repeatable = s->job_count == 1 && !job->died[0],
     };
 
@@ -407,7 +409,7 @@ static int target_fuzz(struct session *s)
            : finding->died[0] ? finding->died
                               : finding->shared->bug);
     /* A planted bug ends each hunt in no time: there is nothing to keep but with --grow. */
-    if ((!s->target->planted || s->grows) && !seeds_save(s))
+    if ((!s->target->planted || s->grows) && !s->is_fresh && !seeds_save(s))
         return EXIT_HERE;
     if (finding)
         return finding_tell(s, finding);
@@ -454,6 +456,7 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
 
     s->is_quiet = flag(&argc, argv, "--quiet");
     s->grows = flag(&argc, argv, "--grow");
+    s->is_fresh = flag(&argc, argv, "--fresh");
     s->seed = 1;
     s->seconds_max = executions ? 0 : 60;
     s->corpus = corpus ? corpus : corpus_folder();
@@ -464,6 +467,10 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
         !number_read("--seed", seed, UINT64_MAX / 2, &s->seed) ||
         !number_read("--jobs", jobs, JOBS_MAX, &job_count))
         return false;
+    if (s->grows && s->is_fresh) {
+        fprintf(stderr, "mapstorm: --grow keeps what --fresh forgets: one of them\n");
+        return false;
+    }
     if (job_count == 0 || (executions && s->executions_max < job_count)) {
         fprintf(stderr, "mapstorm: each of at least one job needs at least one execution\n");
         return false;

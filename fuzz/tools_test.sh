@@ -116,6 +116,9 @@ expect 0 fuzz strategies --executions 100 --quiet --corpus "$corpus" --findings 
 expect 0 fuzz strategies --executions 200 --jobs 2 --corpus "$corpus" --findings kept
 says out 'strategies: '
 [ "$(sed -n 's/.* \([0-9]*\) features.*/\1/p' out)" -ge "$features" ] || wrong 'features were lost'
+expect 0 fuzz strategies --executions 150 --quiet --fresh --corpus "$corpus" --findings kept
+[ "$(sed -n 's/.* \([0-9]*\) features.*/\1/p' out)" -lt "$features" ] || wrong 'a fresh hunt knows the past'
+expect 2 fuzz strategies --executions 5 --fresh --grow
 expect 0 corpus kept/corpus/strategies
 says out ' 0 wrong'
 mkdir -p mine/strategies/regressions mine/strategies/seeds
