@@ -15,6 +15,7 @@ target_compile_definitions(mapstorm-fuzz PRIVATE
   $<$<BOOL:${MAPSTORM_SANITIZE}>:FUZZ_SANITIZED=1>)
 target_compile_options(mapstorm-fuzz PRIVATE $<$<CONFIG:Release>:-UMS_MEASURED -g>)
 set_target_properties(mapstorm-fuzz PROPERTIES C_EXTENSIONS ON)
+install(TARGETS mapstorm-fuzz RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 if(MAPSTORM_BUILD_TESTS)
   # Name, labels, command.

@@ -60,4 +60,11 @@ if [ -x "$prefix/bin/mapstorm" ]; then
             exit 1
         fi
     done <"$work/commands"
+    if [ -x "$prefix/bin/mapstorm-fuzz" ]; then
+        (cd "$work" && "$prefix/bin/mapstorm" fuzz canary --executions 200000 --quiet)
+        mv "$prefix/bin/mapstorm-fuzz" "$work/"
+    fi
+    code=0
+    "$prefix/bin/mapstorm" replay x.txt 2>"$work/err" || code=$?
+    [ "$code" = 3 ] && grep -q 'in the source tree ./mapstorm replay builds it' "$work/err"
 fi
