@@ -146,7 +146,9 @@ struct ms_adapter {
     uint32_t gate;              /* where one waits for a channel of ours */
     uint32_t line;              /* request line */
     uint64_t device_address;    /* DEVICE_DESCRIPTION.DeviceAddress */
+    uint32_t port_bytes;        /* the width of the device's port (SDM-11) */
     bool auto_initialize;       /* looped transfers (DDX-05) */
+    bool demand;                /* only while the request line is asserted (DDX-04) */
     uint16_t register_boundary; /* map registers; a contiguous run crosses no multiple; 0: any */
     struct ms_sg_builder builder;
     struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */

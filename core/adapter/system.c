@@ -34,6 +34,21 @@ static bool line_of(const struct ms_controller_config *config,
     return *line - config->line_first < config->lines; /* DDX-30 */
 }
 
+/* Of a width the controller has. */
+static uint32_t port_bytes(DMA_WIDTH width)
+{
+    switch (width) {
+    case Width16Bits:
+        return 2;
+    case Width32Bits:
+        return 4;
+    case Width64Bits:
+        return 8;
+    default:
+        return 1;
+    }
+}
+
 bool ms_system_bind(struct ms_dma *dma, struct ms_adapter *adapter,
                     const DEVICE_DESCRIPTION *description, struct ms_sg_limits *limits)
 {
@@ -53,6 +68,9 @@ bool ms_system_bind(struct ms_dma *dma, struct ms_adapter *adapter,
                                       ? (uint64_t)description->DeviceAddress.QuadPart
                                       : 0;
         adapter->auto_initialize = description->AutoInitialize != 0;
+        adapter->demand = description->Version >= DEVICE_DESCRIPTION_VERSION2 &&
+                          description->DemandMode != 0; /* DDX-04 */
+        adapter->port_bytes = port_bytes(description->DmaWidth);
         adapter->address_width = config->address_width; /* DDX-17 */
         adapter->is_packet = config->elements_max == 1; /* DDX-03: the controller decides */
         ms_sg_limits_init(limits, config->address_width);
@@ -101,6 +119,8 @@ static NTSTATUS map_and_start(struct ms_adapter *adapter, struct ms_grant *grant
 
     if (mapped > TRANSFER_BYTES_MAX)
         mapped = TRANSFER_BYTES_MAX;
+    if (adapter->auto_initialize && mapped > MS_LOOP_BYTES_MAX)
+        mapped = MS_LOOP_BYTES_MAX; /* MTX-40: the loop covers what *Length says */
     memcpy(header, list, sizeof header);
     status = ms_grant_map(adapter, grant, head, offset, &mapped, write_to_device, list, capacity);
     if (!NT_SUCCESS(status))
@@ -145,8 +165,10 @@ NTSTATUS ms_system_map(struct ms_adapter *adapter, PMDL head, struct ms_grant *g
         struct ms_channel_program program = {
             .line = adapter->line,
             .device_address = adapter->device_address + device_offset, /* MTX-08, DDX-28 */
+            .port_bytes = adapter->port_bytes,
             .to_device = write_to_device,
             .looped = adapter->auto_initialize,
+            .demand = adapter->demand,
             .owner = adapter,
             .routine = routine,
             .context = context,

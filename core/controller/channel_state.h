@@ -12,6 +12,9 @@
  *  ERROR       busy       -           -        marks (once)      IDLE         IDLE
  *  CANCELLED   busy       -           -        marks (once)      IDLE         IDLE
  *
+ * Other pairs do not happen, and each step asserts that it was not handed one: a running transfer is
+ * never marked (a cancel ends it, a mark refuses it), a loop is never complete.
+ *
  * A transfer ends exactly once: by the step that leaves RUNNING (CMT-11). The mark is the owner's
  * transfer context's "cancelled" (CMT-03): it refuses the next program (CMT-05) until a flush or the
  * release of the channel clears it (CMT-19, FLX-08).
@@ -48,6 +51,13 @@ static_assert(sizeof(union ms_channel_word) == sizeof(uint64_t), "a channel must
 /* The mark as a bit of the raw word, for those who only ask for it. */
 #define MS_CHANNEL_MARK (UINT64_C(1) << 4)
 
+/* A word that the steps can make. */
+static inline bool ms_channel_is_sound(union ms_channel_word word)
+{
+    return word.phase < CHANNEL_PHASES && !(word.phase == CHANNEL_RUNNING && word.mark) &&
+           !(word.phase == CHANNEL_COMPLETE && word.looped);
+}
+
 /* The transfer ended and was not flushed yet. */
 static inline bool ms_channel_is_over(union ms_channel_word word)
 {
@@ -73,6 +83,7 @@ static inline DMA_COMPLETION_STATUS ms_channel_status(union ms_channel_word word
 static inline NTSTATUS ms_channel_step_program(union ms_channel_word *word, uint32_t transfer,
                                                bool looped)
 {
+    ms_assert(ms_channel_is_sound(*word));
     if (word->phase != CHANNEL_IDLE)
         return STATUS_INVALID_PARAMETER;
     if (word->mark)
@@ -88,6 +99,7 @@ static inline NTSTATUS ms_channel_step_program(union ms_channel_word *word, uint
 static inline bool ms_channel_step_move(union ms_channel_word *word, uint32_t transfer,
                                         uint32_t bytes, uint32_t length)
 {
+    ms_assert(ms_channel_is_sound(*word));
     if (word->phase != CHANNEL_RUNNING || word->transfer != transfer)
         return false;
     ms_assert(bytes > 0 && bytes <= length - word->moved);
@@ -104,6 +116,7 @@ static inline bool ms_channel_step_move(union ms_channel_word *word, uint32_t tr
 /* The controller met an error (SDM-15). */
 static inline bool ms_channel_step_fail(union ms_channel_word *word, uint32_t transfer)
 {
+    ms_assert(ms_channel_is_sound(*word));
     if (word->phase != CHANNEL_RUNNING || word->transfer != transfer)
         return false;
     word->phase = CHANNEL_ERROR;
@@ -113,6 +126,7 @@ static inline bool ms_channel_step_fail(union ms_channel_word *word, uint32_t tr
 /* CancelMappedTransfer: false when it was cancelled before (CMT-08). */
 static inline bool ms_channel_step_cancel(union ms_channel_word *word)
 {
+    ms_assert(ms_channel_is_sound(*word));
     if (word->mark)
         return false;
     word->mark = 1;
@@ -124,6 +138,7 @@ static inline bool ms_channel_step_cancel(union ms_channel_word *word)
 /* Stops what runs (FLX-12, FRE-13); false: nothing ran. */
 static inline bool ms_channel_step_stop(union ms_channel_word *word)
 {
+    ms_assert(ms_channel_is_sound(*word));
     if (word->phase != CHANNEL_RUNNING)
         return false;
     word->phase = CHANNEL_CANCELLED;
@@ -134,7 +149,7 @@ static inline bool ms_channel_step_stop(union ms_channel_word *word)
  * that a cancel meant for the last one fails on the next. */
 static inline void ms_channel_step_reset(union ms_channel_word *word, uint32_t epoch)
 {
-    ms_assert(word->phase != CHANNEL_RUNNING);
+    ms_assert(ms_channel_is_sound(*word) && word->phase != CHANNEL_RUNNING);
     word->phase = CHANNEL_IDLE;
     word->mark = 0;
     word->moved = epoch;

@@ -45,9 +45,10 @@ struct ms_bus_master_result ms_bus_master_store(const struct ms_bus_master *mast
  * engine only, so a device needs no lock against itself. All members are required.
  */
 struct ms_endpoint_ops {
-    /* Bytes it can give (to_device false) or take (true) now: 0: it stalls or holds its request line
-     * low; MS_ENDPOINT_FAULT: it is broken. At most `wanted`. */
-    uint32_t (*ready)(void *device, uint64_t address, bool to_device, uint32_t wanted);
+    /* Bytes it can give (to_device false) or take (true) now, at most `wanted`: 0: it stalls, or, in
+     * demand mode, holds its request line low; MS_ENDPOINT_FAULT: it is broken, or has nothing at that
+     * address. */
+    uint32_t (*ready)(void *device, uint64_t address, bool to_device, bool demand, uint32_t wanted);
     /* The next `count` bytes, not consumed yet; count was `ready`. */
     void (*peek)(void *device, uint64_t address, uint8_t *bytes, uint32_t count);
     /* Consumes what was peeked and moved. */
@@ -70,8 +71,12 @@ struct ms_fifo {
     uint64_t given_count; /* engine */
     uint64_t taken_count; /* engine */
     uint64_t fault_at; /* const while attached: faults at this byte of either; UINT64_MAX: never */
+    uint64_t lies_at;  /* const while attached: its only address, else a fault; UINT64_MAX: any */
+    uint32_t unit;     /* const while attached: bytes of its register: given and taken whole */
+    bool demand;       /* engine: the transfer at hand looks at the request line */
     uint64_t address;  /* engine: device address of the last access (SDM-11) */
-    ms_atomic_u64 credit; /* bytes the request line is asserted for; UINT64_MAX: always (SDM-12) */
+    ms_atomic_u64 credit;  /* bytes the request line is asserted for; UINT64_MAX: always (SDM-12) */
+    ms_atomic_u32 stalled; /* not 0: gives and takes nothing, whatever the mode */
 };
 
 void ms_fifo_init(struct ms_fifo *fifo, uint64_t seed, uint8_t *taken, uint64_t taken_max);
@@ -79,10 +84,20 @@ uint8_t ms_fifo_byte(uint64_t seed, uint64_t index);
 struct ms_endpoint ms_fifo_endpoint(struct ms_fifo *fifo);
 /* Asserts the request line for `bytes` more. Any thread. Wait-free. */
 void ms_fifo_credit(struct ms_fifo *fifo, uint64_t bytes);
+/* Makes it stall, or go on. Any thread. Wait-free. */
+void ms_fifo_stall(struct ms_fifo *fifo, bool stalls);
 
 /* --- system DMA controllers ----------------------------------------------------------------------- */
 
-enum { MS_CHANNELS_MAX = 64, MS_LINES_MAX = 256, MS_RECORDS = 64, MS_BURST_MAX = 64 };
+enum {
+    MS_CHANNELS_MAX = 64,
+    MS_LINES_MAX = 256,
+    MS_RECORDS = 64,
+    MS_BURST_MAX = 64,
+    MS_ELEMENTS_MAX = 4096,       /* of one transfer */
+    MS_LOOP_BYTES_MAX = 32 << 20, /* of one looped transfer */
+};
+#define MS_ELEMENT_NONE UINT32_MAX
 
 /* What a controller is (SDM-01). */
 struct ms_controller_config {
@@ -100,7 +115,9 @@ struct ms_controller_config {
     uint32_t map_registers_max; /* cap on nMR (DDX-32); UINT32_MAX: none */
     bool interrupts;            /* completion routines are called (CPL-03) */
     bool counter;               /* ReadDmaCounter works (GAI-03) */
-    uint32_t burst_bytes;       /* moved at a time, 1 .. MS_BURST_MAX */
+    uint32_t burst_bytes; /* moved at a time, 1 .. MS_BURST_MAX; never less than a port's width */
+    uint32_t
+        coalesce; /* ends it collects before it interrupts, while it has bytes to move; 0, 1: none */
 };
 
 /* 8237-like: 8 channels, 24 bits, 64 KiB, no scatter/gather, 16 map registers. */
@@ -125,9 +142,13 @@ const struct ms_controller_config *ms_controller_config(const struct ms_controll
  * transfer runs on the line. */
 void ms_controller_attach(struct ms_controller *controller, uint32_t line,
                           struct ms_endpoint endpoint);
+/* From now on transfers of a line end with an error before their element number `element`
+ * (MS_ELEMENT_NONE: never, SDM-15). While no transfer runs on the line. */
+void ms_controller_fail_at(struct ms_controller *controller, uint32_t line, uint32_t element);
 
-/* Drives every running channel by at most `bytes` each, then delivers what completed. The one way the
- * engine moves; one driver at a time: a test, a fuzzer, or the engine thread. Returns bytes moved. */
+/* Drives every running channel by at most `bytes` each, in whole units of its port (SDM-11), then
+ * interrupts for what ended. The one way the engine moves; one driver at a time: a test, a fuzzer, or
+ * the engine thread. Returns bytes moved. */
 uint64_t ms_controller_step(struct ms_controller *controller, uint32_t bytes);
 /* Starts / stops a thread that drives the controller in real time. False: no thread to be had. */
 bool ms_controller_start(struct ms_controller *controller);
@@ -144,8 +165,10 @@ struct ms_channel_program {
     uint32_t length;                 /* sum of its elements */
     uint32_t line;
     uint64_t device_address;
+    uint32_t port_bytes; /* width of the device's port: 1, 2, 4, 8 */
     bool to_device;
-    bool looped;
+    bool looped;                     /* at most MS_LOOP_BYTES_MAX */
+    bool demand;                     /* only while the request line is asserted (SDM-12) */
     void *owner;                     /* handed to ms_channel_done */
     PDMA_COMPLETION_ROUTINE routine; /* NULL: nobody is called */
     PVOID context;

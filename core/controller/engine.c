@@ -25,9 +25,12 @@ static uint64_t engine_address(struct ms_channel *channel, const struct ms_recor
         channel->at_transfer = transfer;
         channel->at_element = 0;
         channel->at_offset = 0;
+        channel->at_window = 0;
     }
     while (channel->at_offset >= record->element[channel->at_element].Length) {
         channel->at_offset -= record->element[channel->at_element].Length;
+        if (record->looped)
+            channel->at_window += ms_loop_element_bytes(&record->element[channel->at_element]);
         channel->at_element++;
         ms_assert(channel->at_element < record->elements);
     }
@@ -43,7 +46,8 @@ static bool is_in_reach(const struct ms_controller *controller, uint64_t address
 }
 
 /* Ends the transfer with an error, unless it ended otherwise. */
-static void engine_fail(struct ms_channel *channel, uint32_t transfer)
+static void engine_fail(struct ms_controller *controller, struct ms_channel *channel,
+                        uint32_t transfer)
 {
     union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)}, next;
 
@@ -52,12 +56,13 @@ static void engine_fail(struct ms_channel *channel, uint32_t transfer)
         if (!ms_channel_step_fail(&next, transfer))
             return;
     } while (!ms_cas_seq_cst(&channel->state, &seen.raw, next.raw));
+    controller->held++;
     ms_record_fire(channel, next);
 }
 
 /* Counts `count` bytes as moved; false: the transfer ended before. */
-static bool engine_count(struct ms_channel *channel, struct ms_record *record,
-                         union ms_channel_word *seen, uint32_t count)
+static bool engine_count(struct ms_controller *controller, struct ms_channel *channel,
+                         struct ms_record *record, union ms_channel_word *seen, uint32_t count)
 {
     union ms_channel_word next = *seen;
 
@@ -65,13 +70,57 @@ static bool engine_count(struct ms_channel *channel, struct ms_record *record,
         return false;
     if (!ms_cas_seq_cst(&channel->state, &seen->raw, next.raw)) /* hb:channel-moved */
         return false; /* only an end changes the word beside us */
-    if (next.phase == CHANNEL_COMPLETE)
+    if (next.phase == CHANNEL_COMPLETE) {
+        controller->held++;
         ms_record_fire(channel, next);
-    else if (record->looped &&
-             (next.moved == 0 || next.moved / record->period != seen->moved / record->period))
+    } else if (record->looped &&
+               (next.moved == 0 || next.moved / record->period != seen->moved / record->period)) {
+        controller->held++;
         ms_fetch_add_acq_rel(&record->periods, 1); /* CPL-10 */
+    }
     *seen = next;
     return true;
+}
+
+/* Bytes to move next: whole units of the device's port, or what an element or the transfer leaves of one
+ * (SDM-11). 0: the step is shorter than a unit. */
+static uint32_t burst_bytes(const struct ms_controller *controller, const struct ms_record *record,
+                            uint32_t left, uint32_t here, uint32_t most)
+{
+    uint32_t unit = record->port_bytes, count = controller->config.burst_bytes;
+
+    count = count < unit ? unit : count & ~(unit - 1);
+    count = count < here ? count : here;
+    count = count < left ? count : left;
+    if (count <= most)
+        return count;
+    return most & ~(unit - 1);
+}
+
+/* As many of `count` bytes as the device is ready for, in whole units; 0, or MS_ENDPOINT_FAULT. */
+static uint32_t device_ready(const struct ms_endpoint *end, const struct ms_record *record,
+                             uint32_t count)
+{
+    uint32_t ready;
+
+    if (!end->ops || count == 0)
+        return count;
+    ready = end->ops->ready(end->device, record->device_address, record->to_device, record->demand,
+                            count);
+    if (ready == MS_ENDPOINT_FAULT || ready == count)
+        return ready;
+    ms_assert(ready < count);
+    return ready & ~(record->port_bytes - 1);
+}
+
+/* Where the engine writes the byte of a ring that lies at `address`. */
+static uint8_t *window_at(const struct ms_channel *channel, const struct ms_record *record,
+                          uint64_t address)
+{
+    uint64_t first = (uint64_t)record->element[channel->at_element].Address.QuadPart;
+
+    first &= ~(uint64_t)(MS_PAGE_BYTES - 1);
+    return record->window + channel->at_window + (address - first);
 }
 
 /* Moves one burst; 0: stalled, failed or ended. */
@@ -81,22 +130,19 @@ static uint32_t engine_burst(struct ms_controller *controller, struct ms_channel
     const struct ms_endpoint *end = &controller->line[record->line - controller->config.line_first];
     uint32_t transfer = (uint32_t)seen->transfer, moved = (uint32_t)seen->moved, here;
     uint64_t address = engine_address(channel, record, transfer, moved, &here);
+    uint32_t count = burst_bytes(controller, record, record->length - moved, here, most);
     uint8_t bytes[MS_BURST_MAX] = {0};
-    uint32_t count = controller->config.burst_bytes;
     uint8_t *memory;
 
-    count = count < most ? count : most;
-    count = count < here ? count : here;
-    count = count < record->length - moved ? count : record->length - moved;
-    if (end->ops)
-        count = end->ops->ready(end->device, record->device_address, record->to_device, count);
+    count = device_ready(end, record, count);
     if (count == 0)
-        return 0; /* the request line is low (SDM-12) */
-    memory = count == MS_ENDPOINT_FAULT || !is_in_reach(controller, address, count)
+        return 0; /* the request line is low (SDM-12), or the device stalls */
+    memory = count == MS_ENDPOINT_FAULT || channel->at_element >= record->fail_at ||
+                     !is_in_reach(controller, address, count)
                  ? NULL
                  : ms_memory_at(controller->memory, (ms_pa){address}, count);
     if (!memory) {
-        engine_fail(channel, transfer); /* SDM-15 */
+        engine_fail(controller, channel, transfer); /* SDM-15 */
         return 0;
     }
     if (record->to_device) {
@@ -105,11 +151,11 @@ static uint32_t engine_burst(struct ms_controller *controller, struct ms_channel
         if (end->ops)
             end->ops->peek(end->device, record->device_address, bytes, count);
         if (record->looped)
-            copy_shared(memory, bytes, count);
+            copy_shared(window_at(channel, record, address), bytes, count);
         else
             memcpy(channel->staging + moved, bytes, count); /* I1 */
     }
-    if (!engine_count(channel, record, seen, count))
+    if (!engine_count(controller, channel, record, seen, count))
         return 0;
     channel->at_offset += count;
     if (end->ops && record->to_device)
@@ -149,10 +195,15 @@ uint64_t ms_controller_step(struct ms_controller *controller, uint32_t bytes)
 {
     uint64_t moved = 0;
 
-    for (uint32_t i = 0; i < controller->config.channels; i++) {
+    for (uint32_t i = 0; i < controller->config.channels; i++)
         moved += engine_channel(controller, &controller->channel[i], bytes);
+    if (moved > 0 && controller->config.coalesce > 1 &&
+        controller->held < controller->config.coalesce)
+        return moved;
+    /* The interrupt: each channel is asked until it has nothing more to report (SDM-06). */
+    controller->held = 0;
+    for (uint32_t i = 0; i < controller->config.channels; i++)
         ms_channel_deliver(controller, i);
-    }
     return moved;
 }
 

@@ -3,8 +3,8 @@
  * fifo: a device whose every byte is known beforehand, so that data is checked in both directions.
  *
  * Idea        byte i it gives is a hash of its seed and i; what it takes is kept. A request line is a
- *             count of bytes: the engine moves while it is not zero (SDM-12).
- * Ordering    the credit is a counter that orders nothing: relaxed. Only the engine touches the rest.
+ *             count of bytes: in demand mode the engine moves while it is not zero (SDM-12).
+ * Ordering    credit and stall are numbers that order nothing: relaxed. Only the engine touches the rest.
  * Progress    wait-free
  */
 #include "controller/controller.h"
@@ -26,8 +26,11 @@ void ms_fifo_init(struct ms_fifo *fifo, uint64_t seed, uint8_t *taken, uint64_t 
         .taken = taken,
         .taken_max = taken_max,
         .fault_at = UINT64_MAX,
+        .lies_at = UINT64_MAX,
+        .unit = 1,
     };
     ms_init(&fifo->credit, UINT64_MAX);
+    ms_init(&fifo->stalled, 0);
 }
 
 void ms_fifo_credit(struct ms_fifo *fifo, uint64_t bytes)
@@ -36,21 +39,35 @@ void ms_fifo_credit(struct ms_fifo *fifo, uint64_t bytes)
         ms_fetch_add_relaxed(&fifo->credit, bytes);
 }
 
-static uint32_t fifo_ready(void *device, uint64_t address, bool to_device, uint32_t wanted)
+void ms_fifo_stall(struct ms_fifo *fifo, bool stalls)
+{
+    ms_store_relaxed(&fifo->stalled, stalls);
+}
+
+static uint32_t fifo_ready(void *device, uint64_t address, bool to_device, bool demand,
+                           uint32_t wanted)
 {
     struct ms_fifo *fifo = device;
     uint64_t at = to_device ? fifo->taken_count : fifo->given_count;
-    uint64_t most = ms_min_u64(wanted, ms_load_relaxed(&fifo->credit));
+    uint64_t most = wanted;
 
     fifo->address = address;
-    if (at >= fifo->fault_at)
+    fifo->demand = demand;
+    if (fifo->lies_at != UINT64_MAX && address != fifo->lies_at)
+        return MS_ENDPOINT_FAULT; /* nothing answers there */
+    if (ms_load_relaxed(&fifo->stalled))
+        return 0;
+    if (demand)
+        most = ms_min_u64(most, ms_load_relaxed(&fifo->credit));
+    /* A register that holds the broken byte breaks as a whole. */
+    if (at >= fifo->fault_at || fifo->fault_at - at < fifo->unit)
         return MS_ENDPOINT_FAULT;
     return (uint32_t)ms_min_u64(most, fifo->fault_at - at);
 }
 
 static void credit_use(struct ms_fifo *fifo, uint32_t count)
 {
-    if (ms_load_relaxed(&fifo->credit) != UINT64_MAX)
+    if (fifo->demand && ms_load_relaxed(&fifo->credit) != UINT64_MAX)
         ms_fetch_sub_relaxed(&fifo->credit, count);
 }
 

@@ -1,4 +1,39 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * system_dma: channels that move a list's bytes between memory and a device, cancelled at any moment.
+ *
+ * Idea        One word per channel says which transfer runs and how many bytes it has moved; moving,
+ *             completing, failing, cancelling and flushing are compare-and-swaps of it (channel_state.h).
+ *             So the byte count at a cancel is exact, and a transfer ends once.
+ *             Bytes from the device collect in the controller's own buffer (staging) and reach memory
+ *             when the owner flushes (SDM-14, FLX-05). The engine never writes a driver's page, so no
+ *             byte can land after a cancel has returned, however late the engine's thread wakes. A looped
+ *             transfer has no flush to wait for: its engine writes the ring, through addresses that a
+ *             cancel takes away from it (loop_window.c).
+ *             Each transfer has a record: what was programmed, and whom to call. Records of a channel form
+ *             a ring in the order of transfers; whoever ends a transfer fires its record, whoever comes by
+ *             delivers fired ones, one thread at a time, in order (CPL-07).
+ * Picture     state {RUNNING, transfer 7, moved 192}   records ... [5 delivered][6 fired][7 armed] ...
+ *                   cancel: {CANCELLED, mark, 7, 192} -> record 7 fires with DmaCancelled
+ * Invariants  I1 staging[0, moved) is complete: it is written before the CAS that counts it
+ *             I2 a record is armed while its transfer can run, and fired once, by CAS ARMED -> FIRED
+ *             I3 a record's plain fields are written only while it is empty and the engine is not at it
+ *             I4 next is only advanced by the thread that holds `dpc`
+ * Ordering    hb:channel-program  start writes record and staging's reuse, then releases RUNNING; the
+ *             engine acquires it. hb:channel-moved: the engine writes staging, then releases the count;
+ *             flush acquires it. hb:record-fired: firing releases; delivery acquires.
+ *             hb:engine-at (seq_cst both sides): the engine says which record it looks at, then looks at
+ *             the state again; a starter ends the old transfer, then looks at what the engine said. One of
+ *             them sees the other, so a record in use is not rewritten.
+ * ABA         transfers have 26-bit numbers in the word: a thread must sleep through exactly 2^26
+ *             transfers of one channel to be fooled. An idle word carries its owner's epoch, so that a
+ *             cancel meant for one owner fails on the next one's.
+ * Progress    start, cancel, flush, left are lock-free and wait for nobody: a stopped engine pins one record,
+ *             which start skips; a thread stopped after ending a transfer is helped by whoever flushes or
+ *             delivers. Callbacks are the one thing that is serialised: a thread stopped inside a driver's
+ *             routine holds back the later callbacks of that channel, not its transfers (up to the ring's
+ *             length).
+ */
 #include "controller/system_dma.h"
 
 #include <string.h>
@@ -23,6 +58,7 @@ struct ms_controller_config ms_controller_legacy(void)
         .interrupts = true,
         .counter = true,
         .burst_bytes = 1,
+        .coalesce = 1,
     };
 }
 
@@ -44,6 +80,7 @@ struct ms_controller_config ms_controller_soc(void)
         .interrupts = true,
         .counter = true,
         .burst_bytes = MS_BURST_MAX,
+        .coalesce = 1,
     };
 }
 
@@ -56,7 +93,8 @@ static bool config_is_sound(const struct ms_controller_config *config)
            (!config->legacy || config->lines == config->channels) && config->elements_max >= 1 &&
            config->address_width >= 24 && config->address_width <= 64 && config->unit >= 1 &&
            ms_is_power_of_two(config->boundary) && config->burst_bytes >= 1 &&
-           config->burst_bytes <= MS_BURST_MAX && config->element_bytes_max >= 1;
+           config->burst_bytes <= MS_BURST_MAX && config->element_bytes_max >= 1 &&
+           config->elements_max <= MS_ELEMENTS_MAX;
 }
 
 static bool channels_create(struct ms_controller *controller)
@@ -70,11 +108,25 @@ static bool channels_create(struct ms_controller *controller)
         for (uint32_t r = 0; r < MS_RECORDS; r++)
             channel->record[r].element =
                 &controller->elements[((size_t)i * MS_RECORDS + r) * elements];
+        for (uint32_t w = 0; w < LOOP_WINDOWS; w++)
+            channel->window_last[w] = ENGINE_NOWHERE - 1; /* nobody's transfer */
         channel->staging = ms_reserve(STAGING_BYTES);
-        if (!channel->staging)
+        channel->windows = ms_reserve(LOOP_WINDOWS * WINDOW_BYTES);
+        if (!channel->staging || !channel->windows)
             return false;
     }
+    for (uint32_t i = 0; i < MS_LINES_MAX; i++)
+        controller->fail_at[i] = MS_ELEMENT_NONE;
     return true;
+}
+
+static void channels_drop(struct ms_controller *controller)
+{
+    for (uint32_t i = 0; i < controller->config.channels; i++) {
+        ms_unreserve(controller->channel[i].staging, STAGING_BYTES);
+        ms_unreserve(controller->channel[i].windows, LOOP_WINDOWS * WINDOW_BYTES);
+    }
+    ms_free(controller->channel, controller->config.channels * sizeof *controller->channel);
 }
 
 static size_t elements_bytes(const struct ms_controller *controller)
@@ -109,9 +161,7 @@ struct ms_controller *ms_controller_create(const struct ms_memory *memory, struc
     return controller;
 
 undo_channels:
-    for (uint32_t i = 0; i < config->channels; i++)
-        ms_unreserve(controller->channel[i].staging, STAGING_BYTES);
-    ms_free(controller->channel, config->channels * sizeof *controller->channel);
+    channels_drop(controller);
 undo_elements:
     ms_unreserve(controller->elements, elements_bytes(controller));
 undo_alloc:
@@ -122,9 +172,7 @@ undo_alloc:
 void ms_controller_destroy(struct ms_controller *controller)
 {
     ms_controller_stop(controller);
-    for (uint32_t i = 0; i < controller->config.channels; i++)
-        ms_unreserve(controller->channel[i].staging, STAGING_BYTES);
-    ms_free(controller->channel, controller->config.channels * sizeof *controller->channel);
+    channels_drop(controller);
     ms_unreserve(controller->elements, elements_bytes(controller));
     ms_free(controller, sizeof *controller);
 }
@@ -139,6 +187,12 @@ void ms_controller_attach(struct ms_controller *controller, uint32_t line,
 {
     ms_assert(line - controller->config.line_first < controller->config.lines);
     controller->line[line - controller->config.line_first] = endpoint;
+}
+
+void ms_controller_fail_at(struct ms_controller *controller, uint32_t line, uint32_t element)
+{
+    ms_assert(line - controller->config.line_first < controller->config.lines);
+    controller->fail_at[line - controller->config.line_first] = element;
 }
 
 /* --- channels and their owners --- */
@@ -209,6 +263,9 @@ static void record_fill(struct ms_controller *controller, struct ms_channel *cha
     record->device_address = program->device_address;
     record->to_device = program->to_device;
     record->looped = program->looped;
+    record->demand = program->demand;
+    record->port_bytes = program->port_bytes;
+    record->fail_at = controller->fail_at[program->line - controller->config.line_first];
     record->period = channel->period ? channel->period : program->length;
     record->routine = program->routine;
     record->context = program->context;
@@ -225,6 +282,21 @@ static void bell_ring(struct ms_controller *controller)
         ms_wake(&controller->bell, 1);
 }
 
+/* The number was chosen and nothing started: it is used up and tells nobody (MTX-46). */
+static void start_fail(struct ms_channel *channel, union ms_channel_word seen, uint32_t transfer)
+{
+    union ms_channel_word next;
+
+    ms_loop_window_close(channel, transfer);
+    ms_record_of(channel, transfer)->routine = NULL;
+    ms_record_set(ms_record_of(channel, transfer), RECORD_FIRED, DmaAborted, transfer);
+    ms_store_relaxed(&channel->length, 0);
+    do {
+        next = seen;
+        next.transfer = transfer & MS_TRANSFER_MASK;
+    } while (!ms_cas_seq_cst(&channel->state, &seen.raw, next.raw));
+}
+
 NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t index,
                           const struct ms_channel_program *program)
 {
@@ -232,28 +304,27 @@ NTSTATUS ms_channel_start(struct ms_controller *controller, uint32_t index,
     union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)};
     uint32_t transfer;
 
-    ms_assert(program->length >= 1 && program->length <= STAGING_BYTES);
+    ms_assert(program->length >= 1 &&
+              program->length <= (program->looped ? MS_LOOP_BYTES_MAX : STAGING_BYTES));
+    ms_assert(ms_is_power_of_two(program->port_bytes) && program->port_bytes <= 8);
     if (seen.phase != CHANNEL_IDLE || seen.mark)
         return seen.phase != CHANNEL_IDLE ? STATUS_INVALID_PARAMETER : STATUS_CANCELLED;
     transfer = transfer_choose(controller, index, (uint32_t)seen.transfer);
     if (transfer == TRANSFER_NONE)
         return STATUS_INSUFFICIENT_RESOURCES;
     record_fill(controller, channel, program, transfer);
+    if (program->looped && !program->to_device &&
+        !ms_loop_window_open(controller, channel, ms_record_of(channel, transfer), transfer)) {
+        start_fail(channel, seen, transfer);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
     ms_store_relaxed(&channel->length, program->length);
     for (;;) {
         union ms_channel_word next = seen;
         NTSTATUS status = ms_channel_step_program(&next, transfer, program->looped);
         if (!NT_SUCCESS(status)) {
-            /* Cancelled at the last moment: the number is used up and tells nobody (MTX-46). */
-            ms_record_of(channel, transfer)->routine = NULL;
-            ms_record_set(ms_record_of(channel, transfer), RECORD_FIRED, DmaAborted, transfer);
-            ms_store_relaxed(&channel->length, 0);
-            for (;;) {
-                next = seen;
-                next.transfer = transfer & MS_TRANSFER_MASK;
-                if (ms_cas_seq_cst(&channel->state, &seen.raw, next.raw))
-                    return status;
-            }
+            start_fail(channel, seen, transfer); /* cancelled at the last moment (MTX-60) */
+            return status;
         }
         if (ms_cas_seq_cst(&channel->state, &seen.raw, next.raw)) /* hb:channel-program */
             break;
@@ -278,6 +349,8 @@ enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *contr
     if (!ms_cas_seq_cst(&channel->state, &was.raw, next.raw))
         return CANCEL_CHANGED;
     if (was.phase == CHANNEL_RUNNING) {
+        if (was.looped)
+            ms_loop_window_close(channel, (uint32_t)was.transfer); /* CMT-12 */
         ms_record_fire(channel, next);
         bell_ring(controller);
     }
@@ -324,8 +397,11 @@ static union ms_channel_word channel_stop(struct ms_channel *channel)
         if (ms_cas_seq_cst(&channel->state, &seen.raw, next.raw))
             seen = next;
     }
-    if (ms_channel_is_over(seen))
+    if (ms_channel_is_over(seen)) {
+        if (seen.looped) /* whoever ended it may be late */
+            ms_loop_window_close(channel, (uint32_t)seen.transfer);
         ms_record_fire(channel, seen);
+    }
     return seen;
 }
 

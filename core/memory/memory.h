@@ -118,6 +118,11 @@ void *ms_view_find(const struct ms_memory *memory, const void *address, uint64_t
 /* The frame behind a virtual address of a view or of the direct map, or MS_PFN_NONE. */
 uint64_t ms_virtual_pfn(const struct ms_memory *memory, const void *address);
 
+/* Shows `bytes` of RAM from `from` on at `address` too, which lies in a range of the caller's
+ * (ms_reserve); all are on page boundaries. ms_host_memory_unview undoes it. False when the host
+ * refuses. A fault point. Any thread. */
+bool ms_memory_show(const struct ms_memory *memory, ms_pa from, uint64_t bytes, void *address);
+
 /* --- common buffers: contiguous for the device, in reach of it, at addresses of their own
  * ------------------------------------------------------------------------------------------------
  */

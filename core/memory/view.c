@@ -226,3 +226,10 @@ uint64_t ms_virtual_pfn(const struct ms_memory *memory, const void *address)
     uint64_t pfn = ((uintptr_t)address - (uintptr_t)memory->map.base) >> MS_PAGE_SHIFT;
     return ms_memory_has_pfn(memory, pfn) ? pfn : MS_PFN_NONE;
 }
+
+bool ms_memory_show(const struct ms_memory *memory, ms_pa from, uint64_t bytes, void *address)
+{
+    struct ms_host_memory host = memory->host; /* the object; only its handle is used */
+
+    return ms_host_memory_view(&host, from.value, address, bytes);
+}
