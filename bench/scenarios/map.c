@@ -128,20 +128,27 @@ static inline PMDL chain_next(struct lane *lane)
 static void table_run(struct stage *s, struct lane *lane, uint64_t ops)
 {
     PDMA_ADAPTER adapter = s->adapter;
+    /* All that does not change, in registers: a call may change what lies in memory. */
+    PMDL *const heads = lane->chains.head;
+    const uint32_t count = lane->chains.count;
+    const uint32_t bytes = lane->chains.bytes;
+    uint32_t next = lane->next;
     uint64_t failed = 0;
 
     while (ops-- > 0) {
-        PMDL head = chain_next(lane);
-        ULONG length = lane->chains.bytes;
+        PMDL head = heads[next];
+        ULONG length = bytes;
         NTSTATUS status =
             adapter->DmaOperations->MapTransferEx(adapter, head, lane->base, 0, 0, &length, TRUE,
                                                   lane->list, lane->list_bytes, NULL, NULL);
 
-        failed += !NT_SUCCESS(status) || length != lane->chains.bytes;
+        next = next + 1 == count ? 0 : next + 1;
+        failed += !NT_SUCCESS(status) || length != bytes;
         status = adapter->DmaOperations->FlushAdapterBuffersEx(adapter, head, lane->base, 0, length,
                                                                TRUE);
         failed += !NT_SUCCESS(status);
     }
+    lane->next = next;
     lane->failed += failed;
 }
 

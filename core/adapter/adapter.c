@@ -69,6 +69,7 @@ static void slot_give(struct ms_adapter *adapter)
     uint32_t index = adapter->index;
 
     adapter->magic = 0; /* GEN-08: a later call is caught */
+    adapter->quick = 0;
     ms_domain_close(adapter);
     /* hb:adapter-slot, release */
     ms_fetch_and_release(&adapter->dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
@@ -105,6 +106,8 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
                        : UINT32_MAX;
 
     adapter->dma = dma;
+    adapter->grants = dma->grants;
+    adapter->grant_count = dma->config.grants;
     adapter->index = (uint32_t)(adapter - dma->adapter);
     adapter->pool = needs ? dma->pool[reach][kind] : NULL; /* DDX-33 */
     adapter->table_version = version;
@@ -130,6 +133,7 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
         .DmaOperations = &dma->table[version],
     };
     adapter->magic = MS_ADAPTER_MAGIC;
+    adapter->quick = !adapter->controller && adapter->builder.is_simple ? MS_ADAPTER_QUICK : 0;
 }
 
 PDMA_ADAPTER ms_adapter_open(struct ms_dma *dma, PDEVICE_OBJECT pdo,
@@ -193,6 +197,7 @@ VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter)
      * somebody else's; the slot is then never used again. */
     if (!adapter_is_idle(adapter)) {
         adapter->magic = 0;
+        adapter->quick = 0;
         return;
     }
     if (adapter->controller)

@@ -27,13 +27,13 @@ union ms_grant_word {
         uint64_t phase : 4;     /* enum ms_grant_phase */
         uint64_t linked : 1;    /* its node may be in the adapter's list */
         uint64_t owns : 1;      /* it owns its adapter (QUE-02) */
-        uint64_t has : 1;       /* its map register base is valid */
         uint64_t running : 1;   /* its routine has not returned */
         uint64_t appending : 1; /* its requester has not finished the append */
         uint64_t listed : 1;    /* it has, or shall have, a list that nobody has put yet */
         uint64_t putting : 1;   /* somebody is putting that list */
         uint64_t bare : 1;      /* its map register base is NULL: it holds no registers (MRG-09) */
         uint64_t unused : 20;
+        uint64_t has : 1; /* its map register base is valid; beside serial: see ms_grant_lookup */
         uint64_t serial : 32; /* +1 per life */
     };
     uint64_t raw;
@@ -65,13 +65,21 @@ struct ms_grant {
     ms_atomic_u64 state;   /* union ms_grant_word */
     ms_atomic_ptr adapter; /* struct ms_adapter; written by the preparer */
     ms_atomic_u32 mapping; /* enum ms_mapping; hb:mapping */
-    uint32_t mapped_bytes; /* hb:mapping */
-    PMDL head;             /* hb:mapping: the chain that was mapped */
-    uint64_t offset;       /* hb:mapping: chain offset of the mapping */
-    struct ms_mdl_cursor
-        reached;               /* hb:mapping: where the mapping ended, for the next one (MTX-31) */
-    uint32_t mapped_registers; /* hb:mapping: 0: the flush copies nothing */
-    bool write_to_device;      /* hb:mapping */
+    /* hb:mapping: where the mapping ended, for the next one (MTX-31); NULL: walk from the head. Base
+     * and MDL do not lie side by side: copied as one 16-byte word from where they were just written
+     * as two, they would wait for both stores to leave the processor. */
+    PMDL reached_mdl;
+    PMDL head;       /* hb:mapping: the chain that was mapped */
+    uint64_t offset; /* hb:mapping: chain offset of the mapping */
+    union {
+        struct {
+            uint32_t mapped_bytes;          /* hb:mapping */
+            uint32_t write_to_device : 8;   /* hb:mapping: not 0: data for the device */
+            uint32_t mapped_registers : 24; /* hb:mapping: 0: the flush copies nothing */
+        };
+        uint64_t mapped; /* all three, for one store */
+    };
+    uint64_t reached_base; /* hb:mapping */
     /* line 1 */
     ms_atomic_u64 registers
         __attribute__((aligned(MS_CACHE_LINE))); /* a packed struct ms_reg_set */
@@ -96,6 +104,12 @@ struct ms_grant {
 static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
 static_assert(sizeof(struct ms_grant) == 4 * MS_CACHE_LINE, "a grant is four lines");
+
+/* What ms_grant.mapped holds for a mapping without registers. */
+static inline uint64_t ms_grant_mapped_direct(uint32_t bytes, BOOLEAN write_to_device)
+{
+    return (uint64_t)write_to_device << 32 | bytes;
+}
 
 /* What a register stands for while MapTransfer uses it; owner: the grant that has the register. */
 struct ms_reg_part {
@@ -129,12 +143,18 @@ struct ms_list {
 /* --- an adapter --- */
 
 #define MS_ADAPTER_MAGIC 0x72657470616D736DULL
+#define MS_ADAPTER_QUICK 0x6B63697571736D21ULL
 
 struct ms_adapter {
-    DMA_ADAPTER public;        /* first: what drivers see (GEN-04); writable (GEN-03) */
-    uint64_t magic;            /* MS_ADAPTER_MAGIC while open */
-    struct ms_dma *dma;        /* const while open, as all below to the queue */
-    struct ms_pool *pool;      /* NULL: never needs registers (DDX-33) */
+    DMA_ADAPTER public;      /* first: what drivers see (GEN-04); writable (GEN-03) */
+    uint64_t magic;          /* MS_ADAPTER_MAGIC while open */
+    struct ms_dma *dma;      /* const while open, as all below to the queue */
+    struct ms_grant *grants; /* the machine's, again: a map of one page reads of an adapter no
+                                  other line than this */
+    uint64_t grant_count;    /* likewise */
+    uint64_t quick;       /* MS_ADAPTER_QUICK while open, if a bus master whose short lists need no
+                                  test of limits; else 0 */
+    struct ms_pool *pool; /* NULL: never needs registers (DDX-33) */
     struct ms_reg_part *parts; /* of that pool, one per register; NULL likewise */
     uint32_t index;
     uint32_t map_registers; /* nMR: the most one request may ask for */
@@ -183,6 +203,13 @@ struct ms_dma {
     struct ms_adapter adapter[MS_ADAPTERS_MAX];
 };
 
+/* The public adapter is one whose short lists need no test of limits; for the shortest ways, which need
+ * no other check. */
+static inline bool ms_adapter_is_quick(const DMA_ADAPTER *public)
+{
+    return public && ((const struct ms_adapter *)(const void *)public)->quick == MS_ADAPTER_QUICK;
+}
+
 /* The private adapter behind the public one; its magic is checked by everyone who is handed one. */
 static inline struct ms_adapter *ms_adapter_from(PDMA_ADAPTER public)
 {
@@ -224,29 +251,47 @@ static inline union ms_grant_word ms_grant_look(const struct ms_grant *grant)
     return (union ms_grant_word){.raw = ms_load_acquire(&grant->state)}; /* hb:grant */
 }
 
+/* A map register base: serial:32 | tag:8 | index:24, one bit of the serial flipped, so that it is no
+ * address that a processor takes. The tag's highest bit stands where `has` stands in a word. */
+#define MS_BASE_TAG  UINT32_C(0x80000000)
+#define MS_BASE_FLIP (UINT64_C(1) << 61)
+
 /* The map register base that names this life of the grant: never NULL (MRG-09). */
 static inline PVOID ms_grant_base(const struct ms_dma *dma, const struct ms_grant *grant,
                                   uint32_t serial)
 {
-    uint64_t name = UINT64_C(0x4D) << 56 | (uint64_t)serial << 24 | ms_grant_index(dma, grant);
+    uint64_t name = (uint64_t)serial << 32 | MS_BASE_TAG | ms_grant_index(dma, grant);
 
-    return (PVOID)(uintptr_t)name;
+    return (PVOID)(uintptr_t)(name ^ MS_BASE_FLIP);
 }
 
-/* The grant a map register base of this adapter names, or NULL (MTX-20). Wait-free. */
-static inline struct ms_grant *ms_grant_find(struct ms_adapter *adapter, PVOID base)
+/* The index in a base; out of any range when its tag is wrong. */
+static inline uint32_t ms_base_index(uint64_t name)
+{
+    return (uint32_t)name - MS_BASE_TAG;
+}
+
+/* Whether `base` names a grant of this adapter (MTX-20), and which. Wait-free. */
+static inline bool ms_grant_lookup(const struct ms_adapter *adapter, PVOID base,
+                                   struct ms_grant **grant)
 {
     uint64_t name = (uint64_t)(uintptr_t)base;
-    uint64_t index = name & 0xFFFFFF;
-    struct ms_grant *grant = &adapter->dma->grants[index];
+    uint64_t index = ms_base_index(name); /* in range: the tag is right */
 
-    if (name >> 56 != 0x4D || index >= adapter->dma->config.grants)
-        return NULL;
-    union ms_grant_word word = ms_grant_look(grant);
-    if (word.serial != ((name >> 24) & 0xFFFFFFFF) || !word.has ||
-        ms_load_relaxed(&grant->adapter) != adapter)
-        return NULL;
-    return grant;
+    if (index >= adapter->grant_count)
+        return false;
+    *grant = &adapter->grants[index];
+    /* Serial and `has` against serial and the tag's bit, at once. */
+    return (name ^ ms_grant_look(*grant).raw) >> 31 == MS_BASE_FLIP >> 31 &&
+           ms_load_relaxed(&(*grant)->adapter) == adapter;
+}
+
+/* The same; NULL: none. */
+static inline struct ms_grant *ms_grant_find(const struct ms_adapter *adapter, PVOID base)
+{
+    struct ms_grant *grant;
+
+    return ms_grant_lookup(adapter, base, &grant) ? grant : NULL;
 }
 
 /* NULL is a map register base here: the machine hands it out for grants without registers. */

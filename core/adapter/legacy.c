@@ -31,12 +31,12 @@ static ms_atomic_u64 *device_request(PDEVICE_OBJECT device)
  * left there, name nothing. */
 static bool request_waits(struct ms_dma *dma, uint64_t name)
 {
-    uint64_t index = name & 0xFFFFFF;
+    uint32_t index = ms_base_index(name);
 
-    if (name >> 56 != 0x4D || index >= dma->config.grants)
+    if (index >= dma->config.grants)
         return false;
     union ms_grant_word word = ms_grant_look(&dma->grants[index]);
-    return word.serial == ((name >> 24) & 0xFFFFFFFF) &&
+    return word.serial == (name ^ MS_BASE_FLIP) >> 32 &&
            (word.phase == GRANT_WAITING || word.phase == GRANT_READY);
 }
 

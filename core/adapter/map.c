@@ -15,6 +15,14 @@
 
 #include <string.h>
 
+/* Keeps the call that gave `status` from becoming a jump, for which gcc would fetch every argument
+ * from the stack at the function's start, and save as many registers, also where nothing is called. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define MS_NO_TAIL(status) __asm__("" : "+r"(status))
+#else
+#define MS_NO_TAIL(status) ((void)(status))
+#endif
+
 /* Slots a buffer of `bytes` has behind the list's header (MTX-14). */
 static uint32_t list_capacity(uint32_t bytes)
 {
@@ -23,12 +31,14 @@ static uint32_t list_capacity(uint32_t bytes)
                : (uint32_t)((bytes - sizeof(SCATTER_GATHER_LIST)) / sizeof(SCATTER_GATHER_ELEMENT));
 }
 
-/* Where to begin the walk for `offset`: where the last mapping of this chain ended, if that helps,
- * so that a long chain is not walked from its head each time (MTX-31). */
+/* Where to begin the walk for `offset`: where the last mapping ended, when this one goes on from there,
+ * so that a long chain is not walked from its head each time (MTX-31). Only then: a head that was used
+ * again for another chain must not lead into the old one. */
 static struct ms_mdl_cursor walk_begin(const struct ms_grant *grant, PMDL head, uint64_t offset)
 {
-    if (grant->head == head && grant->reached.mdl && grant->reached.base <= offset)
-        return grant->reached;
+    if (grant->head == head && grant->reached_mdl &&
+        offset == grant->offset + grant->mapped_bytes && grant->reached_base <= offset)
+        return (struct ms_mdl_cursor){.mdl = grant->reached_mdl, .base = grant->reached_base};
     return (struct ms_mdl_cursor){.mdl = head, .base = 0};
 }
 
@@ -45,9 +55,9 @@ NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
-                      uint64_t offset, uint32_t *length, bool write_to_device,
-                      PSCATTER_GATHER_LIST list, uint32_t capacity)
+FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
+                               uint64_t offset, uint32_t *length, bool write_to_device,
+                               PSCATTER_GATHER_LIST list, uint32_t capacity)
 {
     struct ms_sg_request request = {
         .at = walk_begin(grant, head, offset),
@@ -64,14 +74,22 @@ NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL h
         return status;
     grant->head = head;
     grant->offset = offset;
-    grant->mapped_bytes = mapped.bytes;
-    grant->mapped_registers = mapped.registers;
-    grant->write_to_device = write_to_device;
-    grant->reached = request.at;
+    grant->mapped = ms_grant_mapped_direct(mapped.bytes, write_to_device);
+    if (mapped.registers > 0)
+        grant->mapped_registers = mapped.registers & 0xFFFFFF;
+    grant->reached_mdl = request.at.mdl;
+    grant->reached_base = request.at.base;
     if (mapped.registers > 0)
         grant->start = start;
     *length = mapped.bytes; /* MTX-27 */
     return STATUS_SUCCESS;
+}
+
+NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
+                      uint64_t offset, uint32_t *length, bool write_to_device,
+                      PSCATTER_GATHER_LIST list, uint32_t capacity)
+{
+    return grant_map(adapter, grant, head, offset, length, write_to_device, list, capacity);
 }
 
 /* Without registers nothing is copied at the flush, so nothing needs to be remembered: any number of
@@ -139,38 +157,87 @@ map_rare(struct ms_adapter *adapter, PMDL head, PVOID base, uint64_t offset, uin
     return status;
 }
 
+/* All of MapTransferEx but the shortest way. */
+__attribute__((noinline)) static NTSTATUS map_any(PDMA_ADAPTER public, PMDL head, PVOID base,
+                                                  ULONGLONG offset, ULONG device_offset,
+                                                  PULONG length, BOOLEAN write_to_device,
+                                                  PSCATTER_GATHER_LIST list, ULONG list_bytes,
+                                                  PDMA_COMPLETION_ROUTINE routine, PVOID context)
+{
+    struct ms_adapter *adapter = ms_adapter_from(public);
+    struct ms_grant *grant = ms_grant_find(adapter, base);
+    uint32_t capacity = list_capacity(list_bytes);
+    uint32_t none = MAPPING_NONE;
+    NTSTATUS status;
+
+    /* One test for all that is not usual: the checks in their order (MTX-59) are in map_rare. */
+    if (MS_UNLIKELY(!grant || adapter->controller || !head || !length || !list || capacity == 0 ||
+                    *length == 0))
+        return map_rare(adapter, head, base, offset, device_offset, length, write_to_device != 0,
+                        list, list_bytes, routine, context);
+    /* From here a bus master: DeviceOffset and DmaCompletionRoutine mean nothing (MTX-09, MTX-17). */
+    /* hb:mapping, acquire */
+    if (MS_UNLIKELY(!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)))
+        return STATUS_INVALID_PARAMETER; /* MTX-52 */
+    status = grant_map(adapter, grant, head, offset, length, write_to_device != 0, list, capacity);
+    /* hb:mapping, release */
+    ms_store_release(&grant->mapping, NT_SUCCESS(status) ? MAPPING_MAPPED : MAPPING_NONE);
+    return status;
+}
+
+/* The bytes lie in one page of the chain's first MDL, and may be mapped. */
+static inline bool is_in_one_page(const MDL *head, uint64_t offset, uint32_t length)
+{
+    uint64_t first = head->ByteOffset + offset; /* MDL-20: may pass pages */
+
+    /* length - 1 in 32 bits: for 0 bytes the last one would be far away. */
+    return offset < head->ByteCount && length <= head->ByteCount - offset &&
+           (first ^ (first + (uint32_t)(length - 1))) < MS_PAGE_BYTES && ms_mdl_is_resident(head);
+}
+
+/*
+ * One page, direct, is the most frequent mapping and the one in which the call itself costs most, so
+ * it has a way of its own. All its tests come before the one locked instruction; what fails one is
+ * map_any's. To a bus master DeviceOffset means nothing (MTX-09), so it is not kept for that.
+ */
 NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                           ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
                           BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer,
                           ULONG ScatterGatherBufferLength,
                           PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext)
 {
-    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    uint32_t capacity = list_capacity(ScatterGatherBufferLength);
-    uint32_t none = MAPPING_NONE;
+    const struct ms_adapter *adapter = (const struct ms_adapter *)(const void *)DmaAdapter;
     struct ms_grant *grant;
+    uint32_t none = MAPPING_NONE;
+    uint64_t first;
     NTSTATUS status;
 
-    /* One test for all that is not usual: the checks in their order (MTX-59) are in map_rare. */
-    if (MS_UNLIKELY(adapter->controller || !Mdl || !Length || !ScatterGatherBuffer ||
-                    capacity == 0 || *Length == 0))
-        return map_rare(adapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length,
-                        WriteToDevice != 0, ScatterGatherBuffer, ScatterGatherBufferLength,
-                        DmaCompletionRoutine, CompletionContext);
-    /* From here a bus master: DeviceOffset and DmaCompletionRoutine mean nothing (MTX-09, MTX-17). */
-    grant = ms_grant_find(adapter, MapRegisterBase);
-    if (MS_UNLIKELY(!grant))
-        return map_rare(adapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length,
-                        WriteToDevice != 0, ScatterGatherBuffer, ScatterGatherBufferLength,
-                        DmaCompletionRoutine, CompletionContext);
+    if (MS_UNLIKELY(!ms_adapter_is_quick(DmaAdapter) || !Mdl || !Length ||
+                    !is_in_one_page(Mdl, Offset, *Length) || !ScatterGatherBuffer ||
+                    ScatterGatherBufferLength <
+                        sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT) ||
+                    !ms_grant_lookup(adapter, MapRegisterBase, &grant))) {
+        status = map_any(DmaAdapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length,
+                         WriteToDevice, ScatterGatherBuffer, ScatterGatherBufferLength,
+                         DmaCompletionRoutine, CompletionContext);
+        MS_NO_TAIL(status);
+        return status;
+    }
     /* hb:mapping, acquire */
     if (MS_UNLIKELY(!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)))
         return STATUS_INVALID_PARAMETER; /* MTX-52 */
-    status = ms_grant_map(adapter, grant, Mdl, Offset, Length, WriteToDevice != 0,
-                          ScatterGatherBuffer, capacity);
+    first = Mdl->ByteOffset + Offset;
+    ms_sg_list_page(ScatterGatherBuffer,
+                    (ms_mdl_frames(Mdl)[first >> MS_PAGE_SHIFT] << MS_PAGE_SHIFT) +
+                        first % MS_PAGE_BYTES,
+                    *Length);
+    grant->head = Mdl;
+    grant->offset = Offset;
+    grant->mapped = ms_grant_mapped_direct(*Length, WriteToDevice);
+    grant->reached_mdl = NULL;
     /* hb:mapping, release */
-    ms_store_release(&grant->mapping, NT_SUCCESS(status) ? MAPPING_MAPPED : MAPPING_NONE);
-    return status;
+    ms_store_release(&grant->mapping, MAPPING_MAPPED);
+    return STATUS_SUCCESS;
 }
 
 void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant, uint32_t bytes)
@@ -209,7 +276,7 @@ __attribute__((noinline)) static NTSTATUS flush_rare(struct ms_adapter *adapter,
         return STATUS_SUCCESS;                  /* FLX-07, FLX-10 */
     }
     if (head != grant->head || offset != grant->offset ||
-        write_to_device != grant->write_to_device || length > grant->mapped_bytes)
+        write_to_device != (grant->write_to_device != 0) || length > grant->mapped_bytes)
         return STATUS_INVALID_PARAMETER;             /* FLX-11 */
     moved = ms_system_flush(adapter, grant, length); /* FLX-05, FLX-12 */
     length = moved < length ? moved : length; /* what never moved is not copied back: AMB-16 */
@@ -220,21 +287,42 @@ __attribute__((noinline)) static NTSTATUS flush_rare(struct ms_adapter *adapter,
     return STATUS_SUCCESS;
 }
 
-NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
-                                  ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice)
+/* All of FlushAdapterBuffersEx but the shortest way. */
+__attribute__((noinline)) static NTSTATUS flush_any(PDMA_ADAPTER public, PMDL head, PVOID base,
+                                                    ULONGLONG offset, ULONG length,
+                                                    BOOLEAN write_to_device)
 {
-    struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
+    struct ms_adapter *adapter = ms_adapter_from(public);
+    struct ms_grant *grant = ms_grant_find(adapter, base);
 
     /* hb:mapping, acquire */
     if (MS_UNLIKELY(adapter->controller || !grant ||
                     ms_load_acquire(&grant->mapping) != MAPPING_MAPPED))
-        return flush_rare(adapter, Mdl, MapRegisterBase, Offset, Length, WriteToDevice != 0);
-    if (Mdl != grant->head || Offset != grant->offset ||
-        (WriteToDevice != 0) != grant->write_to_device || Length > grant->mapped_bytes)
+        return flush_rare(adapter, head, base, offset, length, write_to_device != 0);
+    if (head != grant->head || offset != grant->offset ||
+        (write_to_device != 0) != (grant->write_to_device != 0) || length > grant->mapped_bytes)
         return STATUS_INVALID_PARAMETER; /* FLX-11 */
-    if (MS_UNLIKELY(grant->mapped_registers > 0 && !grant->write_to_device && Length > 0))
-        ms_grant_copy_back(adapter, grant, Length);
+    if (grant->mapped_registers > 0 && !grant->write_to_device && length > 0)
+        ms_grant_copy_back(adapter, grant, length);
+    /* hb:mapping, release */
+    ms_store_release(&grant->mapping, MAPPING_NONE);
+    return STATUS_SUCCESS;
+}
+
+/* What nothing was copied for has a way of its own, as in HalMapTransferEx. */
+NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                                  ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice)
+{
+    const struct ms_adapter *adapter = (const struct ms_adapter *)(const void *)DmaAdapter;
+    struct ms_grant *grant;
+
+    /* hb:mapping, acquire */
+    if (MS_UNLIKELY(!ms_adapter_is_quick(DmaAdapter) ||
+                    !ms_grant_lookup(adapter, MapRegisterBase, &grant) ||
+                    ms_load_acquire(&grant->mapping) != MAPPING_MAPPED || Mdl != grant->head ||
+                    Offset != grant->offset || Length > grant->mapped_bytes ||
+                    grant->mapped >> 32 != ms_grant_mapped_direct(0, WriteToDevice) >> 32))
+        return flush_any(DmaAdapter, Mdl, MapRegisterBase, Offset, Length, WriteToDevice);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_NONE);
     return STATUS_SUCCESS;

@@ -364,3 +364,117 @@ MS_TEST(descriptions_get_the_table_width_and_registers_they_ask_for)
     }
     fixture_close(&f);
 }
+
+/* MTX-20, FLX-11, MRG-09: a base names one life of one grant with every bit it has; the shortest way, for
+ * one page, looks as closely as the others. */
+MS_TEST(a_base_that_differs_in_any_bit_names_nothing)
+{
+    const PFN_NUMBER pfn[] = {LOW_PFN, LOW_PFN + 5};
+    struct map m;
+    map_open(&m, SG64, 0, pfn, 0, 0x2000);
+    PVOID right = m.base;
+    ULONG length = 0x1000;
+
+    for (int bit = 0; bit < 64; bit++) {
+        m.base = (PVOID)((uintptr_t)right ^ (uintptr_t)1 << bit);
+        assert_status(map_call(&m, 0, &length, LIST_BYTES), STATUS_INVALID_PARAMETER);
+    }
+    m.base = right;
+    assert_status(map_call(&m, 0, &length, LIST_BYTES), STATUS_SUCCESS);
+    for (int bit = 0; bit < 64; bit++) {
+        m.base = (PVOID)((uintptr_t)right ^ (uintptr_t)1 << bit);
+        assert_status(flush_call(&m, 0, 0x1000), STATUS_INVALID_PARAMETER);
+    }
+    m.base = right;
+    assert_status(flush_call(&m, 0, 0x1000), STATUS_SUCCESS);
+    m.ops->FreeMapRegisters(m.adapter, m.base, 0);
+    assert_status(map_call(&m, 0, &length, LIST_BYTES), STATUS_INVALID_PARAMETER);
+    map_close(&m);
+}
+
+/* MTX-06, MTX-18, MTX-22, FLX-11: what the shortest way refuses gets the answer of the others: bytes that
+ * leave the page, offsets near both ends of the range, a chain's second MDL, pages nobody locked. */
+MS_TEST(one_page_or_nearly_one_is_mapped_alike)
+{
+    const PFN_NUMBER pfn[] = {LOW_PFN, LOW_PFN + 5, LOW_PFN + 9};
+    static const struct {
+        ULONGLONG offset;
+        ULONG length;
+        ULONG elements; /* 0: the range leaves the chain */
+    } rows[] = {
+        {0, 1, 1},
+        {0, 0xF00, 1},
+        {0, 0xF01, 2},
+        {0xEFF, 1, 1},
+        {0xEFF, 2, 2},
+        {0xF00, 0x1000, 1},
+        {0xF00, 0x1001, 2},
+        {0x1F00, 0x100, 1},
+        {0x1FFF, 1, 1},
+        {0x1FFF, 2, 2},
+        {0x2000, 0x1000, 1},
+        {0x2FFF, 1, 1},
+        {0x2FFF, 2, 0},
+        {0x3000, 1, 0},
+        {0x1F00, 0xFFFFFFFF, 0},
+        {UINT64_MAX, 1, 0},
+        {UINT64_MAX - 0xFF, 0x100, 0},
+        {UINT64_MAX, 2, 0},
+    };
+    struct map m;
+    map_open(&m, SG64, 0, pfn, 0x100, 0x2000);
+    m.mdl->Next = ms_mdl_create(pfn + 2, 0, 0x1000);
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool is_read = i % 2 == 0;
+        ULONG length = rows[i].length;
+        NTSTATUS status = m.ops->MapTransferEx(m.adapter, m.mdl, m.base, rows[i].offset, 0, &length,
+                                               is_read ? FALSE : 0x80, (PSCATTER_GATHER_LIST)m.list,
+                                               LIST_BYTES, NULL, NULL);
+
+        assert_status(status, rows[i].elements > 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
+        assert_int_equal(length, rows[i].length);
+        if (!NT_SUCCESS(status))
+            continue;
+        assert_int_equal(elements(&m), rows[i].elements);
+        /* Any TRUE is as good as another; the other direction is another mapping. */
+        assert_status(m.ops->FlushAdapterBuffersEx(m.adapter, m.mdl, m.base, rows[i].offset, length,
+                                                   is_read ? 0x80 : FALSE),
+                      STATUS_INVALID_PARAMETER);
+        assert_status(m.ops->FlushAdapterBuffersEx(m.adapter, m.mdl, m.base, rows[i].offset, length,
+                                                   is_read ? FALSE : TRUE),
+                      STATUS_SUCCESS);
+    }
+    m.mdl->MdlFlags &= (CSHORT)~MDL_PAGES_LOCKED;
+    ULONG length = 0x100;
+    assert_status(map_call(&m, 0, &length, LIST_BYTES), STATUS_INVALID_PARAMETER);
+    m.mdl->MdlFlags |= MDL_PAGES_LOCKED;
+    IoFreeMdl(m.mdl->Next);
+    map_close(&m);
+}
+
+/* MTX-31: a driver puts another chain behind a head it had used before; a mapping that does not go on
+ * where the last one ended does not follow the old one. */
+MS_TEST(a_head_used_again_leads_into_its_new_chain)
+{
+    const PFN_NUMBER pfn[] = {LOW_PFN, LOW_PFN + 5, LOW_PFN + 9};
+    struct map m;
+    map_open(&m, SG64, 0, pfn, 0, 0x1000);
+
+    for (int i = 0; i < 2; i++) {
+        ULONG length = 0x2000;
+        m.mdl->Next = ms_mdl_create(pfn + 1 + i, 0, 0x1000);
+        if (i == 1) {
+            length = 0x1000;
+            assert_status(map_call(&m, 0x1000, &length, LIST_BYTES), STATUS_SUCCESS);
+            assert_int_equal(element(&m, 0).Address.QuadPart, pfn[2] << 12);
+            assert_status(flush_call(&m, 0x1000, length), STATUS_SUCCESS);
+        } else {
+            assert_status(map_call(&m, 0, &length, LIST_BYTES), STATUS_SUCCESS);
+            assert_int_equal(elements(&m), 2);
+            assert_status(flush_call(&m, 0, length), STATUS_SUCCESS);
+        }
+        IoFreeMdl(m.mdl->Next);
+    }
+    map_close(&m);
+}

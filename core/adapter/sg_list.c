@@ -144,7 +144,7 @@ static NTSTATUS joint_map(struct ms_adapter *adapter, struct ms_grant *grant,
     grant->head = plan->head;
     grant->offset = plan->offset;
     grant->mapped_bytes = plan->length;
-    grant->mapped_registers = ms_grant_registers(grant).count;
+    grant->mapped_registers = ms_grant_registers(grant).count & 0xFFFFFF;
     grant->write_to_device = plan->write_to_device;
     return STATUS_SUCCESS;
 }

@@ -301,6 +301,30 @@ static DECLSPEC_NOINLINE NTSTATUS map_piece(const struct ms_sg_builder *builder,
 }
 
 /* What most requests are: a few pages of one MDL, all direct. */
+static DECLSPEC_NOINLINE NTSTATUS map_short(const struct ms_sg_builder *builder,
+                                            struct ms_sg_request *request,
+                                            SCATTER_GATHER_LIST *list, uint32_t capacity,
+                                            struct ms_sg_mapped *mapped)
+{
+    const MDL *mdl = request->at.mdl;
+    uint64_t first =
+        mdl->ByteOffset + (request->offset - request->at.base); /* MDL-20: may pass pages */
+    uint64_t position = first % MS_PAGE_BYTES;
+    uint64_t piece_end = position + request->length;
+
+    if (piece_end > (uint64_t)capacity << MS_PAGE_SHIFT)
+        return map_long(builder, request, list, capacity, mapped);
+
+    const uint8_t *slot = short_build(builder, ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT),
+                                      position, piece_end, ms_sg_slots(list));
+    if (MS_UNLIKELY(!slot))
+        return map_long(builder, request, list, capacity, mapped);
+
+    map_finish(list, slot, request->length, mapped);
+    return STATUS_SUCCESS;
+}
+
+/* Only decides which way to go, and jumps there: it has no registers to save. */
 NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *request,
                    SCATTER_GATHER_LIST *list, uint32_t capacity, struct ms_sg_mapped *mapped)
 {
@@ -316,18 +340,14 @@ NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *re
         return map_long(builder, request, list, capacity, mapped);
 
     uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
-    uint64_t position = first % MS_PAGE_BYTES;
-    uint64_t pages = (position + length + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT;
-    if (pages > SHORT_PAGES)
+    uint64_t piece_end = first % MS_PAGE_BYTES + length;
+    if (piece_end > (uint64_t)SHORT_PAGES << MS_PAGE_SHIFT)
         return map_piece(builder, request, list, capacity, mapped);
-    if (pages > capacity)
-        return map_long(builder, request, list, capacity, mapped);
-
-    const uint8_t *slot = short_build(builder, ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT),
-                                      position, position + length, ms_sg_slots(list));
-    if (MS_UNLIKELY(!slot))
-        return map_long(builder, request, list, capacity, mapped);
-
-    map_finish(list, slot, length, mapped);
+    if (piece_end > MS_PAGE_BYTES)
+        return map_short(builder, request, list, capacity, mapped);
+    ms_sg_list_page(
+        list, (ms_mdl_frames(mdl)[first >> MS_PAGE_SHIFT] << MS_PAGE_SHIFT) + first % MS_PAGE_BYTES,
+        length);
+    *mapped = (struct ms_sg_mapped){.bytes = length, .elements = 1};
     return STATUS_SUCCESS;
 }

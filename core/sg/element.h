@@ -23,11 +23,6 @@ static_assert(offsetof(SCATTER_GATHER_LIST, NumberOfElements) == 0, "the count o
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "length and padding are stored as one word");
 
-static inline void ms_sg_word_store(uint8_t *target, uint64_t word)
-{
-    memcpy(target, &word, sizeof(word));
-}
-
 /* SGE-01, MTX-39: Reserved is 0. */
 static inline void ms_sg_slot_store(uint8_t *slot, uint64_t address, uint64_t bytes)
 {

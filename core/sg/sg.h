@@ -91,6 +91,26 @@ void ms_sg_builder_init(struct ms_sg_builder *builder, const struct ms_memory *m
 NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *request,
                    SCATTER_GATHER_LIST *list, uint32_t capacity, struct ms_sg_mapped *mapped);
 
+/* Eight bytes at any address. */
+static inline void ms_sg_word_store(uint8_t *target, uint64_t word)
+{
+    memcpy(target, &word, sizeof(word));
+}
+
+/* The list of bytes that lie in one page, for a builder that is_simple: one element, which no limit
+ * of such a builder touches. `list` has a slot. */
+static inline void ms_sg_list_page(SCATTER_GATHER_LIST *list, uint64_t address, uint32_t bytes)
+{
+    uint8_t *slot = (uint8_t *)list + sizeof(*list);
+
+    /* Any address (MTX-15); word by word, so that no compiler builds the element elsewhere first. */
+    ms_sg_word_store(slot, address);
+    ms_sg_word_store(slot + 8, bytes);
+    ms_sg_word_store(slot + 16, 0);
+    ms_sg_word_store((uint8_t *)list, 1); /* MTX-39 */
+    ms_sg_word_store((uint8_t *)list + 8, 0);
+}
+
 /* Copies bounced bytes back into the pages the MDLs name, for the first `flush_bytes` of a mapping
  * made by ms_sg_map with the same builder, chain start, offset and registers, whose result was
  * `mapped` (FLX-06, FLX-16). Only for transfers from the device. Wait-free. */
