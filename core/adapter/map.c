@@ -55,6 +55,13 @@ NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
     return STATUS_SUCCESS;
 }
 
+/* Nothing of the chain is behind `end`: a call that seems to go on from there has another chain. The head
+ * needs no such care, for the driver hands it over again (FRE-16). */
+static bool chain_ends(struct ms_mdl_cursor at, const MDL *head, uint64_t end)
+{
+    return MS_UNLIKELY(at.mdl != head) && !at.mdl->Next && end == at.base + at.mdl->ByteCount;
+}
+
 FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
                                uint64_t offset, uint32_t *length, bool write_to_device,
                                PSCATTER_GATHER_LIST list, uint32_t capacity)
@@ -77,7 +84,8 @@ FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *gran
     grant->mapped = ms_grant_mapped_direct(mapped.bytes, write_to_device);
     if (mapped.registers > 0)
         grant->mapped_registers = mapped.registers & 0xFFFFFF;
-    grant->reached_mdl = request.at.mdl;
+    grant->reached_mdl =
+        chain_ends(request.at, head, offset + mapped.bytes) ? NULL : request.at.mdl;
     grant->reached_base = request.at.base;
     if (mapped.registers > 0)
         grant->start = start;

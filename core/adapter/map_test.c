@@ -3,7 +3,7 @@
  * MapTransferEx and FlushAdapterBuffersEx as a driver sees them: arguments, sequence, partial mapping.
  * What the lists look like is the sg floor's test; that the bytes arrive is the machine floor's.
  */
-#include "adapter/test_fixture.h"
+#include "adapter/test_chain.h"
 
 enum { LIST_BYTES = 16 + 24 * 16 };
 
@@ -477,4 +477,66 @@ MS_TEST(a_head_used_again_leads_into_its_new_chain)
         IoFreeMdl(m.mdl->Next);
     }
     map_close(&m);
+}
+
+/* FRE-16, CLI-06, MTX-31: a kept grant serves one chain after the other. The next may begin with the same MDL and
+ * go on elsewhere, and may begin anywhere: nothing of the last one's followers is looked at. */
+MS_TEST(a_chain_with_the_same_head_and_other_followers_is_mapped_afresh)
+{
+    const PFN_NUMBER pfn[3] = {0x4000, 0x4010, 0x4020};
+    struct fixture f;
+    fixture_open(&f);
+    PDMA_ADAPTER a = adapter_get(&f, SG64, NULL);
+    const DMA_OPERATIONS *ops = a->DmaOperations;
+    PMDL head = ms_mdl_create(&pfn[0], 0, 0x1000);
+    PVOID base;
+
+    assert_status(grant_sync(&f, a, 1, &base), STATUS_SUCCESS);
+    for (ULONGLONG mapped_to = 0x1800; mapped_to <= 0x2000; mapped_to += 0x800)
+        for (ULONGLONG offset = 0x1000; offset <= 0x1FFF; offset += 0x3FF) {
+            struct own_list list;
+            ULONG length = (ULONG)mapped_to;
+            head->Next = ms_mdl_create(&pfn[1], 0, 0x1000);
+            assert_status(ops->MapTransferEx(a, head, base, 0, 0, &length, TRUE, list_of(&list),
+                                             sizeof list, NULL, NULL),
+                          STATUS_SUCCESS);
+            assert_status(ops->FlushAdapterBuffersEx(a, head, base, 0, length, TRUE),
+                          STATUS_SUCCESS);
+            IoFreeMdl(head->Next);
+            if (offset == length)
+                continue; /* exactly there the contract takes it for the same chain (MTX-31) */
+            head->Next = ms_mdl_create(&pfn[2], 0, 0x1000);
+            length = (ULONG)(0x2000 - offset);
+            assert_status(ops->MapTransferEx(a, head, base, offset, 0, &length, TRUE,
+                                             list_of(&list), sizeof list, NULL, NULL),
+                          STATUS_SUCCESS);
+            assert_int_equal(list.of[0].Address.QuadPart, 0x4020000 + offset - 0x1000);
+            assert_status(ops->FlushAdapterBuffersEx(a, head, base, offset, length, TRUE),
+                          STATUS_SUCCESS);
+            IoFreeMdl(head->Next);
+        }
+    /* And beginning exactly where the last one's end was. */
+    struct own_list list;
+    ULONG length = 0x2000;
+    head->Next = ms_mdl_create(&pfn[1], 0, 0x1000);
+    assert_status(ops->MapTransferEx(a, head, base, 0, 0, &length, TRUE, list_of(&list),
+                                     sizeof list, NULL, NULL),
+                  STATUS_SUCCESS);
+    assert_status(ops->FlushAdapterBuffersEx(a, head, base, 0, length, TRUE), STATUS_SUCCESS);
+    IoFreeMdl(head->Next);
+    PMDL middle = ms_mdl_create(&pfn[1], 0, 0x1000);
+    middle->Next = ms_mdl_create(&pfn[2], 0, 0x1000);
+    head->Next = middle;
+    length = 0x1000;
+    assert_status(ops->MapTransferEx(a, head, base, 0x2000, 0, &length, TRUE, list_of(&list),
+                                     sizeof list, NULL, NULL),
+                  STATUS_SUCCESS);
+    assert_int_equal(list.of[0].Address.QuadPart, 0x4020000);
+    ops->FreeAdapterChannel(a);
+    IoFreeMdl(middle->Next);
+    IoFreeMdl(middle);
+    head->Next = NULL;
+    IoFreeMdl(head);
+    ops->PutDmaAdapter(a);
+    fixture_close(&f);
 }
