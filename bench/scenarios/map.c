@@ -262,7 +262,7 @@ static void stage_close(void *stage)
     for (uint32_t i = 0; s->lane && i < s->threads; i++) {
         struct lane *lane = &s->lane[i];
 
-        if (lane->base)
+        if (s->adapter && lane->base)
             s->adapter->DmaOperations->FreeMapRegisters(s->adapter, lane->base, 0);
         free(lane->list);
         free(lane->parts);

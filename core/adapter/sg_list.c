@@ -358,7 +358,7 @@ static NTSTATUS plan_measure_v1(struct ms_adapter *adapter, struct ms_list_plan 
 {
     struct ms_mdl_cursor at = {.mdl = plan->head, .base = 0};
     NTSTATUS status = ms_sg_measure(&adapter->builder, at, plan->offset, plan->length, need);
-    uint32_t first_offset;
+    uint32_t first_offset = 0;
 
     if (!NT_SUCCESS(status) || !adapter->is_packet || adapter->controller ||
         (need->elements == 1 && need->registers == 0))

@@ -107,7 +107,7 @@ static bool number_take(struct text *text, uint64_t max, uint64_t *value)
 
 static bool read_count(struct reader *r, const char *key, uint64_t max, uint64_t *count)
 {
-    struct text value;
+    struct text value = {0};
 
     if (!line_field(r, key, &value))
         return false;
@@ -126,7 +126,7 @@ static bool is_printable(struct text text)
 
 static bool read_words(struct reader *r, const char *key, char *target, size_t target_bytes)
 {
-    struct text value;
+    struct text value = {0};
 
     if (!line_field(r, key, &value))
         return false;
