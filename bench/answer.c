@@ -641,6 +641,7 @@ struct ms_answer *ms_answer_make(const struct ms_result *r)
     if (ms_result_ranks(r))
         ranked_qualify(a, r, k, count);
     a->map = map_make(r);
+    a->system = ms_system_sentence(r);
     a->conformance = conformance_make(r);
     free(k);
     return a;
@@ -654,6 +655,7 @@ void ms_answer_free(struct ms_answer *a)
     for (size_t i = 0; i < MS_ANSWER_QUALIFICATIONS; i++)
         free(a->qualifications[i]);
     free(a->map);
+    free(a->system);
     free(a->conformance);
     free(a);
 }

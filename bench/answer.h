@@ -26,4 +26,7 @@ struct ms_span {
 
 struct ms_span ms_span_of(const struct ms_result *r, const char *adapter);
 
+/* System DMA in one sentence that the caller frees; NULL: this run measured none. page_system.c. */
+char *ms_system_sentence(const struct ms_result *r);
+
 #endif

@@ -14,7 +14,7 @@
 /* ---- summary.md ---------------------------------------------------------------------------------
  */
 
-enum { SUMMARY_LINES = 60, SUMMARY_FIXED = 36, MATRIX_COLUMNS = 12 };
+enum { SUMMARY_LINES = 60, SUMMARY_FIXED = 38, MATRIX_COLUMNS = 12 };
 
 static const char *verdict_mark(enum ms_verdict v)
 {
@@ -182,9 +182,12 @@ static void summary_answer(const struct ms_result *r, FILE *out)
         ms_print_markdown(out, a->qualifications[i]);
         fputc('\n', out);
     }
-    if (a->map) {
+    const char *const also[] = {a->map, a->system};
+    for (size_t i = 0; i < 2; i++) {
+        if (!also[i])
+            continue;
         fputc('\n', out);
-        ms_print_markdown(out, a->map);
+        ms_print_markdown(out, also[i]);
         fputc('\n', out);
     }
     ms_answer_free(a);

@@ -58,6 +58,7 @@ struct ms_answer {
     char *headline;                                 /* one sentence */
     char *qualifications[MS_ANSWER_QUALIFICATIONS]; /* then NULLs */
     char *map;         /* MapTransferEx against its limits, one sentence, or NULL */
+    char *system;      /* system DMA: what a transfer and a cancel cost, one sentence, or NULL */
     char *conformance; /* who passed, who was fuzzed and how long, or NULL */
 };
 

@@ -259,8 +259,10 @@ static void latencies_add(const struct ms_case *c, const struct ms_entrant *entr
         if (!h || h->total == 0)
             continue;
         l = ms_cell_add_latency(cell);
-        l->load = ms_loads[i];
-        l->pace_ns = c->pace_ns / ms_loads[i];
+        if (!c->shape->is_closed) {
+            l->load = ms_loads[i];
+            l->pace_ns = c->pace_ns / ms_loads[i];
+        }
         l->saturated = entrant->timed[i].is_saturated;
         l->disturbed = entrant->timed[i].is_disturbed;
         l->values = h->total;

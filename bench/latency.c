@@ -20,10 +20,12 @@ void ms_pace_draw(const struct ms_pace *pace, uint32_t gap_ns[MS_LATENCY_GAPS])
 }
 
 uint64_t ms_latency_run(const uint32_t gap_ns[MS_LATENCY_GAPS], uint64_t ops, ms_latency_step *step,
-                        ms_latency_clock *clock, void *context, struct ms_histogram *h)
+                        ms_latency_step *rest, ms_latency_clock *clock, void *context,
+                        struct ms_histogram *h)
 {
     uint64_t now = clock(context);
     uint64_t due = now;
+    uint64_t late = 0;
 
     for (uint64_t i = 0; i < ops; i++) {
         uint32_t gap = gap_ns[i % MS_LATENCY_GAPS];
@@ -34,9 +36,14 @@ uint64_t ms_latency_run(const uint32_t gap_ns[MS_LATENCY_GAPS], uint64_t ops, ms
             now = clock(context);
         step(context);
         now = clock(context);
-        ms_histogram_add(h, now - due);
+        late = now - due;
+        ms_histogram_add(h, late);
+        if (rest) {
+            rest(context);
+            now = clock(context);
+        }
     }
-    return now - due;
+    return late;
 }
 
 bool ms_latency_is_saturated(double mean_ns, uint64_t ops, uint64_t backlog_ns)

@@ -27,11 +27,12 @@ void ms_pace_draw(const struct ms_pace *pace, uint32_t gap_ns[MS_LATENCY_GAPS]);
 typedef void ms_latency_step(void *context);
 typedef uint64_t ms_latency_clock(void *context);
 
-/* Does `ops` operations at their times and adds their latencies to `h`. Returns how many
- * nanoseconds the last one ended behind its time: a backlog that has grown all the while means
- * that the pace cannot be kept. */
+/* Does `ops` operations at their times and adds their latencies to `h`; `rest`, if any, follows each and
+ * is in no latency but in those that wait behind it. Returns how many nanoseconds the last one ended
+ * behind its time: a backlog that has grown all the while means that the pace cannot be kept. */
 uint64_t ms_latency_run(const uint32_t gap_ns[MS_LATENCY_GAPS], uint64_t ops, ms_latency_step *step,
-                        ms_latency_clock *clock, void *context, struct ms_histogram *h);
+                        ms_latency_step *rest, ms_latency_clock *clock, void *context,
+                        struct ms_histogram *h);
 
 /* True when the backlog at the end is more than a tenth of the time all arrivals took. Pure. */
 bool ms_latency_is_saturated(double mean_ns, uint64_t ops, uint64_t backlog_ns);

@@ -13,6 +13,7 @@ struct world {
     uint64_t stall_at; /* the operation that stalls */
     uint64_t stall_ns;
     uint64_t cost;
+    uint64_t rest; /* what follows an operation costs */
 };
 
 static uint64_t world_clock(void *context)
@@ -28,6 +29,13 @@ static void world_step(void *context)
     w->done++;
 }
 
+static void world_rest(void *context)
+{
+    struct world *w = context;
+
+    w->now += w->rest;
+}
+
 static struct ms_histogram h;
 static uint32_t gap[MS_LATENCY_GAPS];
 
@@ -37,7 +45,7 @@ static uint64_t played(double mean_ns, struct world *w, uint64_t ops)
 
     ms_histogram_clear(&h);
     ms_pace_draw(&pace, gap);
-    return ms_latency_run(gap, ops, world_step, world_clock, w, &h);
+    return ms_latency_run(gap, ops, world_step, world_rest, world_clock, w, &h);
 }
 
 MS_TEST(open_loop_one_stall_shows_in_p99_and_the_closed_loop_hides_it)
@@ -79,4 +87,17 @@ MS_TEST(open_loop_who_cannot_keep_up_is_saturated)
     backlog = played(100.0, &fast, 100000);
     assert_false(ms_latency_is_saturated(100.0, 100000, backlog));
     assert_false(ms_latency_is_saturated(0.0, 100000, UINT64_MAX));
+}
+
+MS_TEST(open_loop_what_follows_an_operation_is_not_in_its_time_but_in_those_behind_it)
+{
+    struct world closed = {.stall_at = UINT64_MAX, .cost = 100, .rest = 5000};
+    struct world open = closed;
+
+    played(0.0, &closed, 1000);
+    assert_true(h.largest_ns < 110);
+    assert_true(closed.now > 1000 * 5000);
+    played(10000.0, &open, 10000);
+    assert_true(ms_histogram_at(&h, 0.10) < 110);
+    assert_true(ms_histogram_at(&h, 0.90) > 1000);
 }

@@ -209,8 +209,8 @@ static void answer_print(const struct ms_result *r, FILE *out)
     }
     if (a->qualifications[0])
         fputs("</ul>\n", out);
-    const char *const also[] = {a->map, a->conformance};
-    for (size_t i = 0; i < 2; i++) {
+    const char *const also[] = {a->map, a->system, a->conformance};
+    for (size_t i = 0; i < sizeof(also) / sizeof(also[0]); i++) {
         if (!also[i])
             continue;
         fputs("<p class=also>", out);
@@ -463,13 +463,14 @@ static const struct {
     const char *name;
     ms_page_part *print;
 } parts[] = {
-    {"ranked", ranked_print},       {"title", title_print},       {"policy", policy_print},
-    {"style", style_print},         {"meta", meta_print},         {"banners", banners_print},
-    {"answer", answer_print},       {"figures", figures_print},   {"trust", trust_print},
-    {"matrices", ms_page_matrices}, {"map", ms_page_map},         {"counts", ms_page_counts},
-    {"latency", ms_page_latency},   {"checks", ms_page_checks},   {"notes", notes_print},
-    {"facts", facts_print},         {"numbers", ms_page_numbers}, {"command", command_print},
-    {"version", version_print},     {"data", data_print},         {"script", script_print},
+    {"ranked", ranked_print},       {"title", title_print},     {"policy", policy_print},
+    {"style", style_print},         {"meta", meta_print},       {"banners", banners_print},
+    {"answer", answer_print},       {"figures", figures_print}, {"trust", trust_print},
+    {"matrices", ms_page_matrices}, {"map", ms_page_map},       {"counts", ms_page_counts},
+    {"latency", ms_page_latency},   {"system", ms_page_system}, {"checks", ms_page_checks},
+    {"notes", notes_print},         {"facts", facts_print},     {"numbers", ms_page_numbers},
+    {"command", command_print},     {"version", version_print}, {"data", data_print},
+    {"script", script_print},
 };
 
 static bool part_print(const struct ms_result *r, const char *name, size_t length, FILE *out)

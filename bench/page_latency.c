@@ -74,16 +74,21 @@ static void table_print(const struct ms_result *r, const struct ms_cell *first, 
     fputs("</tbody></table></div>\n", out);
 }
 
+/* System DMA has a part of its own. */
+static bool is_shown(const struct ms_cell *c)
+{
+    return c->latency_count > 0 && !ms_text_same(c->scenario, MS_SCENARIO_SYSTEM);
+}
+
 /* Prints one load of every case that was timed. */
 static void load_print(const struct ms_result *r, double load, FILE *out)
 {
     for (size_t i = 0; i < r->cell_count; i++) {
         const struct ms_cell *c = &r->cells[i];
-        bool is_first = c->latency_count > 0;
+        bool is_first = is_shown(c);
 
         for (size_t before = 0; is_first && before < i; before++)
-            is_first =
-                r->cells[before].latency_count == 0 || !ms_cell_same_case(c, &r->cells[before]);
+            is_first = !is_shown(&r->cells[before]) || !ms_cell_same_case(c, &r->cells[before]);
         if (is_first)
             table_print(r, c, load, out);
     }
@@ -94,7 +99,7 @@ void ms_page_latency(const struct ms_result *r, FILE *out)
     bool has_any = false;
 
     for (size_t i = 0; i < r->cell_count; i++)
-        has_any = has_any || r->cells[i].latency_count > 0;
+        has_any = has_any || is_shown(&r->cells[i]);
     if (!has_any)
         return;
     fputs("<section aria-labelledby=latency><h2 id=latency>How long the slowest wait</h2>\n"

@@ -28,11 +28,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define MS_RESULT_SCHEMA  "mapstorm-run-1"
-#define MS_NONE           UINT32_MAX /* an index that points nowhere */
-#define MS_SCENARIO_MAP   "map"
-#define MS_SCENARIO_POOL  "registers"
-#define MS_PROBLEM_LENGTH 512
+#define MS_RESULT_SCHEMA   "mapstorm-run-1"
+#define MS_NONE            UINT32_MAX /* an index that points nowhere */
+#define MS_SCENARIO_MAP    "map"
+#define MS_SCENARIO_POOL   "registers"
+#define MS_SCENARIO_SYSTEM "system"
+#define MS_PROBLEM_LENGTH  512
 
 /* Exit codes of the program, and what went wrong in a sentence for a person. */
 enum ms_exit {
@@ -223,10 +224,13 @@ struct ms_count {
     bool model; /* from the simulator: "model, not measured" */
 };
 
-/* Latencies at one rate of arrival: open loop, counted from the moment each operation was due. */
+/* Latencies at one rate of arrival: open loop, counted from the moment each operation was due; or with
+ * no rate, one after the other. */
 struct ms_latency {
-    double load;     /* the rate, as a share of what the baseline keeps when each is timed */
-    double pace_ns;  /* mean time between arrivals */
+    double
+        load; /* the rate, as a share of what the baseline keeps when each is timed; 0: each began
+                        when the one before was through */
+    double pace_ns;  /* mean time between arrivals; 0: likewise */
     bool saturated;  /* could not keep up: no percentiles */
     bool disturbed;  /* other programs had the processor meanwhile, in every launch */
     uint64_t values; /* behind the percentiles */

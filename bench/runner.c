@@ -20,6 +20,8 @@ enum {
     COUNT_OPS = 20000,   /* of the pass that counts: the same in every run */
     TIMED_NS = 30000000, /* how long one strategy is timed at one rate */
     TIMED_OPS_MIN = 2000,
+    TIMED_OPS_LIVE = 5000,         /* where another thread takes part each has a tail of its own */
+    TIMED_OPS_LIVE_CLOSED = 10500, /* at one rate only, so that 100 lie beyond the 99th percent */
     TIMED_OPS_MAX = 1000000,
 };
 
@@ -231,7 +233,7 @@ static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
  * runs agree, so they are taken in a pass of their own. */
 static void case_count(struct runner *r, struct ms_case *c, uint64_t seed)
 {
-    for (uint32_t i = 0; i < c->entrants && c->key.threads == 1; i++) {
+    for (uint32_t i = 0; i < c->entrants && c->key.threads == 1 && !c->shape->is_live; i++) {
         struct ms_entrant *entrant = &c->entrant[i];
         struct ms_reading reading;
 
@@ -419,12 +421,15 @@ static void timing_keep(struct runner *r, bool is_disturbed, struct ms_timed *ti
 static void timed_run(struct runner *r, const struct ms_case *c, const char *strategy,
                       uint64_t seed, size_t load, struct ms_timed *timed)
 {
-    double mean_ns = c->pace_ns / ms_loads[load];
-    uint64_t ops = (uint64_t)((double)TIMED_NS / mean_ns);
+    double mean_ns = c->shape->is_closed ? 0.0 : c->pace_ns / ms_loads[load];
+    uint64_t ops = (uint64_t)((double)TIMED_NS * ms_loads[load] / c->pace_ns);
 
+    uint64_t least = TIMED_OPS_MIN;
     bool is_disturbed = false;
 
-    ops = ops < TIMED_OPS_MIN ? TIMED_OPS_MIN : ops > TIMED_OPS_MAX ? TIMED_OPS_MAX : ops;
+    if (c->shape->is_live)
+        least = c->shape->is_closed ? TIMED_OPS_LIVE_CLOSED : TIMED_OPS_LIVE;
+    ops = ops < least ? least : ops > TIMED_OPS_MAX ? TIMED_OPS_MAX : ops;
     for (uint32_t repeats = 0; repeats <= REPEATS_MAX; repeats++) {
         struct ms_reading seen;
 
@@ -457,9 +462,11 @@ static bool pace_set(struct runner *r, struct ms_case *c, uint64_t seed)
 
 static void case_time(struct runner *r, struct ms_case *c, uint64_t seed)
 {
+    if (c->shape->is_closed && c->pace_ns <= 0.0)
+        c->pace_ns = SAMPLE_AIM_NS / (double)c->ops; /* only to know how many there is time for */
     if (!pace_set(r, c, seed))
         return;
-    for (size_t load = 0; load < MS_LOADS; load++) {
+    for (size_t load = 0; load < (c->shape->is_closed ? 1 : MS_LOADS); load++) {
         uint32_t order[MS_ENTRANTS_MAX];
 
         ms_order_fill(ms_seed_mix(seed, 3 + load), 0, order, c->entrants);

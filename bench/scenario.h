@@ -30,8 +30,10 @@ struct ms_shape_info {
     uint32_t pages; /* pages or registers one operation asks for; 0: a mix */
     uint64_t bytes; /* one operation maps or moves; 0: not applicable */
     bool is_recorded;
-    bool is_quick; /* part of the quick plan */
-    bool is_timed; /* also timed operation by operation, in plans that are not quick */
+    bool is_quick;  /* part of the quick plan */
+    bool is_timed;  /* also timed operation by operation, in plans that are not quick */
+    bool is_closed; /* timed one after the other: what is timed is no arrival */
+    bool is_live; /* a thread of the machine's own takes part, so nothing can be counted exactly */
 };
 
 struct ms_adapter_info {
@@ -96,6 +98,10 @@ struct ms_scenario {
     void *(*open)(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why);
     bool (*prepare)(void *stage, const struct ms_cell_key *key, uint64_t seed, char *why);
     void (*run)(void *stage, uint32_t thread, uint64_t ops);
+    /* Where only a part of an operation is to be timed by itself: that part, and the rest of the operation.
+     * NULL: one `run` of one operation. */
+    void (*timed)(void *stage, uint32_t thread);
+    void (*untimed)(void *stage, uint32_t thread);
     bool (*finish)(void *stage, uint64_t ops, struct ms_tally *tally, char *why);
     void (*close)(void *stage);
 };

@@ -111,7 +111,17 @@ static void timing_step(void *context)
 {
     struct timing *timing = context;
 
-    timing->stand->scenario->run(timing->stand->stage, timing->thread, 1);
+    if (timing->stand->scenario->timed)
+        timing->stand->scenario->timed(timing->stand->stage, timing->thread);
+    else
+        timing->stand->scenario->run(timing->stand->stage, timing->thread, 1);
+}
+
+static void timing_rest(void *context)
+{
+    struct timing *timing = context;
+
+    timing->stand->scenario->untimed(timing->stand->stage, timing->thread);
 }
 
 static uint64_t timing_clock(void *context)
@@ -125,8 +135,9 @@ static void work_do(struct ms_stand *stand, uint32_t thread, uint64_t ops)
     struct timing *timing = stand->timing ? &stand->timing[thread] : NULL;
 
     if (timing)
-        timing->backlog_ns = ms_latency_run(timing->gap_ns, ops, timing_step, timing_clock, timing,
-                                            &timing->latency);
+        timing->backlog_ns = ms_latency_run(timing->gap_ns, ops, timing_step,
+                                            stand->scenario->untimed ? timing_rest : NULL,
+                                            timing_clock, timing, &timing->latency);
     else
         stand->scenario->run(stand->stage, thread, ops);
 }

@@ -293,6 +293,8 @@ static void answer_print(const struct ms_result *r, bool color, FILE *out)
         fprintf(out, "  %s\n", a->qualifications[i]);
     if (a->map)
         fprintf(out, "%s\n", a->map);
+    if (a->system)
+        fprintf(out, "%s\n", a->system);
     ms_answer_free(a);
 }
 

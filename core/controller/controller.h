@@ -150,6 +150,8 @@ void ms_controller_fail_at(struct ms_controller *controller, uint32_t line, uint
  * interrupts for what ended. The one way the engine moves; one driver at a time: a test, a fuzzer, or
  * the engine thread. Returns bytes moved. */
 uint64_t ms_controller_step(struct ms_controller *controller, uint32_t bytes);
+/* How often it interrupted: told of at least one end. Any thread. */
+uint64_t ms_controller_interrupts(const struct ms_controller *controller);
 /* Starts / stops a thread that drives the controller in real time. False: no thread to be had. */
 bool ms_controller_start(struct ms_controller *controller);
 void ms_controller_stop(struct ms_controller *controller);

@@ -201,10 +201,17 @@ uint64_t ms_controller_step(struct ms_controller *controller, uint32_t bytes)
         controller->held < controller->config.coalesce)
         return moved;
     /* The interrupt: each channel is asked until it has nothing more to report (SDM-06). */
+    if (controller->held > 0)
+        ms_fetch_add_relaxed(&controller->interrupts, 1);
     controller->held = 0;
     for (uint32_t i = 0; i < controller->config.channels; i++)
         ms_channel_deliver(controller, i);
     return moved;
+}
+
+uint64_t ms_controller_interrupts(const struct ms_controller *controller)
+{
+    return ms_load_relaxed(&controller->interrupts);
 }
 
 static void engine_run(void *context)

@@ -336,6 +336,7 @@ MS_TEST(one_interrupt_reports_every_channel_that_ended)
     assert_int_equal(b.count, 4);
     assert_int_equal(ms_controller_step(b.controller, 0x100), 0);
     assert_int_equal(b.count, 4);
+    assert_int_equal(ms_controller_interrupts(b.controller), 2);
     for (uint32_t i = 0; i < 4; i++) {
         ms_channel_leave(b.controller, channel[i]);
         ms_channel_give(b.controller, channel[i]);

@@ -84,6 +84,7 @@ struct ms_controller {
     struct ms_channel *channel;            /* const pointer */
     struct ms_thread *thread;              /* set-up only */
     ms_atomic_u64 taken;                   /* bit per channel */
+    ms_atomic_u64 interrupts;              /* a number for people; the engine adds */
     ms_atomic_u32 bell;                    /* +1 per start: the engine thread sleeps on it */
     ms_atomic_u32 stop;
 };
