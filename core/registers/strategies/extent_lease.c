@@ -5,16 +5,17 @@
  *
  * Idea        three layers. The file (extent_file.h): a lock-free bitmap with bounds. Leases
  *             (extent_image.h): a CPU empties whole groups into a private image; while it holds
- *             them, what others give back there collects in the file's words, its mailbox. Stock: a
- *             few recently used runs of each exact length, last in first out, so that the slot
- *             handed out is warm and no bit is touched at all.
+ *             them, what others give back there collects in the file's words, its mailbox. Stock
+ *             (extent_holder.h): a few recently used runs of each exact length, last in first out, so
+ *             that the slot handed out is warm and no bit is touched at all; in front of it one hot
+ *             place, for the run that was handed out last.
  *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
  *             only gives what others took, touches shared lines once for many runs.
- * Picture     stock[8] {320, 96} -> image {group 0, group 3} -> file {group 1, group 2, mail}
- * Invariants  I1 a register is in at most one of: a stock, an image, the file, a run
+ * Picture     hot 64 -> stock[8] {320, 96} -> image {group 0, group 3} -> file {group 1, 2, mail}
+ * Invariants  I1 a register is in at most one of: a hot place, a stock, an image, the file, a run
  *             I2 lessee[g] names a CPU exactly while that CPU's image may hold bits of group g
- *             I3 stock and image of a CPU are touched by the CPU while it is busy and OWNED, or by
- *                who moved its state to DRAINING; never by both
+ *             I3 hot place, stock and image of a CPU are touched by the CPU while it is busy and
+ *                OWNED, or by who moved its state to DRAINING; never by both
  * Ordering    hb:revoke  the heart. The owner sets busy, then reads state, then works, then clears
  *             busy, then reads state again; a compiler fence is all that keeps these in order. The
  *             revoker moves state OWNED -> PENDING, then makes every CPU pass a full fence
@@ -36,406 +37,7 @@
  * Limits      without an asymmetric fence on the host only the file is used. Small files under many
  *             threads are mostly file too: a quota below one group is none
  */
-#include "registers/strategies/extent_file.h"
-#include "registers/strategies/extent_image.h"
-#include "registers/strategies/ledger.h"
-
-enum {
-    STOCK_SINGLES = 32, /* entries of the stock for single registers */
-    STOCK_RUNS = 8,     /* and for each length from 2 to 64 */
-    STOCK_MAX = 256,    /* registers in one CPU's stock */
-    BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
-    STOCK_SHARE = 8,    /* all stock together is at most this part of the file */
-#ifndef MS_SIM
-    COOL_OPS = 1024,      /* gives that bypass the stock for runs, after nothing fitted */
-    QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
-    QUIET_OPS_MAX = 16384,
-#else /* the simulator's programs are short, and must come back from a drain too */
-    COOL_OPS = 4,
-    QUIET_OPS_MIN = 1,
-    QUIET_OPS_MAX = 4,
-#endif
-};
-
-/* {epoch:56, phase:8} */
-enum phase {
-    PHASE_OFF,      /* owns nothing; only the owner leaves it, to OWNED */
-    PHASE_OWNED,    /* the owner may use stock and leases while busy */
-    PHASE_PENDING,  /* a revoker wants them back: hands off */
-    PHASE_DRAINING, /* whoever made this step drains */
-};
-
-static uint64_t state_of(uint64_t epoch, enum phase phase)
-{
-    return epoch << 8 | phase;
-}
-
-static enum phase phase_of(uint64_t state)
-{
-    return (enum phase)(state & 0xFF);
-}
-
-/* What one CPU holds. Owner: the CPU while busy and OWNED, or who drains; but for the first two,
- * and for quiet and what follows it, which are always the CPU's. */
-struct holder {
-    ms_atomic_u64 state;   /* {epoch, phase}; any; hb:revoke */
-    ms_atomic_u32 busy;    /* 1: the owner is inside; written by the owner; hb:revoke */
-    ms_atomic_u32 stocked; /* registers in stock; atomic for the statistics */
-    uint32_t stock_max;    /* registers the stock may hold */
-    uint32_t leases;       /* groups */
-    uint32_t quota;        /* groups */
-    uint32_t sharers;      /* CPUs for which stock_max and quota were worked out */
-    uint32_t slot;         /* number among the CPUs that ever came: where it starts in the file */
-    uint32_t missed;       /* length of the last run that was not in stock */
-    uint32_t cool;         /* gives left that bypass the stock for runs */
-    uint32_t quiet;        /* calls left until it may own again */
-    uint32_t quiet_next;
-    bool is_known;  /* counted in seen */
-    bool was_owned; /* OWNED was entered, and its end not yet noticed */
-
-    struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
-    ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
-    ms_atomic_u32 single[STOCK_SINGLES];
-    ms_atomic_u32 run[MS_WORD_BITS - 1][STOCK_RUNS]; /* [length - 2] */
-} __attribute__((aligned(MS_CACHE_LINE)));
-
-struct extent_lease {
-    struct extent_file file; /* const after init, as the rest of this group */
-    struct ms_ledger ledger;
-    struct holder *holder; /* [cpu] */
-    struct extent_lease_group *group;
-    ms_atomic_u32 *lessee; /* const pointer; [group]: cpu + 1, or 0; hb:lease */
-    uint32_t cpus;
-    bool has_fence;
-
-    ms_atomic_u32 seen __attribute__((aligned(MS_CACHE_LINE))); /* CPUs that ever came */
-    ms_atomic_u32 owners; /* CPUs in another phase than OFF; raised before OWNED */
-};
-
-/* --- stock; the caller owns `h` ----------------------------------------------------------- */
-
-static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_t i)
-{
-    return run == 1 ? &h->single[i] : &h->run[run - 2][i];
-}
-
-static uint32_t stock_room(uint32_t run)
-{
-    return run == 1 ? STOCK_SINGLES : STOCK_RUNS;
-}
-
-static inline ms_reg stock_pop(struct holder *h, uint32_t run)
-{
-    uint32_t count = ms_load_relaxed(&h->count[run]);
-
-    if (count == 0)
-        return MS_REG_NONE;
-    ms_store_relaxed(&h->count[run], count - 1);
-    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - run);
-    return ms_load_relaxed(stock_entry(h, run, count - 1));
-}
-
-static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
-{
-    if (run > MS_WORD_BITS)
-        return false;
-    if (MS_UNLIKELY(h->cool > 0)) {
-        h->cool--;
-        if (run > 1)
-            return false;
-    }
-    uint32_t count = ms_load_relaxed(&h->count[run]);
-    uint32_t stocked = ms_load_relaxed(&h->stocked) + run;
-    if (count == stock_room(run) || stocked > h->stock_max)
-        return false;
-    ms_store_relaxed(stock_entry(h, run, count), first);
-    ms_store_relaxed(&h->count[run], count + 1);
-    ms_store_relaxed(&h->stocked, stocked);
-    return true;
-}
-
-/* --- leases; the caller owns `h` ---------------------------------------------------------- */
-
-/* Gives a run back, each group's part to the own image or to the file. */
-__attribute__((noinline)) static void parts_give(struct extent_lease *s, struct holder *h,
-                                                 ms_reg first, uint32_t run)
-{
-    for (ms_reg end = first + run; first < end;) {
-        ms_reg part_end = (ms_reg)ms_min_u64(end, (first / GROUP_BITS + 1) * GROUP_BITS);
-        if (group_is_mine(&h->image, first / GROUP_BITS))
-            image_set(&h->image, first, part_end - first);
-        else
-            file_give(&s->file, first, part_end);
-        first = part_end;
-    }
-}
-
-/* A full stock of runs that are not of the own leases: moves the older half to the file, with one
- * read-modify-write for all that lie in one word. Runs that were taken together come back together,
- * so a consumer of another CPU's runs touches that CPU's lines a few times for every half. */
-static void stock_spill(struct extent_lease *s, struct holder *h, uint32_t run)
-{
-    uint32_t room = stock_room(run);
-    uint32_t half = room / 2;
-    uint64_t mask = 0;
-    uint32_t word = 0;
-
-    for (uint32_t i = 0; i < half; i++) {
-        ms_reg first = ms_load_relaxed(stock_entry(h, run, i));
-        ms_store_relaxed(stock_entry(h, run, i),
-                         ms_load_relaxed(stock_entry(h, run, room - half + i)));
-        if (first % MS_WORD_BITS + run > MS_WORD_BITS ||
-            group_is_mine(&h->image, first / GROUP_BITS)) {
-            parts_give(s, h, first, run);
-            continue;
-        }
-        if (mask != 0 && word != first / MS_WORD_BITS) {
-            word_give(&s->file, word, mask);
-            mask = 0;
-        }
-        word = first / MS_WORD_BITS;
-        mask |= ms_bits_mask(first % MS_WORD_BITS, run);
-    }
-    if (mask != 0)
-        word_give(&s->file, word, mask);
-    ms_store_relaxed(&h->count[run], room - half);
-    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - half * run);
-}
-
-static void stock_flush(struct extent_lease *s, struct holder *h)
-{
-    for (uint32_t run = 1; ms_load_relaxed(&h->stocked) > 0 && run <= MS_WORD_BITS; run++)
-        for (ms_reg first; (first = stock_pop(h, run)) != MS_REG_NONE;)
-            parts_give(s, h, first, run);
-}
-
-/* Moves what lies in the file's words of a leased group into the image. */
-static bool mail_collect_group(struct extent_lease *s, struct holder *h, uint32_t group)
-{
-    static const uint64_t none[GROUP_WORDS];
-    uint32_t from = group * GROUP_WORDS;
-    uint32_t end = group_end(&s->file, group);
-    bool has_any = false;
-
-    for (uint32_t i = from; i < end; i++) {
-        if (ms_load_seq_cst(&s->file.word[i]) == 0)
-            continue;
-        uint64_t got = ms_exchange_seq_cst(&s->file.word[i], 0); /* hb:run-given, acquire */
-        ms_assert((got & image_get(&h->image, i)) == 0);
-        ms_store_relaxed(image_word(&h->image, i), image_get(&h->image, i) | got);
-        has_any = has_any || got != 0;
-    }
-    bound_lower(&s->file, group, none);
-    for (uint32_t i = from; has_any && i < end; i++)
-        longest_raise(&h->image, i, image_measure(&h->image, i));
-    if (has_any)
-        longest_raise_before(&h->image, from, ones_low(image_get(&h->image, from)));
-    return has_any;
-}
-
-/* Mail shows in the bounds: a leased group without mail has 0. */
-static bool mail_collect(struct extent_lease *s, struct holder *h)
-{
-    bool has_any = false;
-
-    for (uint32_t g = bound_find(&s->file, 0, 1); g < s->file.groups;
-         g = bound_find(&s->file, g + 1, 1))
-        if (group_is_mine(&h->image, g) && mail_collect_group(s, h, g))
-            has_any = true;
-    return has_any;
-}
-
-static bool lease_take(struct extent_lease *s, struct holder *h, uint32_t group)
-{
-    uint32_t nobody = 0;
-
-    if (ms_load_relaxed(&s->lessee[group]) != 0)
-        return false;
-    if (!ms_cas_acquire(&s->lessee[group], &nobody, h->image.me)) /* hb:lease */
-        return false;
-    h->leases++;
-    mail_collect_group(s, h, group);
-    return true;
-}
-
-/* Leases one more group that may have the run; a CPU that is alone at last takes all that is left,
- * so that its image is the whole truth. */
-static bool lease_grow(struct extent_lease *s, struct holder *h, uint32_t run)
-{
-    uint32_t groups = s->file.groups;
-    uint32_t start = h->quota == groups ? 0 : h->slot % (groups / h->quota) * h->quota;
-    bool has_any = false;
-
-    for (uint32_t g = bound_find(&s->file, start, run); g < groups;
-         g = bound_find(&s->file, g + 1, run))
-        if (lease_take(s, h, g))
-            return true;
-    for (uint32_t g = bound_find(&s->file, 0, run); g < start; g = bound_find(&s->file, g + 1, run))
-        if (lease_take(s, h, g))
-            return true;
-    for (uint32_t g = 0; h->quota == groups && g < groups; g++)
-        has_any = lease_take(s, h, g) || has_any;
-    return has_any;
-}
-
-/* Gives a leased group's bits to the file and ends the lease. */
-static void lease_drop(struct extent_lease *s, struct holder *h, uint32_t group)
-{
-    for (uint32_t i = group * GROUP_WORDS; i < group_end(&s->file, group); i++) {
-        uint64_t bits = image_get(&h->image, i);
-        ms_store_relaxed(image_word(&h->image, i), 0);
-        if (bits != 0)
-            word_give(&s->file, i, bits);
-    }
-    h->image.longest[group] = 0;
-    group_refresh(&h->image, group);
-    h->leases--;
-    ms_store_release(&s->lessee[group], 0); /* hb:lease, release */
-}
-
-static void leases_drop(struct extent_lease *s, struct holder *h)
-{
-    for (uint32_t g = 0; h->leases > 0 && g < s->file.groups; g++)
-        if (group_is_mine(&h->image, g))
-            lease_drop(s, h, g);
-}
-
-static void shares_set(struct extent_lease *s, struct holder *h)
-{
-    uint32_t seen = ms_load_relaxed(&s->seen); /* only sizes the shares; being late is harmless */
-
-    if (seen == h->sharers)
-        return;
-    h->sharers = seen;
-    h->quota = s->file.groups / seen;
-    h->stock_max = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
-}
-
-/* The image had nothing: looks for mail, then for more groups. */
-static ms_reg image_take_refilled(struct extent_lease *s, struct holder *h, struct ms_reg_want want)
-{
-    ms_reg first = MS_REG_NONE;
-
-    shares_set(s, h);
-    if (mail_collect(s, h)) {
-        first = image_take(&h->image, want);
-        /* Others give back here: with more room, mail is collected in larger loads. */
-        if (h->leases < h->quota)
-            lease_grow(s, h, want.run);
-    }
-    while (first == MS_REG_NONE && h->leases < h->quota && lease_grow(s, h, want.run))
-        first = image_take(&h->image, want);
-    return first;
-}
-
-/* --- owning and being revoked ------------------------------------------------------------- */
-
-/* Moves all that `h` holds to the file; the caller has made the step to DRAINING. */
-static void holder_drain(struct extent_lease *s, struct holder *h, uint64_t epoch)
-{
-    stock_flush(s, h);
-    leases_drop(s, h);
-    ms_fetch_sub_seq_cst(&s->owners, 1);
-    ms_store_release(&h->state, state_of(epoch, PHASE_OFF)); /* hb:drained, release */
-}
-
-/* After leaving a section, or on entering one, with the state not OWNED: drains if nobody else
- * does. */
-__attribute__((noinline)) static void holder_yield(struct extent_lease *s, struct holder *h)
-{
-    uint64_t state = ms_load_acquire(&h->state);
-
-    if (phase_of(state) == PHASE_PENDING &&
-        ms_cas_acq_rel(&h->state, &state, state_of(state >> 8, PHASE_DRAINING)))
-        holder_drain(s, h, state >> 8);
-}
-
-/* True: the caller, CPU of `h`, may use its stock and leases and must leave. Wait-free. */
-static inline bool holder_enter(struct holder *h)
-{
-    if (MS_UNLIKELY(ms_load_relaxed(&h->busy) != 0))
-        return false; /* a nested call */
-    ms_store_relaxed(&h->busy, 1);
-    ms_fence_compiler(); /* hb:revoke: busy, then state */
-    if (MS_LIKELY(phase_of(ms_load_acquire(&h->state)) == PHASE_OWNED))
-        return true;
-    ms_store_release(&h->busy, 0);
-    return false;
-}
-
-static inline void holder_leave(struct extent_lease *s, struct holder *h)
-{
-    ms_store_release(&h->busy, 0); /* hb:revoke */
-    ms_fence_compiler();
-    if (MS_UNLIKELY(phase_of(ms_load_relaxed(&h->state)) != PHASE_OWNED))
-        holder_yield(s, h);
-}
-
-static bool holder_own_again(struct extent_lease *s, struct holder *h, uint64_t state)
-{
-    if (h->was_owned) { /* it was revoked or drained since */
-        h->was_owned = false;
-        h->quiet = h->quiet_next;
-        h->quiet_next = (uint32_t)ms_min_u64(h->quiet_next * 2, QUIET_OPS_MAX);
-    }
-    if (h->quiet > 0) {
-        h->quiet--;
-        return false;
-    }
-    if (!h->is_known) {
-        h->is_known = true;
-        h->quiet_next = QUIET_OPS_MIN;
-        h->slot = ms_fetch_add_relaxed(&s->seen, 1);
-    }
-    h->was_owned = true;
-    shares_set(s, h);
-    ms_fetch_add_seq_cst(&s->owners, 1); /* before OWNED: who counts one owner must be it */
-    ms_store_release(&h->state, state_of((state >> 8) + 1, PHASE_OWNED));
-    return true;
-}
-
-/* As holder_enter, after that failed: the phase may be one that the owner can change. */
-__attribute__((noinline)) static bool holder_enter_slow(struct extent_lease *s, struct holder *h)
-{
-    uint64_t state = ms_load_acquire(&h->state); /* hb:drained, acquire */
-
-    if (ms_load_relaxed(&h->busy) != 0)
-        return false;
-    if (phase_of(state) == PHASE_PENDING)
-        holder_yield(s, h);
-    if (phase_of(state) != PHASE_OFF || !s->has_fence || !holder_own_again(s, h, state))
-        return false;
-    return holder_enter(h);
-}
-
-/* Calls all stock and leases in. Lock-free: one CAS each, one fence for all, one CAS each. */
-static void holders_revoke(struct extent_lease *s)
-{
-    uint64_t fenced[MS_CPUS_MAX]; /* the PENDING states seen or made before the fence, else 0 */
-    bool has_any = false;
-
-    if (!s->has_fence || ms_load_seq_cst(&s->owners) == 0)
-        return;
-    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
-        uint64_t state = ms_load_seq_cst(&s->holder[cpu].state);
-        uint64_t pending = state_of(state >> 8, PHASE_PENDING);
-        if (phase_of(state) == PHASE_OWNED &&
-            ms_cas_seq_cst(&s->holder[cpu].state, &state, pending))
-            state = pending;
-        fenced[cpu] = phase_of(state) == PHASE_PENDING ? state : 0;
-        has_any = has_any || fenced[cpu] != 0;
-    }
-    if (!has_any || !ms_fence_asymmetric_heavy()) /* hb:revoke */
-        return;
-    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
-        struct holder *h = &s->holder[cpu];
-        uint64_t state = fenced[cpu];
-        if (state == 0 || ms_load_acquire(&h->busy) != 0)
-            continue; /* if busy, the owner drains when it leaves */
-        if (ms_cas_acq_rel(&h->state, &state, state_of(state >> 8, PHASE_DRAINING)))
-            holder_drain(s, h, state >> 8);
-    }
-}
+#include "registers/strategies/extent_holder.h"
 
 /* --- the table ---------------------------------------------------------------------------- */
 
@@ -474,7 +76,7 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
 {
     struct extent_lease *s = state;
     struct extent_file *f = &s->file;
-    char *at = (char *)(s + 1);
+    char *at = (char *)&s->holder[shape.cpus];
 
     f->registers = shape.registers;
     f->words = ms_words_for(shape.registers);
@@ -489,8 +91,6 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
     at += f->groups * sizeof(struct extent_lease_group);
     s->lessee = (ms_atomic_u32 *)at;
     at += lessees_bytes(f->groups);
-    s->holder = (struct holder *)at;
-    at += shape.cpus * sizeof(struct holder);
     for (uint32_t cpu = 0; cpu < shape.cpus; cpu++) {
         s->holder[cpu].image = (struct extent_image){
             .group = s->group,
@@ -515,7 +115,7 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
 static ms_reg image_take_stocking(struct holder *h, struct ms_reg_want want)
 {
     bool is_repeated = h->missed == want.run;
-    ms_reg runs[STOCK_SINGLES / 2];
+    ms_reg runs[STOCK_SHORT / 2];
     uint32_t count;
 
     h->missed = want.run;
@@ -545,8 +145,8 @@ static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_re
     if (first != MS_REG_NONE || h->leases < s->file.groups)
         return first;
     /* All groups are leased and without mail: only the stock is left to look at. */
-    h->cool = COOL_OPS;
-    if (ms_load_relaxed(&h->stocked) > 0) {
+    stock_cool(h);
+    if (ms_load_relaxed(&h->stocked) > 0 || ms_load_relaxed(&h->hot_want) != 0) {
         stock_flush(s, h);
         first = image_take(&h->image, want);
     }
@@ -603,6 +203,7 @@ __attribute__((noinline)) static ms_reg take_slow(struct extent_lease *s, struct
     if (h != NULL) {
         if (!is_final)
             first = holder_take(s, h, want, &is_final);
+        h->last = first;
         holder_leave(s, h);
     }
     if (first == MS_REG_NONE && !is_final) {
@@ -618,36 +219,55 @@ __attribute__((noinline)) static ms_reg take_slow(struct extent_lease *s, struct
     return first;
 }
 
+/* From the stock, else from all behind it; `h` was entered and is left in here. */
+__attribute__((noinline)) static ms_reg take_stocked(struct extent_lease *s, struct holder *h,
+                                                     uint32_t cpu, struct ms_reg_want want)
+{
+    if (MS_UNLIKELY(want.run > MS_WORD_BITS || !ms_want_is_plain(want)))
+        return take_slow(s, h, cpu, want);
+    ms_reg first = stock_pop(h, want.run);
+    if (first == MS_REG_NONE)
+        return take_slow(s, h, cpu, want);
+    h->last = first;
+    holder_leave(s, h);
+    ms_ledger_took(&s->ledger, first, want.run);
+    return first;
+}
+
+/* The own stock could not be entered at once: not owned, or a nested call. */
+__attribute__((noinline)) static ms_reg take_shut(struct extent_lease *s, uint32_t cpu,
+                                                  struct ms_reg_want want)
+{
+    if (cpu != MS_CPU_NONE && holder_enter_slow(s, &s->holder[cpu]))
+        return take_stocked(s, &s->holder[cpu], cpu, want);
+    return take_slow(s, NULL, cpu, want);
+}
+
+/* The hot place alone; all else is called last, so that this needs no stack. */
 static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want want)
 {
     struct extent_lease *s = state;
+    struct holder *h = &s->holder[cpu];
+    ms_reg first;
 
     ms_assert(ms_want_is_valid(want));
-    if (MS_UNLIKELY(cpu == MS_CPU_NONE))
-        return take_slow(s, NULL, cpu, want);
-    struct holder *h = &s->holder[cpu];
-    if (MS_UNLIKELY(!holder_enter(h)) && !holder_enter_slow(s, h))
-        return take_slow(s, NULL, cpu, want);
-    if (MS_LIKELY(want.run <= MS_WORD_BITS && ms_want_is_plain(want))) {
-        ms_reg first = stock_pop(h, want.run);
-        if (MS_LIKELY(first != MS_REG_NONE)) {
-            holder_leave(s, h);
-            ms_ledger_took(&s->ledger, first, want.run);
-            return first;
-        }
-    }
-    return take_slow(s, h, cpu, want);
+    if (MS_UNLIKELY(cpu == MS_CPU_NONE || !holder_enter(h)))
+        return take_shut(s, cpu, want);
+    if (!hot_pop(h, want, &first))
+        return take_stocked(s, h, cpu, want);
+    ms_ledger_took(&s->ledger, first, want.run);
+    if (MS_UNLIKELY(!holder_leave_quietly(h)))
+        holder_yield(s, h);
+    return first;
 }
 
-/* Behind the own stock; `h`, if not NULL, was entered and is left in here. */
+/* Behind the own stock; `h` was entered and is left in here. */
 __attribute__((noinline)) static void give_slow(struct extent_lease *s, struct holder *h,
                                                 ms_reg first, uint32_t run)
 {
-    if (h == NULL) {
-        file_give(&s->file, first, first + run);
-        return;
-    }
     uint32_t group = first / GROUP_BITS;
+
+    stock_warm(h);
     if (MS_LIKELY((first + run - 1) / GROUP_BITS == group && group_is_mine(&h->image, group)))
         image_set(&h->image, first, run);
     else if (run <= MS_WORD_BITS && ms_load_relaxed(&h->count[run]) == stock_room(run)) {
@@ -659,22 +279,36 @@ __attribute__((noinline)) static void give_slow(struct extent_lease *s, struct h
     holder_leave(s, h);
 }
 
-static void extent_lease_give(void *state, uint32_t cpu, ms_reg first, uint32_t run)
+__attribute__((noinline)) static void give_stocked(struct extent_lease *s, struct holder *h,
+                                                   ms_reg first, uint32_t run)
 {
-    struct extent_lease *s = state;
-
-    ms_ledger_gave(&s->ledger, first, run);
-    if (MS_UNLIKELY(cpu == MS_CPU_NONE)) {
-        give_slow(s, NULL, first, run);
-        return;
-    }
-    struct holder *h = &s->holder[cpu];
-    if (MS_UNLIKELY(!holder_enter(h)) && !holder_enter_slow(s, h))
-        give_slow(s, NULL, first, run);
-    else if (MS_LIKELY(stock_push(h, first, run)))
+    if (stock_push(h, first, run))
         holder_leave(s, h);
     else
         give_slow(s, h, first, run);
+}
+
+__attribute__((noinline)) static void give_shut(struct extent_lease *s, uint32_t cpu, ms_reg first,
+                                                uint32_t run)
+{
+    if (cpu != MS_CPU_NONE && holder_enter_slow(s, &s->holder[cpu]))
+        give_stocked(s, &s->holder[cpu], first, run);
+    else
+        file_give(&s->file, first, first + run);
+}
+
+static void extent_lease_give(void *state, uint32_t cpu, ms_reg first, uint32_t run)
+{
+    struct extent_lease *s = state;
+    struct holder *h = &s->holder[cpu];
+
+    ms_ledger_gave(&s->ledger, first, run);
+    if (MS_UNLIKELY(cpu == MS_CPU_NONE || !holder_enter(h)))
+        give_shut(s, cpu, first, run);
+    else if (!hot_push(h, first, run))
+        give_stocked(s, h, first, run);
+    else if (MS_UNLIKELY(!holder_leave_quietly(h)))
+        holder_yield(s, h);
 }
 
 static uint64_t word_free(const struct extent_lease *s, uint32_t index)
@@ -691,20 +325,27 @@ static uint32_t extent_lease_free_count(const void *state)
     for (uint32_t i = 0; i < s->file.words; i++)
         count += ms_bits_count(word_free(s, i)); /* statistics: nobody decides on it */
     for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
-        count += ms_load_relaxed(&s->holder[cpu].stocked);
+        count += ms_load_relaxed(&s->holder[cpu].stocked) +
+                 (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want);
     return count;
 }
 
-/* Shows the registers in one CPU's stock as free; entries may be stale, so they are checked. */
-static void stock_mark_free(const struct extent_lease *s, struct holder *h, uint64_t *bitmap)
+static void run_mark_free(const struct extent_lease *s, ms_reg first, uint32_t run,
+                          uint64_t *bitmap)
 {
+    for (ms_reg reg = first; reg < first + run && reg < s->file.registers; reg++)
+        bitmap[reg / MS_WORD_BITS] &= ~(UINT64_C(1) << reg % MS_WORD_BITS);
+}
+
+/* Shows the registers in one CPU's stock as free; entries may be stale, so they are checked. */
+static void stock_mark_free(const struct extent_lease *s, const struct holder *h, uint64_t *bitmap)
+{
+    run_mark_free(s, ms_load_relaxed(&h->hot_first), (uint32_t)ms_load_relaxed(&h->hot_want),
+                  bitmap);
     for (uint32_t run = 1; run <= MS_WORD_BITS; run++) {
         uint32_t count = ms_load_relaxed(&h->count[run]);
-        for (uint32_t i = 0; i < count && i < stock_room(run); i++) {
-            ms_reg first = ms_load_relaxed(stock_entry(h, run, i));
-            for (ms_reg reg = first; reg < first + run && reg < s->file.registers; reg++)
-                bitmap[reg / MS_WORD_BITS] &= ~(UINT64_C(1) << reg % MS_WORD_BITS);
-        }
+        for (uint32_t i = 0; i < count && i < stock_room(run); i++)
+            run_mark_free(s, ms_load_relaxed(&h->entry[stock_from[run] + i]), run, bitmap);
     }
 }
 
@@ -762,7 +403,8 @@ static bool extent_lease_audit(const void *state)
         owners += is_owner;
         if (ms_load_relaxed(&h->busy) != 0)
             return false;
-        if (!is_owner && (ms_load_relaxed(&h->stocked) > 0 || h->leases > 0))
+        if (!is_owner && (ms_load_relaxed(&h->stocked) > 0 || ms_load_relaxed(&h->hot_want) != 0 ||
+                          h->leases > 0))
             return false; /* I3 */
     }
     return owners == ms_load_relaxed(&s->owners) &&

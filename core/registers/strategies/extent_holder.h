@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extent_holder.h: what one CPU of extent_lease holds, stock and leases, and how it is called in.
+ * The theory is at the head of extent_lease.c.
+ */
+#ifndef MS_EXTENT_HOLDER_H
+#define MS_EXTENT_HOLDER_H
+
+#include "registers/strategies/extent_file.h"
+#include "registers/strategies/extent_image.h"
+#include "registers/strategies/ledger.h"
+
+enum {
+    STOCK_SHORT = 32,  /* entries of the stock for lengths 1 and 2 each, */
+    STOCK_MIDDLE = 16, /* for 3 to 16 */
+    STOCK_LONG = 8,    /* and for 17 to 64 */
+    STOCK_ENTRIES = 2 * STOCK_SHORT + 14 * STOCK_MIDDLE + 48 * STOCK_LONG,
+    STOCK_MAX = 256,    /* registers in one CPU's stock */
+    BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
+    STOCK_SHARE = 8,    /* all stock together is at most this part of the file */
+#ifndef MS_SIM
+    COOL_OPS = 1024,      /* gives that bypass the stock for runs, after nothing fitted */
+    QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
+    QUIET_OPS_MAX = 16384,
+#else /* the simulator's programs are short, and must come back from a drain too */
+    COOL_OPS = 4,
+    QUIET_OPS_MIN = 1,
+    QUIET_OPS_MAX = 4,
+#endif
+};
+
+/* {epoch:56, phase:8} */
+enum phase {
+    PHASE_OFF,      /* owns nothing; only the owner leaves it, to OWNED */
+    PHASE_OWNED,    /* the owner may use stock and leases while busy */
+    PHASE_PENDING,  /* a revoker wants them back: hands off */
+    PHASE_DRAINING, /* whoever made this step drains */
+};
+
+static inline uint64_t state_of(uint64_t epoch, enum phase phase)
+{
+    return epoch << 8 | phase;
+}
+
+static inline enum phase phase_of(uint64_t state)
+{
+    return (enum phase)(state & 0xFF);
+}
+
+/* What one CPU holds. Owner: the CPU while busy and OWNED, or who drains; but for the first two,
+ * and for quiet and what follows it, which are always the CPU's. */
+struct holder {
+    ms_atomic_u64 state;     /* {epoch, phase}; any; hb:revoke */
+    ms_atomic_u64 hot_want;  /* what the run in the hot place fits, as want_key(); 0: it is empty */
+    ms_atomic_u32 hot_first; /* that run; left in place when it is taken */
+    ms_reg last;             /* the run handed out last from here */
+    uint32_t run_max;        /* longest run that may be in stock now; at most MS_WORD_BITS */
+    ms_atomic_u32 busy;      /* 1: the owner is inside; written by the owner; hb:revoke */
+    ms_atomic_u32 stocked;   /* registers in stock but for the hot place; atomic for statistics */
+    uint32_t stock_max;      /* registers the stock may hold */
+    uint32_t leases;         /* groups */
+    uint32_t quota;          /* groups */
+    uint32_t sharers;        /* CPUs for which stock_max and quota were worked out */
+    uint32_t slot;           /* number among the CPUs that ever came: where it starts in the file */
+    uint32_t missed;         /* length of the last run that was not in stock */
+    uint32_t cool;           /* gives left that bypass the stock for runs */
+    uint32_t quiet;          /* calls left until it may own again */
+    uint32_t quiet_next;
+    bool is_known;  /* counted in seen */
+    bool was_owned; /* OWNED was entered, and its end not yet noticed */
+
+    struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
+    ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
+    ms_atomic_u32 entry[STOCK_ENTRIES];    /* see stock_from */
+} __attribute__((aligned(MS_CACHE_LINE)));
+
+struct extent_lease {
+    struct extent_file file; /* const after init, as the rest of this group */
+    struct ms_ledger ledger;
+    struct extent_lease_group *group;
+    ms_atomic_u32 *lessee; /* const pointer; [group]: cpu + 1, or 0; hb:lease */
+    uint32_t cpus;
+    bool has_fence;
+
+    ms_atomic_u32 seen __attribute__((aligned(MS_CACHE_LINE))); /* CPUs that ever came */
+    ms_atomic_u32 owners; /* CPUs in another phase than OFF; raised before OWNED */
+
+    struct holder holder[]; /* [cpu]; here, so that finding one's own costs no load */
+};
+
+/* --- the hot place; the caller owns `h` ---------------------------------------------------- */
+
+/* A want as one number, never 0: a longest run of 64 without limits is {64, 1, 0}. */
+static inline uint64_t want_key(struct ms_reg_want want)
+{
+    union {
+        struct ms_reg_want want;
+        uint64_t key;
+    } both = {.want = want};
+
+    return both.key;
+}
+
+/* Whoever takes and gives the same run in turn meets here, and nothing but branches, which are
+ * foretold, depends on what the last call stored: a value that travels from a store to the next load
+ * costs eight cycles, and with counters it would be four times a pair. So the place only takes the
+ * run that was handed out last, and its number stays where it is when the run is taken. */
+static inline bool hot_pop(struct holder *h, struct ms_reg_want want, ms_reg *first)
+{
+    if (ms_load_relaxed(&h->hot_want) != want_key(want))
+        return false;
+    ms_store_relaxed(&h->hot_want, 0);
+    *first = ms_load_relaxed(&h->hot_first);
+    h->last = *first;
+    return true;
+}
+
+static inline bool hot_push(struct holder *h, ms_reg first, uint32_t run)
+{
+    if (h->last != first || ms_load_relaxed(&h->hot_want) != 0 || run > h->run_max)
+        return false;
+    ms_store_relaxed(&h->hot_want, want_key((struct ms_reg_want){.run = run, .align = 1}));
+    if (ms_load_relaxed(&h->hot_first) != first)
+        ms_store_relaxed(&h->hot_first, first);
+    return true;
+}
+
+/* --- stock; the caller owns `h` ----------------------------------------------------------- */
+
+/* Where the entries for each length begin, and behind the last where they end: much room for short
+ * runs, which come often, little for long ones. A table, because a branch on the length could not be
+ * foretold. */
+#define STOCK_2(from, room) (from), (from) + (room)
+#define STOCK_8(from, room)                                                                        \
+    STOCK_2(from, room), STOCK_2((from) + 2 * (room), room), STOCK_2((from) + 4 * (room), room),   \
+        STOCK_2((from) + 6 * (room), room)
+static const uint16_t stock_from[MS_WORD_BITS + 2] = {
+    0, /* no run has no registers */
+    STOCK_2(0, STOCK_SHORT),
+    STOCK_2(64, STOCK_MIDDLE),
+    STOCK_2(96, STOCK_MIDDLE),
+    STOCK_2(128, STOCK_MIDDLE),
+    STOCK_8(160, STOCK_MIDDLE),
+    STOCK_8(288, STOCK_LONG),
+    STOCK_8(352, STOCK_LONG),
+    STOCK_8(416, STOCK_LONG),
+    STOCK_8(480, STOCK_LONG),
+    STOCK_8(544, STOCK_LONG),
+    STOCK_8(608, STOCK_LONG),
+    STOCK_ENTRIES,
+};
+
+static inline uint32_t stock_room(uint32_t run)
+{
+    return (uint32_t)stock_from[run + 1] - stock_from[run];
+}
+
+static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_t i)
+{
+    return &h->entry[stock_from[run] + i];
+}
+
+/* Which lengths may be stocked: all that fit, or singles only while it is cool. */
+static inline void stock_limit(struct holder *h)
+{
+    h->run_max = h->cool > 0 ? 1 : MS_WORD_BITS;
+    if (h->run_max > h->stock_max)
+        h->run_max = h->stock_max;
+}
+
+/* Nothing fitted: for a while runs go back where they can join their neighbours. */
+static inline void stock_cool(struct holder *h)
+{
+    h->cool = COOL_OPS;
+    stock_limit(h);
+}
+
+/* A give that the stock refused. */
+static inline void stock_warm(struct holder *h)
+{
+    if (h->cool > 0 && --h->cool == 0)
+        stock_limit(h);
+}
+
+static inline ms_reg stock_pop(struct holder *h, uint32_t run)
+{
+    uint32_t count = ms_load_relaxed(&h->count[run]);
+
+    if (count == 0)
+        return MS_REG_NONE;
+    ms_store_relaxed(&h->count[run], count - 1);
+    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - run);
+    return ms_load_relaxed(stock_entry(h, run, count - 1));
+}
+
+static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
+{
+    if (run > h->run_max)
+        return false;
+    uint32_t count = ms_load_relaxed(&h->count[run]);
+    uint32_t stocked = ms_load_relaxed(&h->stocked) + run;
+    if (count == stock_room(run) || stocked > h->stock_max)
+        return false;
+    ms_store_relaxed(stock_entry(h, run, count), first);
+    ms_store_relaxed(&h->count[run], count + 1);
+    ms_store_relaxed(&h->stocked, stocked);
+    return true;
+}
+
+/* --- leases; the caller owns `h` ---------------------------------------------------------- */
+
+/* Gives a run back, each group's part to the own image or to the file. */
+__attribute__((noinline)) static void parts_give(struct extent_lease *s, struct holder *h,
+                                                 ms_reg first, uint32_t run)
+{
+    for (ms_reg end = first + run; first < end;) {
+        ms_reg part_end = (ms_reg)ms_min_u64(end, (first / GROUP_BITS + 1) * GROUP_BITS);
+        if (group_is_mine(&h->image, first / GROUP_BITS))
+            image_set(&h->image, first, part_end - first);
+        else
+            file_give(&s->file, first, part_end);
+        first = part_end;
+    }
+}
+
+/* A full stock of runs that are not of the own leases: moves the older half to the file, with one
+ * read-modify-write for all that lie in one word. Runs that were taken together come back together,
+ * so a consumer of another CPU's runs touches that CPU's lines a few times for every half. */
+static inline void stock_spill(struct extent_lease *s, struct holder *h, uint32_t run)
+{
+    uint32_t room = stock_room(run);
+    uint32_t half = room / 2;
+    uint64_t mask = 0;
+    uint32_t word = 0;
+
+    for (uint32_t i = 0; i < half; i++) {
+        ms_reg first = ms_load_relaxed(stock_entry(h, run, i));
+        ms_store_relaxed(stock_entry(h, run, i),
+                         ms_load_relaxed(stock_entry(h, run, room - half + i)));
+        if (first % MS_WORD_BITS + run > MS_WORD_BITS ||
+            group_is_mine(&h->image, first / GROUP_BITS)) {
+            parts_give(s, h, first, run);
+            continue;
+        }
+        if (mask != 0 && word != first / MS_WORD_BITS) {
+            word_give(&s->file, word, mask);
+            mask = 0;
+        }
+        word = first / MS_WORD_BITS;
+        mask |= ms_bits_mask(first % MS_WORD_BITS, run);
+    }
+    if (mask != 0)
+        word_give(&s->file, word, mask);
+    ms_store_relaxed(&h->count[run], room - half);
+    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - half * run);
+}
+
+static inline void stock_flush(struct extent_lease *s, struct holder *h)
+{
+    uint64_t hot = ms_load_relaxed(&h->hot_want);
+
+    if (hot != 0) {
+        ms_store_relaxed(&h->hot_want, 0);
+        parts_give(s, h, ms_load_relaxed(&h->hot_first), (uint32_t)hot);
+    }
+    for (uint32_t run = 1; ms_load_relaxed(&h->stocked) > 0 && run <= MS_WORD_BITS; run++)
+        for (ms_reg first; (first = stock_pop(h, run)) != MS_REG_NONE;)
+            parts_give(s, h, first, run);
+}
+
+/* Moves what lies in the file's words of a leased group into the image. */
+static inline bool mail_collect_group(struct extent_lease *s, struct holder *h, uint32_t group)
+{
+    static const uint64_t none[GROUP_WORDS];
+    uint32_t from = group * GROUP_WORDS;
+    uint32_t end = group_end(&s->file, group);
+    bool has_any = false;
+
+    for (uint32_t i = from; i < end; i++) {
+        if (ms_load_seq_cst(&s->file.word[i]) == 0)
+            continue;
+        uint64_t got = ms_exchange_seq_cst(&s->file.word[i], 0); /* hb:run-given, acquire */
+        ms_assert((got & image_get(&h->image, i)) == 0);
+        ms_store_relaxed(image_word(&h->image, i), image_get(&h->image, i) | got);
+        has_any = has_any || got != 0;
+    }
+    bound_lower(&s->file, group, none);
+    for (uint32_t i = from; has_any && i < end; i++)
+        longest_raise(&h->image, i, image_measure(&h->image, i));
+    if (has_any)
+        longest_raise_before(&h->image, from, ones_low(image_get(&h->image, from)));
+    return has_any;
+}
+
+/* Mail shows in the bounds: a leased group without mail has 0. */
+static inline bool mail_collect(struct extent_lease *s, struct holder *h)
+{
+    bool has_any = false;
+
+    for (uint32_t g = bound_find(&s->file, 0, 1); g < s->file.groups;
+         g = bound_find(&s->file, g + 1, 1))
+        if (group_is_mine(&h->image, g) && mail_collect_group(s, h, g))
+            has_any = true;
+    return has_any;
+}
+
+static inline bool lease_take(struct extent_lease *s, struct holder *h, uint32_t group)
+{
+    uint32_t nobody = 0;
+
+    if (ms_load_relaxed(&s->lessee[group]) != 0)
+        return false;
+    if (!ms_cas_acquire(&s->lessee[group], &nobody, h->image.me)) /* hb:lease */
+        return false;
+    h->leases++;
+    mail_collect_group(s, h, group);
+    return true;
+}
+
+/* Leases one more group that may have the run; a CPU that is alone at last takes all that is left,
+ * so that its image is the whole truth. */
+static inline bool lease_grow(struct extent_lease *s, struct holder *h, uint32_t run)
+{
+    uint32_t groups = s->file.groups;
+    uint32_t start = h->quota == groups ? 0 : h->slot % (groups / h->quota) * h->quota;
+    bool has_any = false;
+
+    for (uint32_t g = bound_find(&s->file, start, run); g < groups;
+         g = bound_find(&s->file, g + 1, run))
+        if (lease_take(s, h, g))
+            return true;
+    for (uint32_t g = bound_find(&s->file, 0, run); g < start; g = bound_find(&s->file, g + 1, run))
+        if (lease_take(s, h, g))
+            return true;
+    for (uint32_t g = 0; h->quota == groups && g < groups; g++)
+        has_any = lease_take(s, h, g) || has_any;
+    return has_any;
+}
+
+/* Gives a leased group's bits to the file and ends the lease. */
+static inline void lease_drop(struct extent_lease *s, struct holder *h, uint32_t group)
+{
+    for (uint32_t i = group * GROUP_WORDS; i < group_end(&s->file, group); i++) {
+        uint64_t bits = image_get(&h->image, i);
+        ms_store_relaxed(image_word(&h->image, i), 0);
+        if (bits != 0)
+            word_give(&s->file, i, bits);
+    }
+    h->image.longest[group] = 0;
+    group_refresh(&h->image, group);
+    h->leases--;
+    ms_store_release(&s->lessee[group], 0); /* hb:lease, release */
+}
+
+static inline void leases_drop(struct extent_lease *s, struct holder *h)
+{
+    for (uint32_t g = 0; h->leases > 0 && g < s->file.groups; g++)
+        if (group_is_mine(&h->image, g))
+            lease_drop(s, h, g);
+}
+
+static inline void shares_set(struct extent_lease *s, struct holder *h)
+{
+    uint32_t seen = ms_load_relaxed(&s->seen); /* only sizes the shares; being late is harmless */
+
+    if (seen == h->sharers)
+        return;
+    h->sharers = seen;
+    h->quota = s->file.groups / seen;
+    h->stock_max = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
+    stock_limit(h);
+}
+
+/* The image had nothing: looks for mail, then for more groups. */
+static inline ms_reg image_take_refilled(struct extent_lease *s, struct holder *h,
+                                         struct ms_reg_want want)
+{
+    ms_reg first = MS_REG_NONE;
+
+    shares_set(s, h);
+    if (mail_collect(s, h)) {
+        first = image_take(&h->image, want);
+        /* Others give back here: with more room, mail is collected in larger loads. */
+        if (h->leases < h->quota)
+            lease_grow(s, h, want.run);
+    }
+    while (first == MS_REG_NONE && h->leases < h->quota && lease_grow(s, h, want.run))
+        first = image_take(&h->image, want);
+    return first;
+}
+
+/* --- owning and being revoked ------------------------------------------------------------- */
+
+/* Moves all that `h` holds to the file; the caller has made the step to DRAINING. */
+static inline void holder_drain(struct extent_lease *s, struct holder *h, uint64_t epoch)
+{
+    stock_flush(s, h);
+    leases_drop(s, h);
+    ms_fetch_sub_seq_cst(&s->owners, 1);
+    ms_store_release(&h->state, state_of(epoch, PHASE_OFF)); /* hb:drained, release */
+}
+
+/* After leaving a section, or on entering one, with the state not OWNED: drains if nobody else
+ * does. */
+__attribute__((noinline)) static void holder_yield(struct extent_lease *s, struct holder *h)
+{
+    uint64_t state = ms_load_acquire(&h->state);
+
+    if (phase_of(state) == PHASE_PENDING &&
+        ms_cas_acq_rel(&h->state, &state, state_of(state >> 8, PHASE_DRAINING)))
+        holder_drain(s, h, state >> 8);
+}
+
+/* True: the caller, CPU of `h`, may use its stock and leases and must leave. Wait-free. */
+static inline bool holder_enter(struct holder *h)
+{
+    if (MS_UNLIKELY(ms_load_relaxed(&h->busy) != 0))
+        return false; /* a nested call */
+    ms_store_relaxed(&h->busy, 1);
+    ms_fence_compiler(); /* hb:revoke: busy, then state */
+    if (MS_LIKELY(phase_of(ms_load_acquire(&h->state)) == PHASE_OWNED))
+        return true;
+    ms_store_release(&h->busy, 0);
+    return false;
+}
+
+/* False: the stock was called in meanwhile; call holder_yield. */
+static inline bool holder_leave_quietly(struct holder *h)
+{
+    ms_store_release(&h->busy, 0); /* hb:revoke */
+    ms_fence_compiler();
+    return MS_LIKELY(phase_of(ms_load_relaxed(&h->state)) == PHASE_OWNED);
+}
+
+static inline void holder_leave(struct extent_lease *s, struct holder *h)
+{
+    if (!holder_leave_quietly(h))
+        holder_yield(s, h);
+}
+
+static inline bool holder_own_again(struct extent_lease *s, struct holder *h, uint64_t state)
+{
+    if (h->was_owned) { /* it was revoked or drained since */
+        h->was_owned = false;
+        h->quiet = h->quiet_next;
+        h->quiet_next = (uint32_t)ms_min_u64(h->quiet_next * 2, QUIET_OPS_MAX);
+    }
+    if (h->quiet > 0) {
+        h->quiet--;
+        return false;
+    }
+    if (!h->is_known) {
+        h->is_known = true;
+        h->quiet_next = QUIET_OPS_MIN;
+        h->slot = ms_fetch_add_relaxed(&s->seen, 1);
+    }
+    h->was_owned = true;
+    shares_set(s, h);
+    ms_fetch_add_seq_cst(&s->owners, 1); /* before OWNED: who counts one owner must be it */
+    ms_store_release(&h->state, state_of((state >> 8) + 1, PHASE_OWNED));
+    return true;
+}
+
+/* As holder_enter, after that failed: the phase may be one that the owner can change. */
+__attribute__((noinline)) static bool holder_enter_slow(struct extent_lease *s, struct holder *h)
+{
+    uint64_t state = ms_load_acquire(&h->state); /* hb:drained, acquire */
+
+    if (ms_load_relaxed(&h->busy) != 0)
+        return false;
+    if (phase_of(state) == PHASE_PENDING)
+        holder_yield(s, h);
+    if (phase_of(state) != PHASE_OFF || !s->has_fence || !holder_own_again(s, h, state))
+        return false;
+    return holder_enter(h);
+}
+
+/* Calls all stock and leases in. Lock-free: one CAS each, one fence for all, one CAS each. */
+static inline void holders_revoke(struct extent_lease *s)
+{
+    uint64_t fenced[MS_CPUS_MAX]; /* the PENDING states seen or made before the fence, else 0 */
+    bool has_any = false;
+
+    if (!s->has_fence || ms_load_seq_cst(&s->owners) == 0)
+        return;
+    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
+        uint64_t state = ms_load_seq_cst(&s->holder[cpu].state);
+        uint64_t pending = state_of(state >> 8, PHASE_PENDING);
+        if (phase_of(state) == PHASE_OWNED &&
+            ms_cas_seq_cst(&s->holder[cpu].state, &state, pending))
+            state = pending;
+        fenced[cpu] = phase_of(state) == PHASE_PENDING ? state : 0;
+        has_any = has_any || fenced[cpu] != 0;
+    }
+    if (!has_any || !ms_fence_asymmetric_heavy()) /* hb:revoke */
+        return;
+    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
+        struct holder *h = &s->holder[cpu];
+        uint64_t state = fenced[cpu];
+        if (state == 0 || ms_load_acquire(&h->busy) != 0)
+            continue; /* if busy, the owner drains when it leaves */
+        if (ms_cas_acq_rel(&h->state, &state, state_of(state >> 8, PHASE_DRAINING)))
+            holder_drain(s, h, state >> 8);
+    }
+}
+
+#endif
