@@ -15,15 +15,18 @@ enum {
     STOCK_MIDDLE = 16, /* for 3 to 16 */
     STOCK_LONG = 8,    /* and for 17 to 64 */
     STOCK_ENTRIES = 2 * STOCK_SHORT + 14 * STOCK_MIDDLE + 48 * STOCK_LONG,
-    STOCK_MAX = 256,    /* registers in one CPU's stock */
+    STOCK_MAX = 1024,   /* registers in one CPU's stock */
     BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
-    STOCK_SHARE = 8,    /* all stock together is at most this part of the file */
+    STOCK_SHARE = 4,    /* all stock together is at most this part of the file, */
+    STOCK_SHRINK = 8,   /* and down to this part of that after claims failed */
 #ifndef MS_SIM
-    COOL_OPS = 1024,      /* gives that bypass the stock for runs, after nothing fitted */
+    COOL_OPS = 64,        /* gives that bypass the stock for runs, after nothing fitted, */
+    GROW_OPS = 2048,      /* and as many more until it is twice as large */
     QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
     QUIET_OPS_MAX = 16384,
 #else /* the simulator's programs are short, and must come back from a drain too */
     COOL_OPS = 4,
+    GROW_OPS = 8,
     QUIET_OPS_MIN = 1,
     QUIET_OPS_MAX = 4,
 #endif
@@ -57,7 +60,8 @@ struct holder {
     uint32_t run_max;        /* longest run that may be in stock now; at most MS_WORD_BITS */
     ms_atomic_u32 busy;      /* 1: the owner is inside; written by the owner; hb:revoke */
     ms_atomic_u32 stocked;   /* registers in stock but for the hot place; atomic for statistics */
-    uint32_t stock_max;      /* registers the stock may hold */
+    uint32_t stock_max;      /* registers the stock may hold now, */
+    uint32_t stock_goal;     /* and when nothing has failed for long */
     uint32_t leases;         /* groups */
     uint32_t quota;          /* groups */
     uint32_t sharers;        /* CPUs for which stock_max and quota were worked out */
@@ -71,6 +75,7 @@ struct holder {
 
     struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
     ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
+    ms_reg edge[MS_WORD_BITS + 1];         /* [length]: where the last search in the image ended */
     ms_atomic_u32 entry[STOCK_ENTRIES];    /* see stock_from */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
@@ -163,22 +168,32 @@ static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_
 /* Which lengths may be stocked: all that fit, or singles only while it is cool. */
 static inline void stock_limit(struct holder *h)
 {
-    h->run_max = h->cool > 0 ? 1 : MS_WORD_BITS;
+    h->run_max = h->cool > GROW_OPS ? 1 : MS_WORD_BITS;
     if (h->run_max > h->stock_max)
         h->run_max = h->stock_max;
 }
 
-/* Nothing fitted: for a while runs go back where they can join their neighbours. */
+/* Nothing fitted: for a while runs go back where they can join their neighbours, and the stock is
+ * half as large, so that a crowded file is filled in address order. */
 static inline void stock_cool(struct holder *h)
 {
-    h->cool = COOL_OPS;
+    h->cool = GROW_OPS + COOL_OPS;
+    if (h->stock_max > h->stock_goal / STOCK_SHRINK)
+        h->stock_max /= 2;
     stock_limit(h);
 }
 
-/* A give that the stock refused. */
+/* A give that the stock refused: after some of them it takes all lengths again, after more it grows. */
 static inline void stock_warm(struct holder *h)
 {
-    if (h->cool > 0 && --h->cool == 0)
+    if (h->cool == 0)
+        return;
+    h->cool--;
+    if (h->cool == 0 && h->stock_max < h->stock_goal) {
+        h->cool = GROW_OPS;
+        h->stock_max = (uint32_t)ms_min_u64(h->stock_max * 2 + 1, h->stock_goal);
+    }
+    if (h->cool == 0 || h->cool == GROW_OPS)
         stock_limit(h);
 }
 
@@ -193,13 +208,16 @@ static inline ms_reg stock_pop(struct holder *h, uint32_t run)
     return ms_load_relaxed(stock_entry(h, run, count - 1));
 }
 
+/* Only what lies at or below the edge (all, where nothing is known: who only gives what others took
+ * never searches): reusing whatever came back last scatters short runs over the
+ * file, and then no place is left for long ones. */
 static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
 {
     if (run > h->run_max)
         return false;
     uint32_t count = ms_load_relaxed(&h->count[run]);
     uint32_t stocked = ms_load_relaxed(&h->stocked) + run;
-    if (count == stock_room(run) || stocked > h->stock_max)
+    if (count == stock_room(run) || stocked > h->stock_max || first > h->edge[run])
         return false;
     ms_store_relaxed(stock_entry(h, run, count), first);
     ms_store_relaxed(&h->count[run], count + 1);
@@ -367,7 +385,8 @@ static inline void shares_set(struct extent_lease *s, struct holder *h)
         return;
     h->sharers = seen;
     h->quota = s->file.groups / seen;
-    h->stock_max = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
+    h->stock_goal = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
+    h->stock_max = h->stock_goal;
     stock_limit(h);
 }
 

@@ -4,13 +4,15 @@
  * one thread with plain instructions.
  *
  * Idea        each word knows the longest run that starts in it, straddling into the next; each
- *             group the longest of its words. One byte each, so one comparison of 8 bytes finds the
- *             lowest group of 8, and one more the lowest word, that can hold a run of n. There is
- *             no other search: first fit in address order costs the same wherever the hole lies.
- * Picture     groups {65, 9, 0, ..} -> longest[8 words] {3, 0, 9, ..} -> word 0110..
+ *             group the longest of its words; each block of 8 groups the longest of those. One byte
+ *             each, so three comparisons of 8 bytes find the lowest word that can hold a run of n
+ *             among 4096, and none of them is a branch that cannot be foretold. There is no other
+ *             search: first fit in address order costs the same wherever the hole lies.
+ * Picture     blocks {65, 20, ..} -> groups {65, 9, 0, ..} -> longest[8 words] {3, 0, 9, ..} -> 0110..
  * Invariants  I1 bits of a group that is not leased are 0, and so are its bytes
- *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; groups[g] >=
- *                every longest in g. A search that finds one of them too high corrects it
+ *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; a group's byte
+ *                is the largest of its words', a block's the largest of its groups'. A search that
+ *                finds a word's too high (what lies behind it was taken) corrects it
  * Ordering    none here: everything belongs to one CPU, or to who drains it, see extent_lease.c.
  *             Words are relaxed atomics only so that statistics may read them.
  */
@@ -33,11 +35,11 @@ static_assert(sizeof(struct extent_lease_group) == MS_CACHE_LINE, "no line has t
 
 /* One CPU's view of the file. Owner: the CPU, or who drains it. */
 struct extent_image {
-    struct extent_lease_group *group; /* const: all groups of the file */
-    const ms_atomic_u32 *lessee;      /* const pointer: [group] */
+    struct extent_lease_group *group; /* const: all of the file, and an empty one behind */
+    const ms_atomic_u32 *lessee;      /* const pointer: [group], and one that nobody leases */
     uint64_t *longest;                /* const pointer: [group], a byte a word; of own leases */
     uint64_t *groups_longest;         /* const pointer: [group / 8], a byte a group */
-    uint32_t words;                   /* const */
+    uint64_t *blocks_longest;         /* const pointer: [group / 64], a byte for 8 groups */
     uint32_t groups;                  /* const */
     uint32_t me;                      /* const: this CPU as it shows in `lessee` */
 };
@@ -154,28 +156,55 @@ static inline uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/* The larger of each two bytes, all below 128. Pure. */
+static inline uint64_t bytes_larger(uint64_t a, uint64_t b)
+{
+    uint64_t is_a = ((a | BYTES_HIGH) - b) & BYTES_HIGH;
+    uint64_t mask = is_a | (is_a - (is_a >> 7));
+
+    return b ^ ((a ^ b) & mask);
+}
+
+/* The largest of 8 bytes, all below 128. Pure. */
+static inline uint32_t bytes_largest(uint64_t bytes)
+{
+    bytes = bytes_larger(bytes, bytes >> 32);
+    bytes = bytes_larger(bytes, bytes >> 16);
+    bytes = bytes_larger(bytes, bytes >> 8);
+    return (uint32_t)bytes & 0xFF;
+}
+
+static inline void byte_raise(uint64_t *bytes, uint32_t i, uint32_t value)
+{
+    *bytes = byte_set(*bytes, i, larger(value, byte_get(*bytes, i)));
+}
+
 /* A run of at least `length` starts in the word now. Stores even what has not changed: whether it
  * has could not be foretold. */
 static inline void longest_raise(struct extent_image *m, uint32_t word, uint32_t length)
 {
     uint32_t group = word / GROUP_WORDS;
-    uint64_t *groups = &m->groups_longest[group / 8];
     uint32_t capped = length < LONGEST_CAP ? length : LONGEST_CAP;
 
-    longest_set(m, word, larger(capped, longest_get(m, word)));
-    *groups = byte_set(*groups, group % 8, larger(capped, byte_get(*groups, group % 8)));
+    byte_raise(&m->longest[group], word % GROUP_WORDS, capped);
+    byte_raise(&m->groups_longest[group / 8], group % 8, capped);
+    byte_raise(&m->blocks_longest[group / 64], group / 8 % 8, capped);
 }
 
-/* Lowers a group's byte to the longest of its words; those were found to be shorter. */
+/* The lengths of a group's words have changed: brings those above up to date. Branches, so that the
+ * next search need not wait for what mostly stays as it was. */
 static inline void group_refresh(struct extent_image *m, uint32_t group)
 {
-    uint32_t longest = 0;
+    uint64_t *groups = &m->groups_longest[group / 8];
+    uint64_t *blocks = &m->blocks_longest[group / 64];
+    uint32_t longest = bytes_largest(m->longest[group]);
 
-    for (uint32_t i = 0; i < GROUP_WORDS; i++) {
-        uint32_t length = byte_get(m->longest[group], i);
-        longest = length > longest ? length : longest;
-    }
-    m->groups_longest[group / 8] = byte_set(m->groups_longest[group / 8], group % 8, longest);
+    if (byte_get(*groups, group % 8) == longest)
+        return;
+    *groups = byte_set(*groups, group % 8, longest);
+    longest = bytes_largest(*groups);
+    if (byte_get(*blocks, group / 8 % 8) != longest)
+        *blocks = byte_set(*blocks, group / 8 % 8, longest);
 }
 
 /* --- words -------------------------------------------------------------------------------- */
@@ -199,11 +228,10 @@ static inline uint64_t image_get(const struct extent_image *m, uint32_t word)
 /* The word behind `word` as far as this CPU may use it. */
 static inline uint64_t image_get_next(const struct extent_image *m, uint32_t word)
 {
-    if (MS_LIKELY(word % GROUP_WORDS != GROUP_WORDS - 1))
-        return image_get(m, word + 1);
-    if (word + 1 >= m->words || !group_is_mine(m, (word + 1) / GROUP_WORDS))
-        return 0;
-    return image_get(m, word + 1);
+    uint32_t next = word + 1;
+    uint32_t none = m->groups * GROUP_WORDS; /* the empty group: no branch, no line of others */
+
+    return image_get(m, group_is_mine(m, next / GROUP_WORDS) ? next : none);
 }
 
 /* The longest run that starts in the word, measured. */
@@ -244,6 +272,8 @@ static inline void image_clear(struct extent_image *m, ms_reg first, uint32_t ru
 
     for (uint32_t i = (first + run - 1) / MS_WORD_BITS;; i--) {
         image_clear_in_word(m, i, ms_run_in_word(first, run, i));
+        if (i % GROUP_WORDS == 0 || i == low)
+            group_refresh(m, i / GROUP_WORDS);
         if (i == low)
             return;
     }
@@ -284,15 +314,62 @@ static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
 
 /* --- searches ----------------------------------------------------------------------------- */
 
-/* The lowest place in one word where the run fits, or MS_REG_NONE. */
+/* The lowest word that may hold a run of n (1 .. LONGEST_CAP), or UINT32_MAX. */
+static inline uint32_t image_find_word(const struct extent_image *m, uint32_t n)
+{
+    for (uint32_t i = 0; i * 64 < m->groups; i++) {
+        uint64_t blocks = lengths_at_least(m->blocks_longest[i], n);
+        if (blocks == 0)
+            continue;
+        uint32_t block = i * 8 + ms_bit_lowest(blocks) / BYTE_BITS;
+        uint64_t groups = lengths_at_least(m->groups_longest[block], n); /* not 0, by I2 */
+        uint32_t group = block * 8 + ms_bit_lowest(groups) / BYTE_BITS;
+        uint64_t words = lengths_at_least(m->longest[group], n); /* nor this */
+        return group * GROUP_WORDS + ms_bit_lowest(words) / BYTE_BITS;
+    }
+    return UINT32_MAX;
+}
+
+/* The word has less than it was said to have. */
+static inline void image_correct(struct extent_image *m, uint32_t word, uint32_t longest)
+{
+    longest_set(m, word, longest);
+    group_refresh(m, word / GROUP_WORDS);
+}
+
+/* Takes the lowest run of at most 64. */
+static inline ms_reg image_take_short(struct extent_image *m, uint32_t run)
+{
+    for (;;) {
+        uint32_t word = image_find_word(m, run);
+        if (MS_UNLIKELY(word == UINT32_MAX))
+            return MS_REG_NONE;
+        uint64_t low = image_get(m, word);
+        uint64_t high = image_get_next(m, word);
+        uint64_t starts = pair_starts(low, high, run);
+        if (MS_UNLIKELY(starts == 0)) {
+            image_correct(m, word, pair_longest(low, high)); /* I2 */
+            continue;
+        }
+        uint32_t at = ms_bit_lowest(starts);
+        if (MS_LIKELY(at + run <= MS_WORD_BITS)) {
+            low &= ~ms_bits_mask(at, run);
+            ms_store_relaxed(image_word(m, word), low);
+            image_correct(m, word, pair_longest(low, high));
+        } else {
+            image_clear(m, word * MS_WORD_BITS + at, run);
+        }
+        return word * MS_WORD_BITS + at;
+    }
+}
+
+/* The lowest place in one word where the run fits, limits included, or MS_REG_NONE. */
 static inline ms_reg image_word_find(const struct extent_image *m, uint32_t word,
                                      struct ms_reg_want want)
 {
     uint64_t low = image_get(m, word);
-    uint64_t starts = want.run == 1 ? low : pair_starts(low, image_get_next(m, word), want.run);
+    uint64_t starts = pair_starts(low, image_get_next(m, word), want.run);
 
-    if (MS_LIKELY(ms_want_is_plain(want)))
-        return starts == 0 ? MS_REG_NONE : word * MS_WORD_BITS + ms_bit_lowest(starts);
     for (; starts != 0; starts &= starts - 1) {
         ms_reg first = word * MS_WORD_BITS + ms_bit_lowest(starts);
         if (ms_want_place(first, want) == first)
@@ -301,8 +378,8 @@ static inline ms_reg image_word_find(const struct extent_image *m, uint32_t word
     return MS_REG_NONE;
 }
 
-/* Address-ordered first fit for runs of at most 64. */
-static inline ms_reg image_find_short(struct extent_image *m, struct ms_reg_want want)
+/* The lowest place for a run of at most 64 with limits: every word that may do is looked at. */
+static inline ms_reg image_find_limited(const struct extent_image *m, struct ms_reg_want want)
 {
     for (uint32_t i = 0; i * 8 < m->groups; i++) {
         uint64_t groups = lengths_at_least(m->groups_longest[i], want.run);
@@ -312,11 +389,9 @@ static inline ms_reg image_find_short(struct extent_image *m, struct ms_reg_want
             for (; words != 0; words &= words - 1) {
                 uint32_t word = group * GROUP_WORDS + ms_bit_lowest(words) / BYTE_BITS;
                 ms_reg first = image_word_find(m, word, want);
-                if (MS_LIKELY(first != MS_REG_NONE))
+                if (first != MS_REG_NONE)
                     return first;
-                longest_set(m, word, image_measure(m, word)); /* I2, or limits stood in the way */
             }
-            group_refresh(m, group); /* I2 */
         }
     }
     return MS_REG_NONE;
@@ -359,13 +434,14 @@ static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg
         while (groups != 0) {
             uint32_t high = ms_bit_highest(groups);
             uint32_t group = i * 8 + high / BYTE_BITS;
+            uint64_t words = lengths_at_least(m->longest[group], LONGEST_CAP);
             groups &= ~(UINT64_C(1) << high);
-            for (uint32_t word = (group + 1) * GROUP_WORDS; word-- > group * GROUP_WORDS;) {
-                if (longest_get(m, word) < LONGEST_CAP)
-                    continue;
-                ms_reg first = image_hole_place(m, word, want);
+            while (words != 0) {
+                uint32_t top = ms_bit_highest(words);
+                ms_reg first = image_hole_place(m, group * GROUP_WORDS + top / BYTE_BITS, want);
                 if (first != MS_REG_NONE)
                     return first;
+                words &= ~(UINT64_C(1) << top);
             }
         }
     }
@@ -377,38 +453,34 @@ static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg
 static inline ms_reg image_take_batch(struct extent_image *m, uint32_t run, ms_reg *runs,
                                       uint32_t most, uint32_t *count)
 {
-    ms_reg first = image_find_short(m, (struct ms_reg_want){.run = run, .align = 1});
-    uint32_t at = first % MS_WORD_BITS;
+    ms_reg first = image_take_short(m, run);
+    uint32_t word = first / MS_WORD_BITS;
+    uint64_t mask = 0;
 
     *count = 0;
-    if (first == MS_REG_NONE)
+    if (first == MS_REG_NONE || first % MS_WORD_BITS + run > MS_WORD_BITS)
         return first;
-    if (at + run > MS_WORD_BITS) {
-        image_clear(m, first, run);
-        return first;
-    }
-    uint64_t mask = ms_bits_mask(at, run);
-    uint64_t rest = image_get(m, first / MS_WORD_BITS) & ~mask;
+    uint64_t rest = image_get(m, word);
     for (uint64_t starts; *count < most && (starts = ms_run_starts(rest, run)) != 0; ++*count) {
         uint64_t more = ms_bits_mask(ms_bit_lowest(starts), run);
-        runs[*count] = first - at + ms_bit_lowest(starts);
+        runs[*count] = word * MS_WORD_BITS + ms_bit_lowest(starts);
         mask |= more;
         rest &= ~more;
     }
-    image_clear_in_word(m, first / MS_WORD_BITS, mask);
+    if (mask != 0) {
+        image_clear_in_word(m, word, mask);
+        group_refresh(m, word / GROUP_WORDS);
+    }
     return first;
 }
 
 static inline ms_reg image_take(struct extent_image *m, struct ms_reg_want want)
 {
-    ms_reg first = want.run <= MS_WORD_BITS ? image_find_short(m, want) : image_find_long(m, want);
-
-    if (first == MS_REG_NONE)
-        return first;
-    uint32_t at = first % MS_WORD_BITS;
-    if (MS_LIKELY(at + want.run <= MS_WORD_BITS))
-        image_clear_in_word(m, first / MS_WORD_BITS, ms_bits_mask(at, want.run));
-    else
+    if (MS_LIKELY(want.run <= MS_WORD_BITS && ms_want_is_plain(want)))
+        return image_take_short(m, want.run);
+    ms_reg first =
+        want.run <= MS_WORD_BITS ? image_find_limited(m, want) : image_find_long(m, want);
+    if (first != MS_REG_NONE)
         image_clear(m, first, want.run);
     return first;
 }

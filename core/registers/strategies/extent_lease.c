@@ -9,6 +9,9 @@
  *             (extent_holder.h): a few recently used runs of each exact length, last in first out, so
  *             that the slot handed out is warm and no bit is touched at all; in front of it one hot
  *             place, for the run that was handed out last.
+ *             A run goes into the stock only if it lies at or below the place where the last search
+ *             for its length ended, so that stock hands out what first fit would have found, or
+ *             nearly; when nothing fits, the stock is emptied and becomes smaller for a while.
  *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
  *             only gives what others took, touches shared lines once for many runs.
  * Picture     hot 64 -> stock[8] {320, 96} -> image {group 0, group 3} -> file {group 1, 2, mail}
@@ -34,10 +37,16 @@
  * Progress    lock-free: nobody waits for anybody. A CPU stopped while busy hides at most its stock
  *             and leases until it runs again, as if it had claimed them. A nested call (a signal
  *             handler) that finds busy set uses the file
+ * Placement   up to 64 registers: the lowest hole, but for the stock, see above; more: the end of the
+ *             highest hole. Against address-ordered first fit on the same mix (sizes 1 to 256, random
+ *             lifetimes) 0.9 times its refusals at 4096 registers and 75 % full, 1.0 at 90 %, 1.1 at
+ *             65 536 and 90 %; a stock that takes every run had five times as many there.
  * Limits      without an asymmetric fence on the host only the file is used. Small files under many
  *             threads are mostly file too: a quota below one group is none
  */
+#include "registers/strategies/extent_file.h"
 #include "registers/strategies/extent_holder.h"
+#include "registers/strategies/extent_image.h"
 
 /* --- the table ---------------------------------------------------------------------------- */
 
@@ -54,12 +63,13 @@ static uint32_t groups_for(uint32_t registers)
 /* What a CPU keeps about the words and groups of its image. */
 static size_t lengths_bytes(uint32_t groups)
 {
-    return ms_round_up((groups + (groups + 7) / 8) * sizeof(uint64_t), MS_CACHE_LINE);
+    return ms_round_up((groups + (groups + 7) / 8 + (groups + 63) / 64) * sizeof(uint64_t),
+                       MS_CACHE_LINE);
 }
 
 static size_t lessees_bytes(uint32_t groups)
 {
-    return ms_round_up(groups * sizeof(ms_atomic_u32), MS_CACHE_LINE);
+    return ms_round_up((groups + 1) * sizeof(ms_atomic_u32), MS_CACHE_LINE);
 }
 
 static size_t extent_lease_state_size(struct ms_reg_shape shape)
@@ -67,7 +77,7 @@ static size_t extent_lease_state_size(struct ms_reg_shape shape)
     uint32_t groups = groups_for(shape.registers);
 
     return sizeof(struct extent_lease) + bits_bytes(ms_words_for(shape.registers)) +
-           bits_bytes(ms_words_for(groups * 8)) + groups * sizeof(struct extent_lease_group) +
+           bits_bytes(ms_words_for(groups * 8)) + (groups + 1) * sizeof(struct extent_lease_group) +
            lessees_bytes(groups) + shape.cpus * (sizeof(struct holder) + lengths_bytes(groups)) +
            ms_ledger_bytes(shape.registers);
 }
@@ -88,7 +98,7 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
     f->bound = (ms_atomic_u64 *)at;
     at += bits_bytes(ms_words_for(f->groups * 8));
     s->group = (struct extent_lease_group *)at;
-    at += f->groups * sizeof(struct extent_lease_group);
+    at += (f->groups + 1) * sizeof(struct extent_lease_group); /* one stays empty */
     s->lessee = (ms_atomic_u32 *)at;
     at += lessees_bytes(f->groups);
     for (uint32_t cpu = 0; cpu < shape.cpus; cpu++) {
@@ -97,11 +107,13 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
             .lessee = s->lessee,
             .longest = (uint64_t *)at,
             .groups_longest = (uint64_t *)at + f->groups,
-            .words = f->words,
+            .blocks_longest = (uint64_t *)at + f->groups + (f->groups + 7) / 8,
             .groups = f->groups,
             .me = cpu + 1,
         };
         at += lengths_bytes(f->groups);
+        for (uint32_t run = 0; run <= MS_WORD_BITS; run++)
+            s->holder[cpu].edge[run] = MS_REG_NONE;
     }
     ms_ledger_init(&s->ledger, at, shape.registers);
     for (uint32_t i = 0; i < f->words; i++)
@@ -118,13 +130,16 @@ static ms_reg image_take_stocking(struct holder *h, struct ms_reg_want want)
     ms_reg runs[STOCK_SHORT / 2];
     uint32_t count;
 
-    h->missed = want.run;
-    if (!is_repeated || want.run > BATCH_RUN_MAX || h->cool > 0 || !ms_want_is_plain(want))
+    if (want.run > MS_WORD_BITS || !ms_want_is_plain(want))
         return image_take(&h->image, want);
+    h->missed = want.run;
+    if (!is_repeated || want.run > BATCH_RUN_MAX || want.run > h->run_max)
+        return h->edge[want.run] = image_take_short(&h->image, want.run);
     uint32_t stocked = ms_load_relaxed(&h->stocked);
     uint32_t room = stocked < h->stock_max ? (h->stock_max - stocked) / want.run : 0;
     uint32_t most = (uint32_t)ms_min_u64(stock_room(want.run) / 2, room);
     ms_reg first = image_take_batch(&h->image, want.run, runs, most, &count);
+    h->edge[want.run] = count > 0 ? runs[count - 1] : first;
     while (first != MS_REG_NONE && count > 0) { /* the lowest on top, to be taken next */
         bool is_in = stock_push(h, runs[--count], want.run);
         ms_assert(is_in);
@@ -359,14 +374,16 @@ static void extent_lease_occupancy(const void *state, uint64_t *bitmap)
         stock_mark_free(s, &s->holder[cpu], bitmap);
 }
 
-/* What is kept about one word of a leased group is not too low. */
+/* What is kept about one word of a leased group is not too low, and what is above it fits. */
 static bool image_word_audit(const struct extent_image *m, uint32_t word)
 {
     uint32_t group = word / GROUP_WORDS;
     uint32_t longest = longest_get(m, word);
 
     return longest >= image_measure(m, word) && longest <= LONGEST_CAP &&
-           byte_get(m->groups_longest[group / 8], group % 8) >= longest;
+           byte_get(m->groups_longest[group / 8], group % 8) == bytes_largest(m->longest[group]) &&
+           byte_get(m->blocks_longest[group / 64], group / 8 % 8) ==
+               bytes_largest(m->groups_longest[group / 8]);
 }
 
 static bool group_audit(const struct extent_lease *s, uint32_t group)
