@@ -24,6 +24,13 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/bench/page/embed.cmake)
             -DFOLDER=${PROJECT_SOURCE_DIR}/bench/page -P ${PROJECT_SOURCE_DIR}/bench/page/embed.cmake
     DEPENDS ${page_parts} ${PROJECT_SOURCE_DIR}/bench/page/embed.cmake
     COMMENT "Embedding the page's template" VERBATIM)
+  # Once at configure time too: tools that read compile_commands.json before the first build (analyzers,
+  # editors) must find every file it names.
+  if(NOT EXISTS ${PROJECT_BINARY_DIR}/page_parts.c)
+    execute_process(COMMAND ${CMAKE_COMMAND} -DOUT=${PROJECT_BINARY_DIR}/page_parts.c
+      -DFOLDER=${PROJECT_SOURCE_DIR}/bench/page -P ${PROJECT_SOURCE_DIR}/bench/page/embed.cmake
+      COMMAND_ERROR_IS_FATAL ANY)
+  endif()
   list(APPEND bench_sources ${PROJECT_BINARY_DIR}/page_parts.c)
 endif()
 
