@@ -48,7 +48,8 @@ struct ms_machine_config {
     uint32_t alignment;  /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
     bool engine_threads; /* system DMA runs by itself, on a thread per controller; default: it is
                             stepped (ms_controller_step in machine/machine.h) */
-    uint32_t wdf_objects; /* framework objects alive at a time; 0: 65536 */
+    uint32_t wdf_objects;    /* framework objects alive at a time; 0: 65536 */
+    bool wdf_timers_stepped; /* framework timers go off by ms_wdf_timer_fire, not by the clock */
 };
 
 struct ms_machine_config ms_machine_config_default(void);

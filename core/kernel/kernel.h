@@ -31,6 +31,7 @@ struct ms_cpu {
     struct ms_kernel *kernel; /* const while entered */
     uint32_t index;           /* const: 0 .. MS_CPUS_MAX-1, or MS_CPU_NONE */
     KIRQL irql;               /* owner */
+    uint32_t locks;           /* owner; spin locks that this thread holds */
     uint32_t depth;           /* owner; > 0: inside a callback of the interface (adapter floor) */
     uint64_t deferred[5];     /* owner; what the adapter floor postponed to the outermost call */
 } __attribute__((aligned(MS_CACHE_LINE)));

@@ -19,11 +19,23 @@ VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
     ms_init(word_of(SpinLock), 0);
 }
 
+/* What a callback must not leave behind (LVL-07) is counted. */
+static void locks_count(uint32_t change)
+{
+    struct ms_cpu *cpu = ms_cpu_current();
+
+    if (cpu)
+        cpu->locks += change;
+}
+
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     uint64_t none = 0;
 
-    return ms_cas_acquire(word_of(SpinLock), &none, 1); /* hb:spin-lock */
+    if (!ms_cas_acquire(word_of(SpinLock), &none, 1)) /* hb:spin-lock */
+        return FALSE;
+    locks_count(1);
+    return TRUE;
 }
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
@@ -34,6 +46,7 @@ VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 {
+    locks_count(UINT32_MAX);                /* one less */
     ms_store_release(word_of(SpinLock), 0); /* hb:spin-lock */
 }
 

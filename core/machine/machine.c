@@ -72,7 +72,8 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
         .controllers = controllers,
         .controller_count = sizeof controllers / sizeof controllers[0],
     };
-    struct ms_wdf_config wdf = {.objects = chosen.wdf_objects};
+    struct ms_wdf_config wdf = {.objects = chosen.wdf_objects,
+                                .timers_stepped = chosen.wdf_timers_stepped};
     struct ms_machine *machine;
     const char *wrong = config_resolve(&chosen, &dma);
 

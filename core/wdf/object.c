@@ -413,20 +413,42 @@ void *ms_object_from(WDFOBJECT handle, enum ms_object_kind kind)
     return object;
 }
 
-void *ms_object_take(WDFOBJECT handle, enum ms_object_kind kind)
+static void *object_take_by(WDFOBJECT handle, enum ms_object_kind kind, ms_life_step *step)
 {
     uint64_t value = (uint64_t)(uintptr_t)handle;
     struct ms_cell *cell = cell_here(handle);
     union ms_life now;
 
-    if (MS_LIKELY(cell && life_move(cell, life_take, generation_of(value), &now))) {
-        struct ms_object *object = ms_load_relaxed(&cell->object); /* ours while we hold it */
-        if (MS_LIKELY(object_is(object, kind)))
-            return object;
-        ms_object_drop(object);
-    }
-    ms_rule_break(MS_RULE_WDF_HANDLE, value, kind);
+    if (MS_UNLIKELY(!cell || !life_move(cell, step, generation_of(value), &now)))
+        return NULL;
+    struct ms_object *object = ms_load_relaxed(&cell->object); /* ours while we hold it */
+    if (MS_LIKELY(object_is(object, kind)))
+        return object;
+    ms_object_drop(object);
     return NULL;
+}
+
+void *ms_object_try(WDFOBJECT handle, enum ms_object_kind kind)
+{
+    return object_take_by(handle, kind, life_take);
+}
+
+void *ms_object_take(WDFOBJECT handle, enum ms_object_kind kind)
+{
+    void *object = object_take_by(handle, kind, life_take);
+
+    if (MS_UNLIKELY(!object))
+        ms_rule_break(MS_RULE_WDF_HANDLE, (uint64_t)(uintptr_t)handle, kind);
+    return object;
+}
+
+void *ms_object_take_dying(WDFOBJECT handle, enum ms_object_kind kind)
+{
+    void *object = object_take_by(handle, kind, life_hold);
+
+    if (MS_UNLIKELY(!object))
+        ms_rule_break(MS_RULE_WDF_HANDLE, (uint64_t)(uintptr_t)handle, kind);
+    return object;
 }
 
 bool ms_object_is_deleted(const struct ms_object *object)
@@ -644,6 +666,42 @@ struct ms_object *ms_object_ancestor(struct ms_object *object, enum ms_object_ki
     while (object && object->ops->kind != kind)
         object = object->parent;
     return object;
+}
+
+void ms_object_visit(struct ms_object *object, enum ms_object_kind kind,
+                     void (*visit)(struct ms_object *child, void *context), void *context)
+{
+    struct ms_brood *brood = &object->brood;
+
+    while (brood) {
+        for (uint32_t i = 0; i < brood->count; i++) {
+            uint64_t handle = ms_load_acquire(&brood->slot[i]); /* hb:brood */
+            struct ms_object *child =
+                handle > SLOT_CLOSED ? ms_object_try((WDFOBJECT)(uintptr_t)handle, kind) : NULL;
+            if (child) {
+                visit(child, context);
+                ms_object_drop(child);
+            }
+        }
+        void *next = ms_load_acquire(&brood->next); /* hb:brood */
+        brood = next == BROOD_END ? NULL : next;
+    }
+}
+
+static void child_note(struct ms_object *child, void *context)
+{
+    bool *found = context;
+
+    (void)child;
+    *found = true;
+}
+
+bool ms_object_has(struct ms_object *object, enum ms_object_kind kind)
+{
+    bool found = false;
+
+    ms_object_visit(object, kind, child_note, &found);
+    return found;
 }
 
 struct ms_object *ms_wdf_root(struct ms_wdf *wdf)

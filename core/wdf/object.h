@@ -146,6 +146,10 @@ void *ms_object_find(WDFOBJECT handle, enum ms_object_kind kind);
 void *ms_object_from(WDFOBJECT handle, enum ms_object_kind kind);
 /* The same with a reference, so that nothing it leads to goes away until ms_object_drop. Lock-free. */
 void *ms_object_take(WDFOBJECT handle, enum ms_object_kind kind);
+/* The same, also of what is deleted and not gone yet: its end needs it still (FTL-01). */
+void *ms_object_take_dying(WDFOBJECT handle, enum ms_object_kind kind);
+/* ms_object_take that reports nothing: for who may come late, and is no driver. */
+void *ms_object_try(WDFOBJECT handle, enum ms_object_kind kind);
 /* One more reference, by one who has one. */
 void ms_object_hold(struct ms_object *object);
 /* Gives a reference back; the last one ends the object. Lock-free but for what EvtDestroy does. */
@@ -183,6 +187,12 @@ NTSTATUS ms_object_make(const struct ms_object_ops *ops, size_t bytes,
                         NTSTATUS (*fill)(struct ms_object *object, struct ms_object *parent,
                                          void *context),
                         void *context, struct ms_object **object);
+
+/* True when it has an undeleted child of that kind. */
+bool ms_object_has(struct ms_object *object, enum ms_object_kind kind);
+/* Calls `visit` with each undeleted child of that kind, under a reference. */
+void ms_object_visit(struct ms_object *object, enum ms_object_kind kind,
+                     void (*visit)(struct ms_object *child, void *context), void *context);
 
 /* The object that drivers, and locks without a parent, hang from. */
 struct ms_object *ms_wdf_root(struct ms_wdf *wdf);

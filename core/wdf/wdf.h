@@ -17,7 +17,8 @@ enum {
 
 /* What the contract leaves open. All zero is the default of each. */
 struct ms_wdf_config {
-    uint32_t objects; /* live objects at a time; 0: 65536 */
+    uint32_t objects;    /* live objects at a time; 0: 65536 */
+    bool timers_stepped; /* a timer goes off when ms_wdf_timer_fire says so, not by the clock */
 };
 
 /* The objects of a machine, and the root that drivers hang from. Single-threaded. NULL: no memory. */
