@@ -380,6 +380,9 @@ NTSTATUS ms_system_map(struct ms_adapter *adapter, PMDL head, struct ms_grant *g
                        uint64_t offset, uint32_t device_offset, PULONG length, bool write_to_device,
                        PSCATTER_GATHER_LIST list, uint32_t list_bytes,
                        PDMA_COMPLETION_ROUTINE routine, PVOID context);
+/* Starts the owned channel with a list that is made already, of one element in map registers (SGL-08). */
+NTSTATUS ms_system_start(struct ms_adapter *adapter, struct ms_grant *grant,
+                         const SCATTER_GATHER_LIST *list, uint32_t length, bool write_to_device);
 /* A context was initialised while its channel is owned: the mark goes (TCX-09, CMT-19). */
 void ms_system_initialized(struct ms_adapter *adapter, PVOID context);
 /* Drains the controller's buffer, stops what runs, clears the mark (FLX-05, FLX-08, FLX-12). The

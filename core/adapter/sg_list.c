@@ -151,13 +151,13 @@ static NTSTATUS joint_map(struct ms_adapter *adapter, struct ms_grant *grant,
 
 /* MRG-18: the bytes begin where the first one lies in its page, which the element still says. */
 static void joint_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant,
-                            const struct ms_list_plan *plan)
+                            const struct ms_list_plan *plan, uint32_t bytes)
 {
     uint32_t first_offset;
 
     if (NT_SUCCESS(joint_check(adapter, plan, &first_offset)))
         ms_mdl_copy_in(adapter->dma->memory, plan->head, plan->offset,
-                       joint_bytes(adapter, grant, first_offset), plan->length);
+                       joint_bytes(adapter, grant, first_offset), bytes);
 }
 
 /* --- granting and putting
@@ -204,10 +204,14 @@ static NTSTATUS plan_map(struct ms_adapter *adapter, struct ms_grant *grant,
     uint32_t length = plan->length;
     NTSTATUS status;
 
+    if (plan->is_joint) {
+        status = joint_map(adapter, grant, plan);
+        return NT_SUCCESS(status) && adapter->controller
+                   ? ms_system_start(adapter, grant, plan->list, length, plan->write_to_device)
+                   : status;
+    }
     if (adapter->controller)
         return system_map(adapter, grant, plan);
-    if (plan->is_joint)
-        return joint_map(adapter, grant, plan);
     status = ms_grant_map(adapter, grant, plan->head, plan->offset, &length, plan->write_to_device,
                           plan->list, plan->capacity);
     /* SGL-10: all or nothing */
@@ -252,7 +256,7 @@ VOID HalPutScatterGatherList(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scatt
     /* Without its registers the mapping was discarded (FRE-13). */
     if (ms_grant_look(grant).has && grant->mapped_registers > 0 && !grant->write_to_device) {
         if (list->plan.is_joint)
-            joint_copy_back(adapter, grant, &list->plan);
+            joint_copy_back(adapter, grant, &list->plan, bytes);
         else
             ms_grant_copy_back(adapter, grant, bytes); /* PSG-04 */
     }
@@ -352,17 +356,29 @@ static bool range_excess(PMDL head, uint64_t offset, uint64_t length, uint64_t *
     return *excess <= (MS_PAGE_BYTES - end) % MS_PAGE_BYTES; /* CSG-12 */
 }
 
-/* What a version-1 or -2 list needs; on packet adapters one element in one run of registers. */
+/* All of the range lies in one MDL. */
+static bool range_is_one_part(PMDL head, uint64_t offset, uint64_t length)
+{
+    struct ms_mdl_cursor at = {.mdl = head, .base = 0};
+
+    return ms_mdl_cursor_seek(&at, offset) && length <= at.mdl->ByteCount - (offset - at.base);
+}
+
+/* What a version-1 or -2 list needs; without scatter/gather one element in one run of registers. */
 static NTSTATUS plan_measure_v1(struct ms_adapter *adapter, struct ms_list_plan *plan,
                                 struct ms_sg_measure *need)
 {
+    const struct ms_sg_limits *limits = &adapter->builder.limits;
     struct ms_mdl_cursor at = {.mdl = plan->head, .base = 0};
     NTSTATUS status = ms_sg_measure(&adapter->builder, at, plan->offset, plan->length, need);
     uint32_t first_offset = 0;
 
-    if (!NT_SUCCESS(status) || !adapter->is_packet || adapter->controller ||
-        (need->elements == 1 && need->registers == 0))
+    if (!NT_SUCCESS(status) || !adapter->is_packet ||
+        (need->elements == 1 && need->registers == 0 &&
+         range_is_one_part(plan->head, plan->offset, plan->length)))
         return status;
+    if (limits->never_bounce || plan->length > limits->element_bytes_max)
+        return STATUS_INSUFFICIENT_RESOURCES; /* MTX-61; SGL-10 */
     status = joint_check(adapter, plan, &first_offset);
     if (!NT_SUCCESS(status))
         return status;

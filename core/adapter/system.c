@@ -107,6 +107,23 @@ static uint32_t list_choose(struct ms_adapter *adapter, uint32_t channel,
     return elements;
 }
 
+/* What every transfer of this adapter tells the channel; the list comes later. */
+static struct ms_channel_program program_of(struct ms_adapter *adapter,
+                                            const struct ms_grant *grant, uint32_t device_offset,
+                                            bool write_to_device)
+{
+    return (struct ms_channel_program){
+        .line = adapter->line,
+        .device_address = adapter->device_address + device_offset, /* MTX-08, DDX-28 */
+        .port_bytes = adapter->port_bytes,
+        .to_device = write_to_device,
+        .looped = adapter->auto_initialize,
+        .demand = adapter->demand,
+        .owner = adapter,
+        .device = grant->device, /* CPL-05 */
+    };
+}
+
 /* Builds the list and starts the channel; on failure the header and *length are as they were. */
 static NTSTATUS map_and_start(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t channel,
                               PMDL head, uint64_t offset, PULONG length, bool write_to_device,
@@ -162,24 +179,29 @@ NTSTATUS ms_system_map(struct ms_adapter *adapter, PMDL head, struct ms_grant *g
         ms_store_release(&grant->mapping, MAPPING_NONE);
         return status;
     } else {
-        struct ms_channel_program program = {
-            .line = adapter->line,
-            .device_address = adapter->device_address + device_offset, /* MTX-08, DDX-28 */
-            .port_bytes = adapter->port_bytes,
-            .to_device = write_to_device,
-            .looped = adapter->auto_initialize,
-            .demand = adapter->demand,
-            .owner = adapter,
-            .routine = routine,
-            .context = context,
-            .device = grant->device, /* CPL-05 */
-        };
+        struct ms_channel_program program =
+            program_of(adapter, grant, device_offset, write_to_device);
+        program.routine = routine;
+        program.context = context;
         status = map_and_start(adapter, grant, channel, head, offset, length, write_to_device, list,
                                capacity, &program);
     }
     if (!NT_SUCCESS(status))
         ms_store_release(&grant->mapping, MAPPING_NONE); /* hb:mapping */
     return status;
+}
+
+NTSTATUS ms_system_start(struct ms_adapter *adapter, struct ms_grant *grant,
+                         const SCATTER_GATHER_LIST *list, uint32_t length, bool write_to_device)
+{
+    uint32_t channel = ms_grant_channel(grant, (uint32_t)ms_grant_look(grant).serial);
+    struct ms_channel_program program = program_of(adapter, grant, 0, write_to_device);
+
+    if (channel == UINT32_MAX)
+        return STATUS_INVALID_PARAMETER;
+    program.list = list;
+    program.length = length;
+    return ms_channel_start(adapter->controller, channel, &program);
 }
 
 uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t bytes)

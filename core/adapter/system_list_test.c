@@ -134,6 +134,62 @@ MS_TEST(a_list_on_a_system_adapter_runs_the_channel_and_holds_it_until_it_is_put
     subordinate_close(&s);
 }
 
+/* SGL-06, SGL-08, SGL-09, MTX-37, PSG-04, AMB-25, AMB-27: a controller without scatter/gather gets one element for
+ * a chain of any MDLs, through one run of registers; what it moved is in the chain after the put. */
+MS_TEST(a_list_on_a_controller_without_scatter_gather_covers_the_whole_chain)
+{
+    static const struct chain_mdl parts[] = {
+        {0xF00, 0x300, {0x4010, 0x4020}}, {0, 0x123, {0x180000}}, {0x800, 0xC00, {0x4030, 0x4031}}};
+    enum { ALL = 0x300 + 0x123 + 0xC00, OFFSET = 0x10 };
+    for (ULONG version = 1; version <= 2; version++)
+        for (ULONG moved = ALL - OFFSET; moved > 0; moved = moved > 0x500 ? 0x4FF : 0) {
+            struct subordinate s;
+            struct chain chain;
+            subordinate_open(&s, version);
+            chain_make(&chain, &s.f, parts, 3);
+            chain_fill(&chain, ALL, 2);
+            PMDL mdl = chain.mdl[0];
+            char *va = (char *)MmGetMdlVirtualAddress(mdl) + OFFSET;
+            for (int write = 0; write < 2; write++) {
+                s.fifo.taken_count = s.fifo.given_count = 0;
+                assert_status(s.ops->GetScatterGatherList(s.adapter, &s.f.pdo, mdl, va,
+                                                          ALL - OFFSET, listed, &s, (BOOLEAN)write),
+                              STATUS_SUCCESS);
+                assert_int_equal(s.list->NumberOfElements, 1); /* SGL-08 */
+                assert_int_equal(s.list->Elements[0].Length, ALL - OFFSET);
+                assert_true(s.list->Elements[0].Address.QuadPart < 0x1000000);
+                ms_controller_step(s.controller, moved);
+                s.ops->PutScatterGatherList(s.adapter, s.list, (BOOLEAN)write);
+                assert_int_equal(ms_dma_grants_used(s.f.dma), 0);
+                if (write) {
+                    assert_int_equal(s.fifo.taken_count, moved);
+                    for (uint32_t k = 0; k < moved; k++)
+                        assert_int_equal(s.taken[k], chain_pattern(OFFSET + k, 2));
+                } else {
+                    for (uint32_t k = 0; k < ALL; k++)
+                        assert_int_equal(*chain_byte(&chain, k), k >= OFFSET && k < OFFSET + moved
+                                                                     ? ms_fifo_byte(99, k - OFFSET)
+                                                                     : chain_pattern(k, 2));
+                    chain_fill(&chain, ALL, 2);
+                }
+            }
+            /* A loop shares its buffer with the device, so it is never moved (MTX-61). */
+            DEVICE_DESCRIPTION looped = {.Version = version,
+                                         .AutoInitialize = TRUE,
+                                         .DmaWidth = Width8Bits,
+                                         .MaximumLength = 0x4000,
+                                         .DmaChannel = 2};
+            ULONG registers;
+            PDMA_ADAPTER loop = ms_adapter_open(s.f.dma, &s.f.pdo, &looped, &registers);
+            assert_status(s.ops->GetScatterGatherList(loop, &s.f.pdo, mdl, va, ALL - OFFSET, listed,
+                                                      &s, TRUE),
+                          STATUS_INSUFFICIENT_RESOURCES);
+            s.ops->PutDmaAdapter(loop);
+            chain_end(&chain);
+            subordinate_close(&s);
+        }
+}
+
 /* SGX-02 */
 MS_TEST(the_ex_list_routines_refuse_a_system_adapter)
 {
