@@ -81,13 +81,16 @@ static bool master_bind(struct ms_dma *dma, struct ms_adapter *adapter,
 {
     uint32_t width = width_of(description);
 
-    (void)dma;
     if (width == 0)
         return false;
     adapter->controller = NULL;
     adapter->address_width = width;
     adapter->is_packet = !description->ScatterGather;
     ms_sg_limits_init(limits, width);
+    if (dma->config.other.element_bytes_max)
+        limits->element_bytes_max = dma->config.other.element_bytes_max; /* SGE-06 */
+    if (dma->config.other.boundary)
+        limits->boundary = ms_min_u64(limits->boundary, dma->config.other.boundary);
     return true;
 }
 
@@ -129,11 +132,14 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
     ms_init(&adapter->failed, 0);
     adapter->public = (DMA_ADAPTER){
         .Version = 1, /* VER-03 */
-        .Size = sizeof(DMA_ADAPTER),
+        .Size = dma->config.other.whole_size ? sizeof(struct ms_adapter) : sizeof(DMA_ADAPTER),
         .DmaOperations = &dma->table[version],
     };
     adapter->magic = MS_ADAPTER_MAGIC;
-    adapter->quick = !adapter->controller && adapter->builder.is_simple ? MS_ADAPTER_QUICK : 0;
+    adapter->quick = !adapter->controller && adapter->builder.is_simple &&
+                             !dma->config.other.refuse_completion && !dma->config.other.unflushed
+                         ? MS_ADAPTER_QUICK
+                         : 0;
 }
 
 PDMA_ADAPTER ms_adapter_open(struct ms_dma *dma, PDEVICE_OBJECT pdo,

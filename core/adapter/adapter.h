@@ -8,6 +8,7 @@
 
 #include "controller/controller.h"
 #include "kernel/kernel.h"
+#include "mapstorm.h"
 #include "memory/memory.h"
 #include "registers/registers.h"
 #include "sg/sg.h"
@@ -36,6 +37,7 @@ struct ms_dma_config {
     uint32_t table_bytes; /* Size of the version-3 table, as some Windows had it; 0: all (AMB-03) */
     bool null_bases;      /* a grant without registers has base NULL (MRG-09) */
     uint32_t alignment;   /* what GetDmaAlignment says; 0 counts as 1 (GDA-03) */
+    struct ms_alternatives other;
     const struct ms_controller_config *controllers; /* system DMA; may go after the create */
     uint32_t controller_count;                      /* 0 .. MS_CONTROLLERS_MAX */
 };

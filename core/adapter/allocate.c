@@ -20,7 +20,7 @@ static NTSTATUS request_check(const struct ms_request *request, ULONG flags)
     bool synchronous = (flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
     NTSTATUS status;
 
-    if (!request->device || (flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) != 0)
+    if (!request->device || !ms_flags_are_known(request->adapter->dma, flags))
         return STATUS_INVALID_PARAMETER; /* ACX-19, ACX-06 */
     if (!request->routine && !request->base)
         return STATUS_INVALID_PARAMETER; /* ACX-12 */

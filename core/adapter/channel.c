@@ -686,6 +686,29 @@ undo_grant:
     return NULL;
 }
 
+/* A grant that owns nothing and waits for nothing: only its list is there to be put (ACX-24). */
+static struct ms_grant *grant_unowned(const struct ms_request *request, uint32_t *serial)
+{
+    struct ms_dma *dma = request->adapter->dma;
+    struct ms_grant *grant = grant_prepare(request, serial);
+    union ms_grant_word word = {.raw = 0};
+
+    if (!grant)
+        return NULL;
+    if (!NT_SUCCESS(ms_context_queue(dma, request->context, ms_grant_index(dma, grant), *serial))) {
+        grant_unprepare(dma, grant, *serial);
+        return NULL;
+    }
+    word.phase = GRANT_HELD;
+    word.bare = 1;
+    word.running = 1;
+    word.listed = 1;
+    word.serial = *serial;
+    ms_store_release(&grant->state, word.raw); /* hb:grant */
+    ms_context_unqueue(request->context, ms_grant_index(dma, grant), *serial, false);
+    return grant;
+}
+
 NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status)
 {
     struct ms_cpu *cpu = cpu_of(adapter->dma);
@@ -702,7 +725,8 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
     uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
     NTSTATUS status = STATUS_SUCCESS;
     uint32_t serial;
-    struct ms_grant *grant = grant_at_once(cpu, request, &serial);
+    struct ms_grant *grant =
+        request->unowned ? grant_unowned(request, &serial) : grant_at_once(cpu, request, &serial);
 
     if (!grant) {
         run_deferred(cpu, adapter->dma);
@@ -711,7 +735,9 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
         return ms_channel_sync_failed(adapter, NT_SUCCESS(status) ? STATUS_INSUFFICIENT_RESOURCES
                                                                   : status); /* ACX-08 */
     }
-    if (ms_load_relaxed(&adapter->failed) & own)
+    if (request->unowned) /* its FreeAdapterObject must not release a stranger (FRE-18) */
+        ms_fetch_or_relaxed(&adapter->failed, own);
+    else if (ms_load_relaxed(&adapter->failed) & own)
         ms_fetch_and_relaxed(&adapter->failed, ~own);
     if (request->base)
         *request->base = base_of(adapter->dma, grant, serial); /* ACX-10, ACX-13 */

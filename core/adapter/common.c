@@ -5,6 +5,8 @@
  */
 #include "adapter/grant.h"
 
+#include <string.h>
+
 /* Where a buffer may lie (CBF-02, CBF-07..CBF-09): both ends inclusive. */
 struct bounds {
     uint64_t lowest;
@@ -33,6 +35,8 @@ void *ms_common_take(struct ms_dma *dma, uint64_t bytes, bool large_pages, uint6
         return NULL;
     if (!ms_commons_enter(&dma->commons, COMMON_OWN, address, bytes, *logical))
         goto undo_buffer;
+    if (dma->config.other.common_fill)
+        memset(address, dma->config.other.common_fill, bytes); /* CBF-13, AMB-52 */
     return address;
 
 undo_buffer:

@@ -302,6 +302,12 @@ static inline bool ms_base_is_bare(const struct ms_adapter *adapter, PVOID base)
 
 /* --- what a request is made of --- */
 
+/* Flags that no version defines: refused, unless the machine is made to overlook them (AMB-48). */
+static inline bool ms_flags_are_known(const struct ms_dma *dma, ULONG flags)
+{
+    return (flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) == 0 || dma->config.other.ignore_flags;
+}
+
 struct ms_request {
     struct ms_adapter *adapter;
     PDEVICE_OBJECT device;
@@ -314,6 +320,7 @@ struct ms_request {
     PVOID *base;                     /* synchronous: where the map register base goes; or NULL */
     PSCATTER_GATHER_LIST *made; /* where the list goes if it is granted now (SGX-18); or NULL */
     NTSTATUS *failed;           /* where `enter` says that it could not make the list */
+    bool unowned; /* it takes no adapter: there is nothing that another could disturb (ACX-24) */
     bool one_per_device; /* version 1: not while the device object's last one waits (ACH-04) */
 };
 
@@ -395,6 +402,7 @@ void ms_system_settle(struct ms_adapter *adapter);
 void ms_system_done(void *owner, DMA_COMPLETION_STATUS status, PDMA_COMPLETION_ROUTINE routine,
                     PVOID context, PDEVICE_OBJECT device);
 /* Length 0: nothing is mapped, but the range still has to begin inside the chain (MTX-07). */
+NTSTATUS ms_map_unflushed(const struct ms_adapter *adapter); /* MTX-52's status */
 NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list);
 
 /* --- contexts --- */

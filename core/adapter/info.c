@@ -18,7 +18,8 @@ NTSTATUS HalGetDmaAdapterInfo(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO Adapter
         .ScatterGatherLimit = adapter->is_packet ? 1 : adapter->builder.limits.elements_max,
         .DmaAddressWidth = adapter->address_width,
         .Flags = 0, /* GAI-04 */
-        .MinimumTransferUnit = adapter->builder.limits.unit,
+        .MinimumTransferUnit =
+            adapter->controller ? ms_controller_config(adapter->controller)->unit : 1,
     };
     return STATUS_SUCCESS; /* GAI-02, GAI-05 */
 }

@@ -42,6 +42,13 @@ static struct ms_mdl_cursor walk_begin(const struct ms_grant *grant, PMDL head, 
     return (struct ms_mdl_cursor){.mdl = head, .base = 0};
 }
 
+NTSTATUS ms_map_unflushed(const struct ms_adapter *adapter)
+{
+    NTSTATUS other = adapter->dma->config.other.unflushed;
+
+    return NT_SUCCESS(other) ? STATUS_INVALID_PARAMETER : other; /* AMB-20 */
+}
+
 /* Length 0: nothing is mapped, but the range still has to begin inside the chain (MTX-07). */
 NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
 {
@@ -159,7 +166,7 @@ map_rare(struct ms_adapter *adapter, PMDL head, PVOID base, uint64_t offset, uin
     /* What is left: nothing to map. */
     ms_assert(*length == 0);
     if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)) /* hb:mapping */
-        return STATUS_INVALID_PARAMETER;                       /* MTX-52 */
+        return ms_map_unflushed(adapter);
     status = ms_map_nothing(head, offset, list);
     ms_store_release(&grant->mapping, MAPPING_NONE); /* hb:mapping */
     return status;
@@ -178,6 +185,9 @@ __attribute__((noinline)) static NTSTATUS map_any(PDMA_ADAPTER public, PMDL head
     uint32_t none = MAPPING_NONE;
     NTSTATUS status;
 
+    if (MS_UNLIKELY(routine && !adapter->controller &&
+                    adapter->dma->config.other.refuse_completion))
+        return STATUS_INVALID_PARAMETER; /* AMB-19 */
     /* One test for all that is not usual: the checks in their order (MTX-59) are in map_rare. */
     if (MS_UNLIKELY(!grant || adapter->controller || !head || !length || !list || capacity == 0 ||
                     *length == 0))
@@ -186,7 +196,7 @@ __attribute__((noinline)) static NTSTATUS map_any(PDMA_ADAPTER public, PMDL head
     /* From here a bus master: DeviceOffset and DmaCompletionRoutine mean nothing (MTX-09, MTX-17). */
     /* hb:mapping, acquire */
     if (MS_UNLIKELY(!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)))
-        return STATUS_INVALID_PARAMETER; /* MTX-52 */
+        return ms_map_unflushed(adapter);
     status = grant_map(adapter, grant, head, offset, length, write_to_device != 0, list, capacity);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, NT_SUCCESS(status) ? MAPPING_MAPPED : MAPPING_NONE);

@@ -428,6 +428,8 @@ static NTSTATUS list_request_v1(struct ms_adapter *adapter, PDEVICE_OBJECT devic
 
     if (!device || !plan->head || !plan->routine || plan->length == 0)
         return STATUS_INVALID_PARAMETER;
+    if (adapter->controller && adapter->dma->config.other.refuse_system_list)
+        return STATUS_INVALID_PARAMETER; /* AMB-27 */
     status = plan_make_v1(adapter, plan, current_va, room, &request.registers);
     if (NT_SUCCESS(status))
         status = ms_channel_allocate_async(&request);
@@ -491,6 +493,8 @@ static NTSTATUS list_request_v3(struct ms_request *request, struct ms_list_plan 
     if (!NT_SUCCESS(status))
         return status;
     request->registers = need.registers;
+    request->unowned = adapter->dma->config.other.fast_lists && synchronous && !plan->routine &&
+                       need.registers == 0; /* ACX-24 */
     return synchronous ? ms_channel_allocate_sync(request) : ms_channel_allocate_async(request);
 }
 
@@ -514,7 +518,7 @@ static NTSTATUS list_request_ex(struct ms_adapter *adapter, PDEVICE_OBJECT devic
 
     if (device && !adapter->controller && /* SGX-02 */
         plan->head && plan->length > 0 && /* SGX-03 */
-        (flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) == 0 &&
+        ms_flags_are_known(adapter->dma, flags) &&
         (plan->routine || (synchronous && made))) /* SGX-05 */
         status = list_request_v3(&request, plan, synchronous, room);
     if (NT_SUCCESS(status))

@@ -77,9 +77,9 @@ bool ms_system_bind(struct ms_dma *dma, struct ms_adapter *adapter,
         limits->elements_max = config->elements_max;
         limits->element_bytes_max = config->element_bytes_max;
         limits->boundary = config->boundary;
-        limits->unit = config->unit;
-        limits->single_part = adapter->is_packet;        /* MTX-37 */
-        limits->never_bounce = adapter->auto_initialize; /* MTX-61 */
+        limits->unit = dma->config.other.ignore_unit ? 1 : config->unit; /* AMB-14 */
+        limits->single_part = adapter->is_packet;                        /* MTX-37 */
+        limits->never_bounce = adapter->auto_initialize;                 /* MTX-61 */
         return true;
     }
     return false; /* IGA-16 */
@@ -171,7 +171,7 @@ NTSTATUS ms_system_map(struct ms_adapter *adapter, PMDL head, struct ms_grant *g
     if (capacity == 0)
         return STATUS_INVALID_PARAMETER;
     if (!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)) /* hb:mapping */
-        return STATUS_INVALID_PARAMETER;                       /* MTX-52 */
+        return ms_map_unflushed(adapter);
     if (ms_channel_look(adapter->controller, channel) & MS_CHANNEL_MARK) {
         status = STATUS_CANCELLED; /* MTX-45; the channel's start decides the race */
     } else if (*length == 0) {
@@ -235,7 +235,7 @@ NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferConte
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
     uint64_t seen;
-    uint32_t channel;
+    uint32_t channel, index, serial;
 
     if (!adapter->controller || !DmaTransferContext)
         return STATUS_INVALID_PARAMETER; /* CMT-14, CMT-15 */
@@ -250,6 +250,9 @@ NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferConte
                 continue;
             }
         }
+        if (adapter->dma->config.other.refuse_idle_cancel &&
+            ms_context_look(DmaTransferContext, &index, &serial) == CONTEXT_IDLE)
+            return STATUS_INVALID_PARAMETER; /* AMB-15 */
         if (ms_context_mark_transfer(DmaTransferContext) != CONTEXT_MARK_DONE)
             return STATUS_INVALID_PARAMETER; /* CMT-08, CMT-15 */
         /* hb:context-mark: did it become the owner before it could see the mark? */

@@ -30,6 +30,33 @@ extern "C" {
 
 struct ms_machine;
 
+/*
+ * Where the documents are silent or disagree, and nothing tells which way a real system goes
+ * (contract/dma-ambiguities.md, confidence low), the contract had to choose. These are the other ways, so that
+ * a driver can be tried against both. All zero: the contract.
+ */
+struct ms_alternatives {
+    bool fast_lists; /* ACX-24: a list without a routine that needs no registers is granted without
+                                taking the adapter; FreeAdapterObject after it does nothing */
+    bool ignore_flags; /* AMB-48: unknown bits in Flags mean nothing instead of being refused */
+    bool
+        refuse_completion; /* AMB-19: a bus master's DmaCompletionRoutine is refused, not ignored */
+    bool refuse_system_list; /* AMB-27: the older list routines refuse subordinate devices */
+    bool ignore_unit; /* AMB-14: elements are not cut to the MinimumTransferUnit that is told */
+    bool
+        refuse_idle_cancel; /* AMB-15: CancelMappedTransfer of a context that neither owns a channel nor
+                                waits fails instead of marking it */
+    bool whole_size;        /* AMB-51: DMA_ADAPTER.Size counts the private part too */
+    NTSTATUS unflushed;  /* AMB-20: status of a map before the flush of the last one; a failure; 0:
+                                STATUS_INVALID_PARAMETER */
+    uint8_t common_fill; /* AMB-52: what common buffers hold at first */
+    uint32_t
+        element_bytes_max; /* SGE-06, AMB-50: longest element of a bus master's list, 4096 at the
+                                   least; 0: any */
+    uint64_t boundary; /* SGE-06, AMB-50: no such element crosses a multiple; a power of two, 4096
+                                   at the least; 0: 4 GiB */
+};
+
 /* What a machine is made of. Start from ms_machine_config_default and change what you need. */
 struct ms_machine_config {
     const char *strategy;   /* map-register allocation strategy by name; NULL: the default */
@@ -50,6 +77,7 @@ struct ms_machine_config {
                             stepped (ms_controller_step in machine/machine.h) */
     uint32_t wdf_objects;    /* framework objects alive at a time; 0: 65536 */
     bool wdf_timers_stepped; /* framework timers go off by ms_wdf_timer_fire, not by the clock */
+    struct ms_alternatives other; /* all zero by default */
 };
 
 struct ms_machine_config ms_machine_config_default(void);

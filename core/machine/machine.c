@@ -44,6 +44,7 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
     dma->defer_requests = config->defer_requests;
     dma->defer_grants = config->defer_grants;
     dma->alignment = config->alignment;
+    dma->other = config->other;
     if (!dma->strategy)
         return "no map-register strategy has that name; `mapstorm list` shows them";
     if (!dma->variant)
@@ -58,6 +59,13 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
         return "alignment must be a power of two, 4096 at the most";
     if (config->wdf_objects > MS_WDF_OBJECTS_MAX)
         return "wdf_objects must be 0 (65536 of them) to 1048576";
+    if (config->other.unflushed > 0)
+        return "other.unflushed must be 0 or a failing status";
+    if (config->other.element_bytes_max != 0 && config->other.element_bytes_max < PAGE_SIZE)
+        return "other.element_bytes_max must be 0, or 4096 at the least";
+    if ((config->other.boundary & (config->other.boundary - 1)) != 0 ||
+        (config->other.boundary != 0 && config->other.boundary < PAGE_SIZE))
+        return "other.boundary must be 0, or a power of two, 4096 at the least";
     if (config->grants < 1 || config->grants > MS_GRANTS_MAX)
         return "grants must be 1 to 1048576";
     return NULL;

@@ -109,3 +109,30 @@ MS_TEST(machines_live_side_by_side)
     ms_machine_destroy(a);
     ms_machine_destroy(b);
 }
+
+MS_TEST(a_wrong_option_is_refused_with_a_reason)
+{
+    static const struct {
+        uint32_t table_bytes, alignment;
+        struct ms_alternatives other;
+        const char *says;
+    } rows[] = {
+        {0xE0, 0, {0}, "table_bytes"},
+        {0, 3, {0}, "alignment"},
+        {0, 8192, {0}, "alignment"},
+        {0, 0, {.unflushed = STATUS_TIMEOUT}, "unflushed"},
+        {0, 0, {.element_bytes_max = 4095}, "element_bytes_max"},
+        {0, 0, {.boundary = 0x3000}, "boundary"},
+        {0, 0, {.boundary = 0x800}, "boundary"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ms_machine_config config = ms_machine_config_default();
+        const char *wrong = NULL;
+        config.table_bytes = rows[i].table_bytes;
+        config.alignment = rows[i].alignment;
+        config.other = rows[i].other;
+        assert_null(ms_machine_create(&config, &wrong));
+        assert_non_null(strstr(wrong, rows[i].says));
+    }
+}
