@@ -3,17 +3,17 @@
 
 # "CBF-01..CBF-06, CBF-08" -> calls note() for each ID named in the text.
 function scan(text, what,    id, to, prefix, i) {
-    while (match(text, /[A-Z][A-Z][A-Z]-[0-9][0-9]/)) {
-        id = substr(text, RSTART, 6)
-        text = substr(text, RSTART + 6)
-        prefix = substr(id, 1, 4)
+    while (match(text, /[A-Z][A-Z][A-Z]-P?[0-9][0-9]/)) {
+        id = substr(text, RSTART, RLENGTH)
+        text = substr(text, RSTART + RLENGTH)
+        prefix = substr(id, 1, length(id) - 2)
         to = 0
-        if (match(text, /^\.\.([A-Z][A-Z][A-Z]-)?[0-9][0-9]/)) {
+        if (match(text, /^\.\.([A-Z][A-Z][A-Z]-P?)?[0-9][0-9]/)) {
             to = substr(text, RSTART + RLENGTH - 2, 2) + 0
             text = substr(text, RSTART + RLENGTH)
         }
         note(id, what)
-        for (i = substr(id, 5) + 1; i <= to; i++)
+        for (i = substr(id, length(id) - 1) + 1; i <= to; i++)
             note(sprintf("%s%02d", prefix, i), what)
         # "MTX-31, 32": further numbers of the same letters.
         while (match(text, /^, [0-9][0-9]([^0-9A-Z]|$)/)) {
@@ -125,7 +125,7 @@ FNR == 1 {
 /^}/ { closing = 1 }
 
 # A row of a table of cases proves what its name says.
-/\.name = ".*[A-Z][A-Z][A-Z]-[0-9][0-9]/ {
+/\.name = ".*[A-Z][A-Z][A-Z]-P?[0-9][0-9]/ {
     split($0, words, "\"")
     scan(words[2], file ": " words[2])
 }
@@ -177,9 +177,9 @@ END {
     }
     print "# What of the contract is proved, and by what"
     print ""
-    print "Made by `core/conformance/table.sh` from the tests' own words; the test `core.conformance` fails when"
+    print "Made by `core/conformance/" made "` from the tests' own words; the test `core.conformance` fails when"
     print "this file is not what the script prints, or when a test names a clause that does not exist."
-    print "The clauses are those of [contract/dma-contract.md](contract/dma-contract.md)."
+    print "The clauses are those of [contract/" contract ".md](contract/" contract ".md)."
     print ""
     print "| clauses | proved by a test | explained | missing |"
     print "|---|---|---|---|"
