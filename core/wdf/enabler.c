@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * enabler: WDFDMAENABLER: which adapters a device's transactions go through (ENB-*).
+ *
+ * Invariants  I1 a way's fields are written before its `ready` and never after
+ * Ordering    hb:way-ready  ConfigureSystemProfile releases it, Initialize and the getters acquire it
+ * Progress    PASSIVE_LEVEL; getters are wait-free. Configuration calls do not race (ENB-34)
+ */
+#include "wdf/enabler.h"
+
+#include "wdf/device.h"
+
+/* --- profiles ------------------------------------------------------------------------------------- */
+
+struct profile {
+    bool lists, wide, duplex, system;
+};
+
+/* NUM-01 */
+static bool profile_of(WDF_DMA_PROFILE number, struct profile *profile)
+{
+    static const struct profile profiles[] = {
+        [WdfDmaProfilePacket] = {false, false, false, false},
+        [WdfDmaProfileScatterGather] = {true, false, false, false},
+        [WdfDmaProfilePacket64] = {false, true, false, false},
+        [WdfDmaProfileScatterGather64] = {true, true, false, false},
+        [WdfDmaProfileScatterGatherDuplex] = {true, false, true, false},
+        [WdfDmaProfileScatterGather64Duplex] = {true, true, true, false},
+        [WdfDmaProfileSystem] = {false, false, false, true},
+        [WdfDmaProfileSystemDuplex] = {false, false, true, true},
+    };
+
+    if ((int)number < WdfDmaProfilePacket || (int)number > WdfDmaProfileSystemDuplex)
+        return false;
+    *profile = profiles[number];
+    return true;
+}
+
+/* ENB-11 .. ENB-14. 0: refused. */
+static ULONG version_choose(const WDF_DMA_ENABLER_CONFIG *config, const struct profile *profile)
+{
+    bool needs_3 = profile->system || config->AddressWidthOverride != 0;
+    ULONG version = needs_3 || config->WdmDmaVersionOverride == DEVICE_DESCRIPTION_VERSION3
+                        ? DEVICE_DESCRIPTION_VERSION3
+                        : DEVICE_DESCRIPTION_VERSION2; /* ENB-09: x86/x64 */
+
+    if (config->WdmDmaVersionOverride != 0 && config->WdmDmaVersionOverride < version)
+        return 0;
+    if (config->WdmDmaVersionOverride > DEVICE_DESCRIPTION_VERSION3)
+        return 0;
+    if (config->AddressWidthOverride != 0 && profile->system)
+        return 0; /* ENB-12 */
+    if (config->AddressWidthOverride > 32 && !profile->wide)
+        return 0;
+    if ((config->Flags & WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER) && version < 3)
+        return 0; /* ENB-14 */
+    return version;
+}
+
+static NTSTATUS config_check(const WDF_DMA_ENABLER_CONFIG *config, struct profile *profile,
+                             ULONG *version)
+{
+    if (config->Size != sizeof *config)
+        return STATUS_INFO_LENGTH_MISMATCH; /* ENB-03 */
+    if (!profile_of(config->Profile, profile) || config->MaximumLength == 0)
+        return STATUS_INVALID_PARAMETER; /* ENB-04 */
+    *version = version_choose(config, profile);
+    return *version ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+/* --- ways ----------------------------------------------------------------------------------------- */
+
+static ULONG length_narrow(size_t length)
+{
+    return length > UINT32_MAX ? UINT32_MAX : (ULONG)length;
+}
+
+/* ENB-09, ENB-11, ENB-13 */
+static DEVICE_DESCRIPTION master_description(const struct ms_enabler *enabler, bool wide)
+{
+    const WDF_DMA_ENABLER_CONFIG *config = &enabler->config;
+    DEVICE_DESCRIPTION description = {
+        .Version = enabler->version,
+        .Master = TRUE,
+        .ScatterGather = enabler->lists,
+        .Dma32BitAddresses = TRUE,
+        .Dma64BitAddresses = wide,
+        .InterfaceType = PCIBus,
+        .MaximumLength = length_narrow(config->MaximumLength),
+    };
+
+    if (enabler->version >= DEVICE_DESCRIPTION_VERSION3)
+        description.DmaAddressWidth = config->AddressWidthOverride ? config->AddressWidthOverride
+                                      : wide                       ? 64
+                                                                   : 32;
+    return description;
+}
+
+/* ENB-10, ENB-24 */
+static DEVICE_DESCRIPTION system_description(const struct ms_enabler *enabler,
+                                             const WDF_DMA_SYSTEM_PROFILE_CONFIG *config)
+{
+    return (DEVICE_DESCRIPTION){
+        .Version = DEVICE_DESCRIPTION_VERSION3,
+        .DemandMode = config->DemandMode,
+        .AutoInitialize = config->LoopedTransfer,
+        .DmaWidth = config->DmaWidth,
+        .DeviceAddress = config->DeviceAddress,
+        .MaximumLength = length_narrow(enabler->config.MaximumLength),
+        .InterfaceType = Internal,
+        .DmaChannel = config->DmaDescriptor->u.Dma.Channel,
+        .DmaRequestLine = config->DmaDescriptor->u.Dma.Port,
+    };
+}
+
+/* c0. Fills the way but for `ready`. */
+static NTSTATUS way_open(struct ms_enabler *enabler, struct ms_dma_way *way,
+                         DEVICE_DESCRIPTION *description)
+{
+    struct ms_device *device = (struct ms_device *)enabler->device;
+    size_t most;
+
+    way->adapter = IoGetDmaAdapter(device->pdo, description, &way->registers);
+    if (!way->adapter)
+        return STATUS_UNSUCCESSFUL; /* ENB-06 */
+    ms_assert(way->registers >= 2); /* HRQ-12 */
+    most = (size_t)(way->registers - 1) * PAGE_SIZE;
+    way->fragment_length =
+        enabler->config.MaximumLength < most ? enabler->config.MaximumLength : most; /* ENB-15 */
+    return STATUS_SUCCESS;
+}
+
+static void way_close(struct ms_dma_way *way)
+{
+    if (way->list)
+        ms_free(way->list, way->list_bytes);
+    if (way->adapter)
+        way->adapter->DmaOperations->PutDmaAdapter(way->adapter); /* ENB-19 */
+    way->list = NULL;
+    way->adapter = NULL;
+}
+
+/* ENB-17: how large a list of a whole fragment can be. */
+static NTSTATUS way_measure(struct ms_enabler *enabler, struct ms_dma_way *way)
+{
+    ULONG bytes = 0, registers = 0;
+    NTSTATUS status = way->adapter->DmaOperations->CalculateScatterGatherList(
+        way->adapter, NULL, NULL, way->registers * PAGE_SIZE, &bytes, &registers);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    ms_assert(registers == way->registers); /* HRQ-12 */
+    if (bytes > enabler->list_bytes)
+        enabler->list_bytes = bytes;
+    return STATUS_SUCCESS;
+}
+
+/* ENB-16 */
+static void alignment_choose(struct ms_enabler *enabler)
+{
+    PDMA_ADAPTER adapter = enabler->way[0].adapter;
+    ULONG mask = adapter->DmaOperations->GetDmaAlignment(adapter);
+
+    mask = mask > 0 ? mask - 1 : 0;
+    enabler->alignment = enabler->fdo->AlignmentRequirement;
+    if (mask > enabler->alignment)
+        enabler->alignment = mask;
+}
+
+/* ENB-07, ENB-08 */
+static NTSTATUS masters_open(struct ms_enabler *enabler, bool wide)
+{
+    for (int i = 0; i <= enabler->duplex; i++) {
+        DEVICE_DESCRIPTION description = master_description(enabler, wide);
+        struct ms_dma_way *way = &enabler->way[i];
+        NTSTATUS status = way_open(enabler, way, &description);
+        if (NT_SUCCESS(status) && enabler->lists)
+            status = way_measure(enabler, way);
+        if (!NT_SUCCESS(status))
+            return status;
+        ms_store_release(&way->ready, 1); /* hb:way-ready */
+    }
+    if (enabler->lists)
+        alignment_choose(enabler);
+    return STATUS_SUCCESS;
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static bool enabler_dispose(struct ms_object *object)
+{
+    struct ms_enabler *enabler = (struct ms_enabler *)object;
+
+    way_close(&enabler->way[0]);
+    way_close(&enabler->way[1]);
+    return true;
+}
+
+static const struct ms_object_ops enabler_ops = {
+    .kind = MS_OBJECT_ENABLER,
+    .driver_may_delete = true,
+    .dispose = enabler_dispose,
+    .destroy = ms_object_destroy_nothing,
+};
+
+struct making {
+    struct ms_object *device;
+    const WDF_DMA_ENABLER_CONFIG *config;
+    struct profile profile;
+    ULONG version;
+};
+
+static NTSTATUS enabler_fill(struct ms_object *object, void *context)
+{
+    struct ms_enabler *enabler = (struct ms_enabler *)object;
+    const struct making *making = context;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    enabler->device = making->device;
+    enabler->fdo = ((struct ms_device *)making->device)->fdo;
+    enabler->config = *making->config;
+    enabler->version = making->version;
+    enabler->lists = making->profile.lists;
+    enabler->system = making->profile.system;
+    enabler->duplex = making->profile.duplex;
+    enabler->single = (making->config->Flags & WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER) != 0;
+    enabler->preallocates =
+        enabler->lists && !(making->config->Flags & WDF_DMA_ENABLER_CONFIG_NO_SGLIST_PREALLOCATION);
+    ms_init(&enabler->elements_max, WDF_DMA_ENABLER_UNLIMITED_FRAGMENTS); /* ENB-30 */
+    if (!enabler->system)
+        status = masters_open(enabler, making->profile.wide);
+    if (!NT_SUCCESS(status))
+        enabler_dispose(object);
+    return status;
+}

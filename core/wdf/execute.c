@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * execute: an execution's beginning, and how others end it: Execute, Cancel, StopSystemTransfer.
+ *
+ * Idea        Execute asks the adapter once and lets go of the fields before it asks: the grant, a cancel
+ *             and the failure of the call meet in the word, and one of them goes on (EXE-12, CAN-16).
+ * Invariants  I1 the phase WAITING has a reference on the transaction: whoever leaves that phase drops it,
+ *                so an adapter's queue never points to freed memory
+ *             I2 the end has one owner: a failing Execute, Cancel TRUE or a report TRUE (STM-02)
+ * Ordering    hb:trx-word   what Execute wrote is seen by who was granted
+ *             hb:enabler-busy  version 2: the next transaction acquires what the last one released
+ * Progress    lock-free but for what the adapter's routines say of themselves
+ */
+#include "wdf/transaction.h"
+
+#include "wdf/request.h"
+
+/* --- grants --------------------------------------------------------------------------------------- */
+
+/* The fields are ours: note the first fragment, then stage it or leave it to the frame in the loop. */
+static void granted(struct ms_trx *trx, PVOID base)
+{
+    union ms_trx_word next;
+    enum ms_trx_turn turn;
+    NTSTATUS status;
+
+    trx->base = base; /* STG-01 */
+    trx->first = true;
+    MS_TRX_MOVE(trx, next, turn, ms_trx_step_more(&next));
+    if (turn == TURN_MINE)
+        (void)ms_trx_stage(trx, false, &status); /* a failure was told by a completion (STG-08) */
+}
+
+static IO_ALLOCATION_ACTION adapter_granted(PDEVICE_OBJECT device, PIRP irp, PVOID base,
+                                            PVOID context)
+{
+    struct ms_trx *trx = context;
+    bool system = trx->enabler->system;
+    union ms_trx_word next;
+    bool ours;
+
+    (void)device, (void)irp;
+    MS_TRX_MOVE(trx, next, ours, ms_trx_step_grant(&next));
+    if (!ours)
+        return DeallocateObject; /* Cancel TRUE came first (CAN-16); the reference went with it */
+    granted(trx, base);
+    ms_object_drop(&trx->object); /* I1 */
+    return system ? KeepObject : DeallocateObjectKeepRegisters;
+}
+
+/* --- Execute -------------------------------------------------------------------------------------- */
+
+/* EXE-07 */
+static ULONG registers_needed(const struct ms_trx *trx, const struct ms_dma_way *way)
+{
+    size_t first = trx->length < trx->fragment_max ? trx->length : trx->fragment_max;
+    uint32_t byte_offset = PAGE_SIZE - 1;
+
+    if (trx->enabler->system)
+        return way->registers;
+    if (first == trx->length)
+        byte_offset = BYTE_OFFSET(ms_trx_va(trx->mdl, trx->start));
+    return ADDRESS_AND_SIZE_TO_SPAN_PAGES(byte_offset, first);
+}
+
+/* c3 */
+static NTSTATUS adapter_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG count, ULONG flags)
+{
+    const DMA_OPERATIONS *ops = ms_way_ops(way);
+    NTSTATUS status;
+    KIRQL old;
+
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    status = trx->v3 ? ops->AllocateAdapterChannelEx(way->adapter, trx->enabler->fdo,
+                                                     trx->transfer_context, count, flags,
+                                                     adapter_granted, trx, NULL)
+                     : ops->AllocateAdapterChannel(way->adapter, trx->enabler->fdo, count,
+                                                   adapter_granted, trx);
+    KeLowerIrql(old);
+    return status;
+}
+
+/* Packet and system without a reservation. *ended: the execution ended here. */
+static NTSTATUS execute_asking(struct ms_trx *trx, struct ms_dma_way *way, bool *ended)
+{
+    ULONG count = trx->count = registers_needed(trx, way);
+    ULONG flags = trx->immediate ? DMA_SYNCHRONOUS_CALLBACK : 0; /* EXE-08 */
+    union ms_trx_word next;
+    NTSTATUS status;
+    bool moved;
+
+    MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
+    uint64_t serial = next.serial;
+    ms_object_hold(&trx->object); /* I1 */
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_wait(&next));
+    *ended = false;
+    if (!moved) {
+        ms_object_drop(&trx->object);
+        return STATUS_CANCELLED; /* CAN-08 */
+    }
+    status = adapter_ask(trx, way, count, flags);
+    if (NT_SUCCESS(status))
+        return STATUS_SUCCESS; /* EXE-03: from here on the transaction may be anything */
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, status == STATUS_CANCELLED));
+    *ended = moved;
+    if (!moved)
+        return STATUS_CANCELLED; /* EXE-12 (b): Cancel has it */
+    ms_object_drop(&trx->object);
+    return status;
+}
+
+/* c3r: RES-11. */
+static NTSTATUS execute_reserved(struct ms_trx *trx)
+{
+    PVOID base = trx->base;
+    union ms_trx_word next;
+    KIRQL old;
+    bool ours;
+
+    trx->count = trx->reserved;
+    MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
+    MS_TRX_MOVE(trx, next, ours, ms_trx_step_grant(&next));
+    if (!ours)
+        return STATUS_CANCELLED;
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    granted(trx, base);
+    KeLowerIrql(old);
+    return STATUS_SUCCESS;
+}
+
+/* EXE-10. hb:enabler-busy. */
+static bool enabler_is_busy(struct ms_trx *trx)
+{
+    uint32_t idle = 0;
+
+    if (trx->v3 || trx->enabler->lists)
+        return false;
+    return !ms_cas_acquire(&trx->enabler->busy, &idle, 1);
+}
+
+static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms_trx_word word)
+{
+    struct ms_dma_way *way = ms_enabler_way(trx->enabler, word.to_device);
+    NTSTATUS status;
+    bool ended;
+
+    trx->context = context;
+    if (trx->request) {
+        ms_request_io_take(trx->request); /* TRX-21 */
+        ms_store_release(&trx->io, trx->request);
+    }
+    if (trx->enabler->lists) {
+        status = ms_trx_stage_list(trx, true, &ended);
+    } else if (word.held) {
+        return execute_reserved(trx);
+    } else {
+        status = execute_asking(trx, way, &ended);
+    }
+    if (ended)
+        ms_trx_ended(trx); /* EXE-05 */
+    return status;
+}
+
+NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT Context)
+{
+    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    union ms_trx_word next;
+    NTSTATUS status;
+    bool entered;
+
+    if (!trx)
+        return STATUS_INVALID_PARAMETER; /* FTL-02 */
+    next = ms_trx_look(trx);
+    if (next.phase == TRX_FAILED && next.cancel && trx->object.wdf->config.cancel_early) {
+        status = STATUS_CANCELLED; /* CAN-12, K2 */
+    } else if (enabler_is_busy(trx)) {
+        status = STATUS_WDF_BUSY;
+        MS_TRX_MOVE(trx, next, entered, ms_trx_step_enter(&next));
+        if (entered) {
+            MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
+            uint64_t serial = next.serial;
+            MS_TRX_MOVE(trx, next, entered, ms_trx_step_withdraw(&next, serial, false));
+        }
+    } else {
+        MS_TRX_MOVE(trx, next, entered, ms_trx_step_enter(&next));
+        if (entered) {
+            status = execute_entered(trx, Context, next);
+        } else {
+            if (!trx->v3 && !trx->enabler->lists)
+                ms_store_release(&trx->enabler->busy, 0); /* hb:enabler-busy */
+            ms_trx_misuse(trx, WDF_EXECUTE_STATE, next);  /* EXE-02 */
+            status = STATUS_INVALID_DEVICE_REQUEST;
+        }
+    }
+    ms_object_drop(&trx->object); /* EXE-11 */
+    return status;
+}
+
+/* --- Cancel --------------------------------------------------------------------------------------- */
+
+static bool adapter_withdraws(struct ms_trx *trx, bool to_device)
+{
+    struct ms_dma_way *way = ms_enabler_way(trx->enabler, to_device);
+
+    return ms_way_ops(way)->CancelAdapterChannel(way->adapter, trx->enabler->fdo,
+                                                 trx->transfer_context); /* c5 */
+}
+
+/* The allocation may wait: the adapter says whether it did, the word who ends it. */
+static BOOLEAN cancel_waiting(struct ms_trx *trx, union ms_trx_word word)
+{
+    union ms_trx_word next;
+    uint64_t serial = word.serial;
+    bool moved;
+
+    if (!adapter_withdraws(trx, word.to_device)) {
+        if (trx->enabler->lists)
+            MS_TRX_MOVE(trx, next, moved, ms_trx_step_refuse(&next)); /* CAN-11 */
+        return FALSE;                                                 /* CAN-05 */
+    }
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, true));
+    if (!moved) /* TRUE if Execute met the mark first and ended it in our name (CAC-07) */
+        return next.phase == TRX_FAILED && next.cancel && next.serial == serial;
+    ms_trx_ended(trx);            /* CAN-06 */
+    ms_object_drop(&trx->object); /* I1 */
+    return TRUE;
+}
+
+static BOOLEAN cancel_reservation(struct ms_trx *trx, union ms_trx_word word)
+{
+    union ms_trx_word next;
+    bool moved;
+
+    if (!adapter_withdraws(trx, word.to_device))
+        return FALSE;
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_unreserve(&next, true));
+    if (!moved)
+        return next.phase == TRX_FAILED && next.cancel;
+    ms_object_drop(&trx->object); /* of the queued reservation */
+    return TRUE;                  /* CAN-13 */
+}
+
+static BOOLEAN cancel(struct ms_trx *trx)
+{
+    const struct ms_wdf_config *knobs = &trx->object.wdf->config;
+    union ms_trx_word next;
+    enum ms_trx_cancel how;
+
+    MS_TRX_MOVE(trx, next, how,
+                ms_trx_step_cancel(&next, trx->enabler->lists, knobs->cancel_early));
+    switch (how) {
+    case CANCEL_MISUSE:
+        ms_trx_misuse(trx, WDF_CANCEL_STATE, next); /* CAN-03 */
+        return FALSE;
+    case CANCEL_FALSE:
+        if (next.phase == TRX_COMPLETED || next.phase == TRX_FAILED)
+            ms_trx_misuse(trx, knobs->stop_ended_fatal ? WDF_CANCEL_STATE : WDF_CANCEL_ENDED, next);
+        return FALSE; /* CAN-15 */
+    case CANCEL_STARTED:
+        ms_trx_ended(trx);
+        return TRUE; /* CAN-08 */
+    case CANCEL_EARLY:
+        return TRUE; /* CAN-12, K2 */
+    default:
+        return next.phase == TRX_RESERVED ? cancel_reservation(trx, next)
+                                          : cancel_waiting(trx, next);
+    }
+}
+
+BOOLEAN WdfDmaTransactionCancel(WDFDMATRANSACTION DmaTransaction)
+{
+    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    BOOLEAN cancelled = FALSE;
+
+    if (!trx)
+        return FALSE; /* FTL-02 */
+    if (trx->v3)
+        cancelled = cancel(trx);
+    else
+        ms_trx_misuse(trx, WDF_CANCEL_VERSION, ms_trx_look(trx)); /* CAN-02 */
+    ms_object_drop(&trx->object);
+    return cancelled;
+}
+
+/* --- Stop ----------------------------------------------------------------------------------------- */
+
+/* STP-01, STP-02. The flag is set first, so a frame that stages sees it, or maps before the mark and is
+ * stopped by it: no stop is lost (STP-06). */
+static void stop(struct ms_trx *trx)
+{
+    const struct ms_wdf_config *knobs = &trx->object.wdf->config;
+    union ms_trx_word next;
+    enum ms_trx_stop how;
+    struct ms_dma_way *way;
+
+    MS_TRX_MOVE(trx, next, how, ms_trx_step_stop(&next));
+    way = ms_enabler_way(trx->enabler, next.to_device);
+    switch (how) {
+    case STOP_NOTHING: /* STP-08 */
+        ms_trx_misuse(trx, knobs->stop_ended_fatal ? WDF_STOP_ENDED : WDF_STOP_NOTHING, next);
+        break;
+    case STOP_TWICE: /* STP-04 */
+        ms_trx_misuse(trx, WDF_STOP_TWICE, next);
+        break;
+    case STOP_NOW:
+        if (!NT_SUCCESS(ms_way_ops(way)->CancelMappedTransfer(way->adapter,
+                                                              trx->transfer_context))) /* c6 */
+            ms_trx_misuse(trx, WDF_STOP_TWICE, next); /* somebody went past the framework */
+        break;
+    }
+}
+
+VOID WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction)
+{
+    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+
+    if (!trx)
+        return; /* FTL-02 */
+    if (trx->enabler->system)
+        stop(trx);
+    else
+        ms_trx_misuse(trx, WDF_SETTER_PROFILE, ms_trx_look(trx)); /* TRX-42 */
+    ms_object_drop(&trx->object);
+}

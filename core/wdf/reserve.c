@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reserve: AllocateResources and FreeResources: a channel or map registers that outlive executions
+ * (RES-*).
+ *
+ * Invariants  I1 `queued` in the word has a reference on the transaction: whoever clears it drops it
+ *             I2 `held` belongs to base and reserved, which only its owner clears
+ * Ordering    hb:trx-word  the grant's base is written before `held` is released
+ * Progress    lock-free but for what the adapter's routines say of themselves
+ */
+#include "wdf/transaction.h"
+
+/* c9 */
+void ms_trx_unhold(struct ms_trx *trx)
+{
+    union ms_trx_word next = ms_trx_look(trx);
+    bool to_device = next.to_device, ours;
+    PVOID base = trx->base;
+    ULONG count = trx->reserved;
+
+    MS_TRX_MOVE(trx, next, ours, ms_trx_step_unhold(&next));
+    if (!ours)
+        return;
+    trx->reserved = 0;
+    trx->base = NULL;
+    ms_trx_free_grant(trx, to_device, base, count);
+}
+
+static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVOID base,
+                                            PVOID context)
+{
+    struct ms_trx *trx = context;
+    bool system = trx->enabler->system;
+    PFN_WDF_RESERVE_DMA routine = trx->reserve_routine;
+    PVOID routine_context = trx->reserve_context;
+    union ms_trx_word next;
+
+    (void)device, (void)irp;
+    trx->base = base;
+    trx->reserve_routine = NULL; /* RES-08: saved and cleared first */
+    MS_TRX_MUST(trx, next, ms_trx_step_reserved(&next));
+    routine(ms_trx_handle(trx), routine_context); /* RES-09 */
+    ms_trx_callback_returned(trx);
+    if (next.drop)
+        ms_trx_unhold(trx); /* RES-16 */
+    ms_trx_bury(trx);
+    ms_object_drop(&trx->object); /* I1 */
+    return system ? KeepObject : DeallocateObjectKeepRegisters;
+}
+
+void ms_trx_unqueue(struct ms_trx *trx)
+{
+    union ms_trx_word next = ms_trx_look(trx);
+    struct ms_dma_way *way;
+    bool ours;
+
+    if (!next.queued)
+        return;
+    ms_trx_misuse(trx, WDF_FREE_QUEUED, next);
+    way = ms_enabler_way(trx->enabler, next.to_device);
+    if (ms_way_ops(way)->CancelAdapterChannel(way->adapter, trx->enabler->fdo,
+                                              trx->transfer_context)) {
+        MS_TRX_MOVE(trx, next, ours, ms_trx_step_unreserve(&next, true));
+        if (ours)
+            ms_object_drop(&trx->object); /* I1 */
+    } else {
+        MS_TRX_MOVE(trx, next, ours, ms_trx_step_drop(&next));
+    }
+}
+
+static NTSTATUS reserve_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG count, ULONG flags)
+{
+    union ms_trx_word next;
+    NTSTATUS status;
+    KIRQL old;
+    bool ours;
+
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    status = ms_way_ops(way)->AllocateAdapterChannelEx(way->adapter, trx->enabler->fdo,
+                                                       trx->transfer_context, count, flags,
+                                                       reserve_granted, trx, NULL); /* c2 */
+    KeLowerIrql(old);
+    if (NT_SUCCESS(status))
+        return status;
+    MS_TRX_MOVE(trx, next, ours,
+                ms_trx_step_unreserve(&next, status == STATUS_CANCELLED)); /* RES-10 */
+    ms_trx_bury(trx);
+    if (ours)
+        ms_object_drop(&trx->object); /* I1 */
+    return status;
+}
+
+/* RES-04 */
+static ULONG reserve_count(const struct ms_trx *trx, const struct ms_dma_way *way, ULONG required)
+{
+    if (required != 0)
+        return required;
+    if (trx->enabler->system)
+        return way->registers;
+    return (ULONG)ms_trx_pages(trx->mdl, trx->start, trx->length);
+}
+
+static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
+                        PFN_WDF_RESERVE_DMA routine, PVOID context)
+{
+    struct ms_dma_way *way = ms_enabler_way(trx->enabler, to_device);
+    union ms_trx_word next;
+    NTSTATUS status;
+    ULONG count, flags;
+    bool ours, immediate;
+
+    MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve(&next, required == 0));
+    if (!ours) {
+        ms_trx_misuse(trx, WDF_RESERVE_STATE, next); /* RES-03 */
+        return STATUS_INVALID_DEVICE_REQUEST;
+    }
+    count = reserve_count(trx, way, required);
+    immediate = trx->immediate;
+    flags = immediate ? DMA_SYNCHRONOUS_CALLBACK : 0; /* RES-15 */
+    ms_trx_forget_fields(trx);                        /* RES-06 */
+    trx->immediate = immediate;
+    trx->reserved = count;
+    trx->reserve_routine = routine;
+    trx->reserve_context = context;
+    status = ms_way_ops(way)->InitializeDmaTransferContext(way->adapter, trx->transfer_context);
+    ms_object_hold(&trx->object); /* I1 */
+    MS_TRX_MUST(trx, next, ms_trx_step_reserving(&next, to_device));
+    if (!NT_SUCCESS(status)) {
+        MS_TRX_MOVE(trx, next, ours, ms_trx_step_unreserve(&next, false));
+        ms_object_drop(&trx->object);
+        return status;
+    }
+    return reserve_ask(trx, way, count, flags);
+}
+
+NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
+                                            WDF_DMA_DIRECTION DmaDirection,
+                                            ULONG RequiredMapRegisters,
+                                            PFN_WDF_RESERVE_DMA EvtReserveDmaFunction,
+                                            PVOID EvtReserveDmaContext)
+{
+    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
+    bool to_device = DmaDirection == WdfDmaDirectionWriteToDevice;
+
+    if (!trx)
+        return status; /* FTL-02 */
+    if (!EvtReserveDmaFunction)
+        ms_misuse_null(&trx->object);
+    else if (!trx->v3 || trx->enabler->lists)
+        status = STATUS_INVALID_DEVICE_REQUEST; /* RES-02 */
+    else if (!ms_direction_is_known(DmaDirection))
+        status = STATUS_INVALID_PARAMETER;
+    else if (!ms_way_is_ready(ms_enabler_way(trx->enabler, to_device)))
+        status = STATUS_INVALID_DEVICE_REQUEST; /* ENB-20 */
+    else
+        status = reserve(trx, to_device, RequiredMapRegisters, EvtReserveDmaFunction,
+                         EvtReserveDmaContext);
+    ms_object_drop(&trx->object);
+    return status;
+}
+
+static void free_resources(struct ms_trx *trx)
+{
+    union ms_trx_word next = ms_trx_look(trx);
+    bool ours;
+
+    if (next.phase == TRX_CREATED || ms_trx_is_executing(next)) {
+        ms_trx_misuse(trx, WDF_FREE_STATE, next); /* RES-14 */
+        return;
+    }
+    ms_trx_unqueue(trx); /* RES-16 */
+    MS_TRX_MOVE(trx, next, ours, ms_trx_step_release(&next));
+    if (!ours) {
+        ms_trx_misuse(trx, WDF_FREE_STATE, next);
+        return;
+    }
+    ms_trx_unhold(trx);
+    ms_trx_forget_fields(trx);
+    MS_TRX_MUST(trx, next, ms_trx_step_released(&next, false));
+    ms_trx_bury(trx);
+}
+
+VOID WdfDmaTransactionFreeResources(WDFDMATRANSACTION DmaTransaction)
+{
+    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+
+    if (!trx)
+        return; /* FTL-02 */
+    if (trx->v3 && !trx->enabler->lists)
+        free_resources(trx);
+    else
+        ms_trx_misuse(trx, WDF_SETTER_PROFILE, ms_trx_look(trx)); /* RES-14 */
+    ms_object_drop(&trx->object);
+}

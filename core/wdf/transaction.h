@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transaction.h: a DMA transaction behind its handle. Private to the floor. Its life is the word of
+ * transaction_state.h; transaction.c initialises and releases it, reserve.c reserves, execute.c starts
+ * and cancels, stage.c stages fragments, complete.c ends them, transaction_get.c sets and gets.
+ */
+#ifndef MS_WDF_TRANSACTION_H
+#define MS_WDF_TRANSACTION_H
+
+#include "wdf/enabler.h"
+#include "wdf/transaction_state.h"
+
+enum { MS_TICKETS = 64 };
+
+struct ms_trx;
+
+/* What a mapping's completion carries: whose it is, and which fragment's. Taken while `tickets` says so. */
+struct ms_ticket {
+    struct ms_trx *trx; /* const */
+    uint64_t serial;    /* hb:ticket; who took it, until the mapping has started */
+};
+
+struct ms_trx {
+    struct ms_object object;
+    ms_atomic_u64 word;        /* union ms_trx_word; hb:trx-word */
+    ms_atomic_u64 transferred; /* bytes reported so far; written by I1's owner */
+    ms_atomic_u64 current;     /* length of the current fragment; likewise */
+    ms_atomic_u64 dropped;     /* completions that came late (STP-12): a statistic */
+    ms_atomic_ptr io;      /* struct ms_object of the request that an execution holds (TRX-21) */
+    ms_atomic_u64 tickets; /* hb:ticket; bit i: ticket[i] is taken */
+    struct ms_enabler *enabler; /* const */
+    bool v3;                    /* const: has a transfer context (ENB-32) */
+
+    /* From here to `list`: whoever owns the fields (transaction_state.h, I1). */
+    PFN_WDF_PROGRAM_DMA program;
+    WDFCONTEXT context;
+    PMDL mdl;             /* the first of the chain */
+    uint64_t start;       /* offset of the transaction in the chain */
+    size_t length;        /* of the transaction */
+    size_t remaining;     /* not staged yet */
+    size_t fragment_max;  /* MaxFragment */
+    uint64_t fragment_at; /* offset of the current fragment in the chain */
+    PMDL at;              /* SG: the MDL that contains the next byte */
+    uint64_t at_base;     /* SG: where it begins in the chain */
+    PVOID base;           /* map register base; NULL is legal (HRQ-08) */
+    ULONG count;          /* map registers of the allocation */
+    ULONG reserved;       /* of the reservation (RES-11) */
+    bool first;           /* the next fragment is the first of its execution */
+    bool single;          /* TRX-30 */
+    bool immediate;       /* TRX-41 */
+    PFN_WDF_RESERVE_DMA reserve_routine;
+    PVOID reserve_context;
+    struct ms_object *request; /* TRX-20; a reference from Initialize to Release */
+    ULONG device_offset;       /* TRX-13 */
+    PSCATTER_GATHER_LIST list; /* SG: of the current fragment; NULL: none held */
+
+    PSCATTER_GATHER_LIST buffer; /* SG: preallocated (ENB-17) */
+    ULONG buffer_bytes;
+    PFN_WDF_DMA_TRANSACTION_CONFIGURE_DMA_CHANNEL configure; /* TRX-43: survive Release */
+    PVOID configure_context;
+    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE complete;
+    WDFCONTEXT complete_context;
+
+    KDPC dpc;                 /* K9: delivers a deferred completion */
+    ms_atomic_u64 dpc_serial; /* hb:trx-dpc; of the fragment it is about */
+    ms_atomic_u32 dpc_status; /* hb:trx-dpc */
+    struct ms_ticket ticket[MS_TICKETS];
+    _Alignas(16) uint8_t transfer_context[DMA_TRANSFER_CONTEXT_SIZE_V1];
+};
+
+/* Applies a step to the shared word until it sticks or leaves the word as it is: `result` is the step's,
+ * `next` the word after it. hb:trx-word, both sides. Lock-free: a failed compare-and-swap means that
+ * another party's step stuck. */
+#define MS_TRX_MOVE(trx, next, result, step)                                                       \
+    do {                                                                                           \
+        uint64_t seen_ = ms_load_acquire(&(trx)->word);                                            \
+        do {                                                                                       \
+            (next).raw = seen_;                                                                    \
+            (result) = (step);                                                                     \
+        } while ((next).raw != seen_ && !ms_cas_acq_rel(&(trx)->word, &seen_, (next).raw));        \
+    } while (0)
+
+/* The same for a step that can not refuse. */
+#define MS_TRX_MUST(trx, next, step)                                                               \
+    do {                                                                                           \
+        bool always_;                                                                              \
+        MS_TRX_MOVE(trx, next, always_, ((step), true));                                           \
+        (void)always_;                                                                             \
+    } while (0)
+
+static inline union ms_trx_word ms_trx_look(const struct ms_trx *trx)
+{
+    return (union ms_trx_word){.raw = ms_load_acquire(&trx->word)}; /* hb:trx-word */
+}
+
+static inline WDFDMATRANSACTION ms_trx_handle(const struct ms_trx *trx)
+{
+    return (WDFDMATRANSACTION)ms_object_handle(&trx->object);
+}
+
+static inline WDFDEVICE ms_trx_device(const struct ms_trx *trx)
+{
+    return (WDFDEVICE)ms_object_handle(trx->enabler->device);
+}
+
+static inline const DMA_OPERATIONS *ms_way_ops(const struct ms_dma_way *way)
+{
+    return way->adapter->DmaOperations;
+}
+
+/* The current VA that version-2 routines want for an offset into an MDL. */
+static inline PVOID ms_trx_va(PMDL mdl, uint64_t offset)
+{
+    return (char *)MmGetMdlVirtualAddress(mdl) + offset;
+}
+
+/* A rule of verify/rules.def is broken, with the public state of the word it was seen in. */
+#define ms_trx_misuse(trx, rule, word)                                                             \
+    ms_rule_break(MS_RULE_##rule, (uintptr_t)(trx)->object.handle, ms_trx_public_state(word))
+#define ms_misuse_null(object) ms_rule_break(MS_RULE_WDF_NULL, (uintptr_t)(object)->handle, 0)
+
+/* transaction.c */
+void ms_trx_forget_fields(struct ms_trx *trx);
+/* Ends the life of one that was deleted while it executed or waited for a reservation, if it was. */
+void ms_trx_bury(struct ms_trx *trx);
+
+/* reserve.c: takes a reservation that is queued out of the queue, or has it dropped once it is granted;
+ * gives one back that is held. */
+void ms_trx_unqueue(struct ms_trx *trx);
+void ms_trx_unhold(struct ms_trx *trx);
+
+/* stage.c: the caller is the frame in the loop. *status: of a staging failure that ended the execution
+ * inside a DmaCompleted* frame (`report`); returns true then. IRQL <= DISPATCH_LEVEL. */
+bool ms_trx_stage(struct ms_trx *trx, bool report, NTSTATUS *status);
+KDEFERRED_ROUTINE ms_trx_deferred; /* K9 */
+/* Tells the driver that the current fragment ended. */
+void ms_trx_deliver(struct ms_trx *trx, DMA_COMPLETION_STATUS status);
+/* Calls EvtProgramDma for a list, then for every list that nested completions asked for. By the frame in
+ * the loop. */
+void ms_trx_program_lists(struct ms_trx *trx);
+/* SG: plans the next fragment and asks for its list. The caller owns the fields (ENTERING or STAGING).
+ * `execute`: on behalf of Execute. *ended: the execution ended here with the returned status; else a
+ * failure means that Cancel ended it. */
+NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended);
+/* Pages that bytes [offset, offset + length) from `mdl` on touch, per MDL, no merging (TRX-14). */
+uint64_t ms_trx_pages(const MDL *mdl, uint64_t offset, uint64_t length);
+
+/* complete.c: what is left of an execution after its end: the reference on its request, the enabler's
+ * turn, a deletion that waited. By who made the step to the end. */
+void ms_trx_ended(struct ms_trx *trx);
+void ms_trx_free_grant(struct ms_trx *trx, bool to_device, PVOID base, ULONG count);
+
+#endif
