@@ -44,7 +44,8 @@ static void put_list(struct ms_trx *trx, bool to_device)
 
 void ms_trx_ended(struct ms_trx *trx)
 {
-    struct ms_object *request = ms_exchange_acq_rel(&trx->io, NULL); /* TRX-23: once */
+    struct ms_request *request =
+        ms_exchange_acq_rel(&trx->held, NULL); /* hb:trx-held; TRX-23: once */
 
     ms_store_relaxed(&trx->current, 0); /* CMP-12; getters may look: any value is some moment's */
     if (request)
@@ -173,7 +174,9 @@ static BOOLEAN report(WDFDMATRANSACTION handle, enum report_kind kind, size_t re
             ms_fetch_add_relaxed(&trx->dropped, 1); /* CMP-20, STP-12: a statistic */
         over = report_taken(trx, next.to_device, kind, reported, &result);
     } else {
-        ms_trx_misuse(trx, ms_trx_is_executing(next) ? WDF_REPORT_TWICE : WDF_REPORT_STATE, next);
+        ms_trx_misuse(
+            trx, ms_trx_is_executing(next) ? MS_RULE_WDF_REPORT_TWICE : MS_RULE_WDF_REPORT_STATE,
+            next);
     }
     *status = result;
 out:

@@ -196,11 +196,17 @@ static bool enabler_dispose(struct ms_object *object)
     return true;
 }
 
+/* One that was never adopted still has them. */
+static void enabler_destroy(struct ms_object *object)
+{
+    (void)enabler_dispose(object);
+}
+
 static const struct ms_object_ops enabler_ops = {
     .kind = MS_OBJECT_ENABLER,
     .driver_may_delete = true,
     .dispose = enabler_dispose,
-    .destroy = ms_object_destroy_nothing,
+    .destroy = enabler_destroy,
 };
 
 struct making {
@@ -210,14 +216,16 @@ struct making {
     ULONG version;
 };
 
-static NTSTATUS enabler_fill(struct ms_object *object, void *context)
+static NTSTATUS enabler_fill(struct ms_object *object, struct ms_object *parent, void *context)
 {
     struct ms_enabler *enabler = (struct ms_enabler *)object;
     const struct making *making = context;
     NTSTATUS status = STATUS_SUCCESS;
 
+    if (ms_object_ancestor(parent, MS_OBJECT_DEVICE) != making->device)
+        return STATUS_WDF_OBJECT_ATTRIBUTES_INVALID; /* ENB-05 */
     enabler->device = making->device;
-    enabler->fdo = ((struct ms_device *)making->device)->fdo;
+    enabler->fdo = &((struct ms_device *)making->device)->fdo;
     enabler->config = *making->config;
     enabler->version = making->version;
     enabler->lists = making->profile.lists;
@@ -232,4 +240,208 @@ static NTSTATUS enabler_fill(struct ms_object *object, void *context)
     if (!NT_SUCCESS(status))
         enabler_dispose(object);
     return status;
+}
+
+NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
+                             PWDF_OBJECT_ATTRIBUTES Attributes, WDFDMAENABLER *DmaEnablerHandle)
+{
+    struct ms_object *device = ms_object_take((WDFOBJECT)Device, MS_OBJECT_DEVICE), *object;
+    struct making making = {.device = device, .config = Config};
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
+
+    if (DmaEnablerHandle)
+        *DmaEnablerHandle = NULL; /* ENB-02 */
+    if (!device)
+        return status; /* FTL-02 */
+    if (!Config || !DmaEnablerHandle) {
+        ms_rule_break(MS_RULE_WDF_NULL, (uintptr_t)Device, 0);
+        goto out;
+    }
+    status = config_check(Config, &making.profile, &making.version);
+    if (NT_SUCCESS(status))
+        status = ms_object_make(&enabler_ops, sizeof(struct ms_enabler), Attributes,
+                                MS_PARENT_OPTIONAL, device, enabler_fill, &making, &object);
+    if (NT_SUCCESS(status))
+        *DmaEnablerHandle = (WDFDMAENABLER)ms_object_handle(object);
+out:
+    ms_object_drop(device);
+    return status;
+}
+
+/* --- system profiles ------------------------------------------------------------------------------ */
+
+/* ENB-25, ENB-26 */
+static NTSTATUS system_open(struct ms_enabler *enabler, struct ms_dma_way *way,
+                            const WDF_DMA_SYSTEM_PROFILE_CONFIG *config)
+{
+    DEVICE_DESCRIPTION description = system_description(enabler, config);
+    NTSTATUS status = way_open(enabler, way, &description);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    way->looped = config->LoopedTransfer != 0;
+    way->list_bytes =
+        (ULONG)(sizeof(SCATTER_GATHER_LIST) + way->registers * sizeof(SCATTER_GATHER_ELEMENT));
+    way->list = ms_alloc(way->list_bytes);
+    if (!way->list) {
+        way_close(way);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ms_store_release(&way->ready, 1); /* hb:way-ready */
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS system_configure(struct ms_enabler *enabler,
+                                 const WDF_DMA_SYSTEM_PROFILE_CONFIG *config,
+                                 WDF_DMA_DIRECTION direction)
+{
+    struct ms_dma_way *way;
+
+    if (!config || !ms_direction_is_known(direction))
+        return STATUS_INVALID_PARAMETER; /* ENB-21 */
+    if (config->Size != sizeof *config)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    if (!config->DmaDescriptor || !enabler->system)
+        return STATUS_INVALID_PARAMETER;
+    way = ms_enabler_way(enabler, direction == WdfDmaDirectionWriteToDevice);
+    if (ms_way_is_ready(way)) {
+        ms_rule_break(MS_RULE_WDF_CONFIGURED_TWICE, (uintptr_t)enabler->object.handle, 0);
+        return STATUS_INVALID_PARAMETER; /* ENB-22 */
+    }
+    return system_open(enabler, way, config);
+}
+
+NTSTATUS WdfDmaEnablerConfigureSystemProfile(WDFDMAENABLER DmaEnabler,
+                                             PWDF_DMA_SYSTEM_PROFILE_CONFIG ProfileConfig,
+                                             WDF_DMA_DIRECTION ConfigDirection)
+{
+    struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
+    NTSTATUS status;
+
+    if (!enabler)
+        return STATUS_INVALID_PARAMETER; /* FTL-02 */
+    status = system_configure(enabler, ProfileConfig, ConfigDirection);
+    ms_object_drop(&enabler->object);
+    return status;
+}
+
+/* --- getters and limits --------------------------------------------------------------------------- */
+
+size_t WdfDmaEnablerGetMaximumLength(WDFDMAENABLER DmaEnabler)
+{
+    struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
+    size_t length = 0;
+
+    if (!enabler)
+        return 0;
+    length = enabler->config.MaximumLength; /* ENB-27 */
+    ms_object_drop(&enabler->object);
+    return length;
+}
+
+size_t WdfDmaEnablerGetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler)
+{
+    struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
+    size_t elements = 0;
+
+    if (!enabler)
+        return 0;
+    elements = ms_load_relaxed(&enabler->elements_max); /* a number of its own */
+    ms_object_drop(&enabler->object);
+    return elements;
+}
+
+VOID WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler, size_t MaximumFragments)
+{
+    struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
+
+    if (!enabler)
+        return;
+    if (MaximumFragments != 0) /* ENB-30; a number of its own */
+        ms_store_relaxed(&enabler->elements_max, MaximumFragments > UINT32_MAX
+                                                     ? WDF_DMA_ENABLER_UNLIMITED_FRAGMENTS
+                                                     : (uint32_t)MaximumFragments);
+    ms_object_drop(&enabler->object);
+}
+
+/* The way, or NULL: a bad direction, or not configured yet. */
+static const struct ms_dma_way *way_find(struct ms_enabler *enabler, WDF_DMA_DIRECTION direction)
+{
+    struct ms_dma_way *way;
+
+    if (!ms_direction_is_known(direction))
+        return NULL;
+    way = ms_enabler_way(enabler, direction == WdfDmaDirectionWriteToDevice);
+    return ms_way_is_ready(way) ? way : NULL;
+}
+
+size_t WdfDmaEnablerGetFragmentLength(WDFDMAENABLER DmaEnabler, WDF_DMA_DIRECTION DmaDirection)
+{
+    struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
+    const struct ms_dma_way *way;
+    size_t length;
+
+    if (!enabler)
+        return 0;
+    way = way_find(enabler, DmaDirection);
+    length = way ? way->fragment_length : 0; /* ENB-28 */
+    ms_object_drop(&enabler->object);
+    return length;
+}
+
+PDMA_ADAPTER WdfDmaEnablerWdmGetDmaAdapter(WDFDMAENABLER DmaEnabler, WDF_DMA_DIRECTION DmaDirection)
+{
+    struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
+    const struct ms_dma_way *way;
+    PDMA_ADAPTER adapter;
+
+    if (!enabler)
+        return NULL;
+    way = way_find(enabler, DmaDirection);
+    adapter = way ? way->adapter : NULL; /* ENB-29 */
+    ms_object_drop(&enabler->object);
+    return adapter;
+}
+
+/* --- power ---------------------------------------------------------------------------------------- */
+
+NTSTATUS ms_enabler_power_up(struct ms_enabler *enabler)
+{
+    const WDF_DMA_ENABLER_CONFIG *config = &enabler->config;
+    WDFDMAENABLER handle = (WDFDMAENABLER)ms_object_handle(&enabler->object);
+    NTSTATUS status = STATUS_SUCCESS;
+
+    enabler->power_reached = 0;
+    if (config->EvtDmaEnablerFill)
+        status = config->EvtDmaEnablerFill(handle);
+    if (!NT_SUCCESS(status))
+        return status;
+    enabler->power_reached = 1;
+    if (config->EvtDmaEnablerEnable)
+        status = config->EvtDmaEnablerEnable(handle);
+    if (!NT_SUCCESS(status))
+        return status;
+    enabler->power_reached = 2;
+    if (config->EvtDmaEnablerSelfManagedIoStart)
+        status = config->EvtDmaEnablerSelfManagedIoStart(handle);
+    return status;
+}
+
+NTSTATUS ms_enabler_power_down(struct ms_enabler *enabler)
+{
+    const WDF_DMA_ENABLER_CONFIG *config = &enabler->config;
+    WDFDMAENABLER handle = (WDFDMAENABLER)ms_object_handle(&enabler->object);
+    NTSTATUS first = STATUS_SUCCESS, status;
+
+    if (config->EvtDmaEnablerSelfManagedIoStop)
+        first = config->EvtDmaEnablerSelfManagedIoStop(handle);
+    if (config->EvtDmaEnablerDisable && enabler->power_reached >= 1) {
+        status = config->EvtDmaEnablerDisable(handle);
+        first = NT_SUCCESS(first) ? status : first;
+    }
+    if (config->EvtDmaEnablerFlush && enabler->power_reached >= 2) {
+        status = config->EvtDmaEnablerFlush(handle);
+        first = NT_SUCCESS(first) ? status : first;
+    }
+    return first;
 }

@@ -33,7 +33,8 @@ struct ms_enabler {
     ULONG alignment;               /* const: mask for common buffers (ENB-16) */
     ms_atomic_u32 elements_max;    /* ENB-30; read when a transaction is initialised */
     ms_atomic_u32 busy;            /* version-2 packet: a transaction executes (EXE-10) */
-    struct ms_dma_way way[2];      /* [0] alone unless duplex; else by direction */
+    uint32_t power_reached; /* 1: filled, 2: enabled; whoever drives the device's power (ENB-33) */
+    struct ms_dma_way way[2]; /* [0] alone unless duplex; else by direction */
 };
 
 /* The way of a direction, ready or not. */

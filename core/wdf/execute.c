@@ -8,6 +8,7 @@
  *                so an adapter's queue never points to freed memory
  *             I2 the end has one owner: a failing Execute, Cancel TRUE or a report TRUE (STM-02)
  * Ordering    hb:trx-word   what Execute wrote is seen by who was granted
+ *             hb:trx-held  whoever ends the execution acquires the request that Execute held
  *             hb:enabler-busy  version 2: the next transaction acquires what the last one released
  * Progress    lock-free but for what the adapter's routines say of themselves
  */
@@ -145,10 +146,8 @@ static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms
     bool ended;
 
     trx->context = context;
-    if (trx->request) {
-        ms_request_io_take(trx->request); /* TRX-21 */
-        ms_store_release(&trx->io, trx->request);
-    }
+    if (trx->request && ms_request_io_take(trx->request)) /* TRX-21 */
+        ms_store_release(&trx->held, trx->request);       /* hb:trx-held */
     if (trx->enabler->lists) {
         status = ms_trx_stage_list(trx, true, &ended);
     } else if (word.held) {
@@ -187,8 +186,8 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
             status = execute_entered(trx, Context, next);
         } else {
             if (!trx->v3 && !trx->enabler->lists)
-                ms_store_release(&trx->enabler->busy, 0); /* hb:enabler-busy */
-            ms_trx_misuse(trx, WDF_EXECUTE_STATE, next);  /* EXE-02 */
+                ms_store_release(&trx->enabler->busy, 0);        /* hb:enabler-busy */
+            ms_trx_misuse(trx, MS_RULE_WDF_EXECUTE_STATE, next); /* EXE-02 */
             status = STATUS_INVALID_DEVICE_REQUEST;
         }
     }
@@ -250,11 +249,13 @@ static BOOLEAN cancel(struct ms_trx *trx)
                 ms_trx_step_cancel(&next, trx->enabler->lists, knobs->cancel_early));
     switch (how) {
     case CANCEL_MISUSE:
-        ms_trx_misuse(trx, WDF_CANCEL_STATE, next); /* CAN-03 */
+        ms_trx_misuse(trx, MS_RULE_WDF_CANCEL_STATE, next); /* CAN-03 */
         return FALSE;
     case CANCEL_FALSE:
         if (next.phase == TRX_COMPLETED || next.phase == TRX_FAILED)
-            ms_trx_misuse(trx, knobs->stop_ended_fatal ? WDF_CANCEL_STATE : WDF_CANCEL_ENDED, next);
+            ms_trx_misuse(
+                trx, knobs->ended_is_fatal ? MS_RULE_WDF_CANCEL_STATE : MS_RULE_WDF_CANCEL_ENDED,
+                next);
         return FALSE; /* CAN-15 */
     case CANCEL_STARTED:
         ms_trx_ended(trx);
@@ -277,7 +278,7 @@ BOOLEAN WdfDmaTransactionCancel(WDFDMATRANSACTION DmaTransaction)
     if (trx->v3)
         cancelled = cancel(trx);
     else
-        ms_trx_misuse(trx, WDF_CANCEL_VERSION, ms_trx_look(trx)); /* CAN-02 */
+        ms_trx_misuse(trx, MS_RULE_WDF_CANCEL_VERSION, ms_trx_look(trx)); /* CAN-02 */
     ms_object_drop(&trx->object);
     return cancelled;
 }
@@ -297,15 +298,16 @@ static void stop(struct ms_trx *trx)
     way = ms_enabler_way(trx->enabler, next.to_device);
     switch (how) {
     case STOP_NOTHING: /* STP-08 */
-        ms_trx_misuse(trx, knobs->stop_ended_fatal ? WDF_STOP_ENDED : WDF_STOP_NOTHING, next);
+        ms_trx_misuse(
+            trx, knobs->ended_is_fatal ? MS_RULE_WDF_STOP_ENDED : MS_RULE_WDF_STOP_NOTHING, next);
         break;
     case STOP_TWICE: /* STP-04 */
-        ms_trx_misuse(trx, WDF_STOP_TWICE, next);
+        ms_trx_misuse(trx, MS_RULE_WDF_STOP_TWICE, next);
         break;
     case STOP_NOW:
         if (!NT_SUCCESS(ms_way_ops(way)->CancelMappedTransfer(way->adapter,
                                                               trx->transfer_context))) /* c6 */
-            ms_trx_misuse(trx, WDF_STOP_TWICE, next); /* somebody went past the framework */
+            ms_trx_misuse(trx, MS_RULE_WDF_STOP_TWICE, next); /* somebody went past the framework */
         break;
     }
 }
@@ -319,6 +321,6 @@ VOID WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction)
     if (trx->enabler->system)
         stop(trx);
     else
-        ms_trx_misuse(trx, WDF_SETTER_PROFILE, ms_trx_look(trx)); /* TRX-42 */
+        ms_trx_misuse(trx, MS_RULE_WDF_SETTER_PROFILE, ms_trx_look(trx)); /* TRX-42 */
     ms_object_drop(&trx->object);
 }

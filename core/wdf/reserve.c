@@ -33,14 +33,16 @@ static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVO
     bool system = trx->enabler->system;
     PFN_WDF_RESERVE_DMA routine = trx->reserve_routine;
     PVOID routine_context = trx->reserve_context;
+    struct ms_visit visit;
     union ms_trx_word next;
 
     (void)device, (void)irp;
     trx->base = base;
     trx->reserve_routine = NULL; /* RES-08: saved and cleared first */
     MS_TRX_MUST(trx, next, ms_trx_step_reserved(&next));
+    visit = ms_visit_begin(DISPATCH_LEVEL, NULL);
     routine(ms_trx_handle(trx), routine_context); /* RES-09 */
-    ms_trx_callback_returned(trx);
+    ms_visit_end(&visit, trx->object.handle);
     if (next.drop)
         ms_trx_unhold(trx); /* RES-16 */
     ms_trx_bury(trx);
@@ -56,7 +58,7 @@ void ms_trx_unqueue(struct ms_trx *trx)
 
     if (!next.queued)
         return;
-    ms_trx_misuse(trx, WDF_FREE_QUEUED, next);
+    ms_trx_misuse(trx, MS_RULE_WDF_FREE_QUEUED, next);
     way = ms_enabler_way(trx->enabler, next.to_device);
     if (ms_way_ops(way)->CancelAdapterChannel(way->adapter, trx->enabler->fdo,
                                               trx->transfer_context)) {
@@ -111,7 +113,7 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
 
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve(&next, required == 0));
     if (!ours) {
-        ms_trx_misuse(trx, WDF_RESERVE_STATE, next); /* RES-03 */
+        ms_trx_misuse(trx, MS_RULE_WDF_RESERVE_STATE, next); /* RES-03 */
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     count = reserve_count(trx, way, required);
@@ -166,13 +168,13 @@ static void free_resources(struct ms_trx *trx)
     bool ours;
 
     if (next.phase == TRX_CREATED || ms_trx_is_executing(next)) {
-        ms_trx_misuse(trx, WDF_FREE_STATE, next); /* RES-14 */
+        ms_trx_misuse(trx, MS_RULE_WDF_FREE_STATE, next); /* RES-14 */
         return;
     }
     ms_trx_unqueue(trx); /* RES-16 */
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_release(&next));
     if (!ours) {
-        ms_trx_misuse(trx, WDF_FREE_STATE, next);
+        ms_trx_misuse(trx, MS_RULE_WDF_FREE_STATE, next);
         return;
     }
     ms_trx_unhold(trx);
@@ -190,6 +192,6 @@ VOID WdfDmaTransactionFreeResources(WDFDMATRANSACTION DmaTransaction)
     if (trx->v3 && !trx->enabler->lists)
         free_resources(trx);
     else
-        ms_trx_misuse(trx, WDF_SETTER_PROFILE, ms_trx_look(trx)); /* RES-14 */
+        ms_trx_misuse(trx, MS_RULE_WDF_SETTER_PROFILE, ms_trx_look(trx)); /* RES-14 */
     ms_object_drop(&trx->object);
 }

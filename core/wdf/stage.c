@@ -73,15 +73,14 @@ static void ticket_give(struct ms_ticket *ticket)
 
 void ms_trx_deliver(struct ms_trx *trx, DMA_COMPLETION_STATUS status)
 {
-    KIRQL old;
+    struct ms_visit visit;
 
     if (!trx->complete)
         return; /* STG-09, PRG-16 */
-    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    visit = ms_visit_begin(DISPATCH_LEVEL, NULL);
     trx->complete(ms_trx_handle(trx), ms_trx_device(trx), trx->complete_context,
                   (WDF_DMA_DIRECTION)ms_trx_look(trx).to_device, status); /* PRG-09 */
-    ms_trx_callback_returned(trx);
-    KeLowerIrql(old);
+    ms_visit_end(&visit, trx->object.handle);
 }
 
 /* Delivers, defers or drops what the controller says of the fragment `serial`. */
@@ -165,26 +164,29 @@ enum configured {
 /* STG-03 (2) */
 static enum configured fragment_configure(struct ms_trx *trx, uint64_t serial)
 {
+    struct ms_visit visit;
     union ms_trx_word next;
     BOOLEAN go;
     bool ours;
 
     MS_TRX_MUST(trx, next, ms_trx_step_open(&next));
+    visit = ms_visit_begin(DISPATCH_LEVEL, NULL);
     go = trx->configure(ms_trx_handle(trx), ms_trx_device(trx), trx->configure_context, trx->mdl,
                         trx->fragment_at, ms_load_relaxed(&trx->current)); /* STG-16 */
-    ms_trx_callback_returned(trx);
+    ms_visit_end(&visit, trx->object.handle);
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_shut(&next, serial));
     if (!ours)
         return CONFIGURE_OVER;
     if (go)
         return CONFIGURED;
-    ms_trx_misuse(trx, WDF_CONFIGURE_FALSE, next);
+    ms_trx_misuse(trx, MS_RULE_WDF_CONFIGURE_FALSE, next);
     return CONFIGURE_NO;
 }
 
-struct one_element { /* STG-04: exactly 40 bytes, as the framework has it on its stack */
-    SCATTER_GATHER_LIST list;
-    SCATTER_GATHER_ELEMENT element;
+/* STG-04: exactly 40 bytes, as the framework has it on its stack. */
+struct one_element {
+    ULONG_PTR
+    room[(sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT)) / sizeof(ULONG_PTR)];
 };
 static_assert(sizeof(struct one_element) == 40, "the smallest legal list (MTX-13)");
 
@@ -237,9 +239,11 @@ static NTSTATUS fragment_map(struct ms_trx *trx, struct ms_dma_way *way, union m
 
 static void program(struct ms_trx *trx, bool to_device, PSCATTER_GATHER_LIST list)
 {
+    struct ms_visit visit = ms_visit_begin(DISPATCH_LEVEL, NULL); /* PRG-02 */
+
     trx->program(ms_trx_handle(trx), ms_trx_device(trx), trx->context, (WDF_DMA_DIRECTION)to_device,
                  list); /* PRG-01; STG-07: what it returns means nothing */
-    ms_trx_callback_returned(trx);
+    ms_visit_end(&visit, trx->object.handle);
 }
 
 /* Failure: nothing was programmed, and the word is still STAGING. Success may mean that the fragment is
@@ -248,7 +252,7 @@ static NTSTATUS fragment_stage(struct ms_trx *trx)
 {
     struct ms_dma_way *way;
     struct one_element one;
-    PSCATTER_GATHER_LIST list = &one.list;
+    PSCATTER_GATHER_LIST list = (PSCATTER_GATHER_LIST)(void *)one.room;
     ULONG list_bytes = sizeof one;
     union ms_trx_word word, next;
     NTSTATUS status;

@@ -34,11 +34,14 @@ static inline void fixture_watch(const struct ms_rule_report *report, void *cont
 static inline void fixture_open_with(struct fixture *f, const struct ms_wdf_config *config)
 {
     struct ms_memory_config memory = ms_memory_config_default();
+    const struct ms_controller_config controllers[] = {ms_controller_legacy(), ms_controller_soc()};
     struct ms_dma_config dma = {
         .strategy = ms_strategy_find("cas-bitmap"),
         .variant = ms_sg_variant_find("scalar"),
         .registers = {16, 64},
         .grants = 32,
+        .controllers = controllers,
+        .controller_count = 2,
     };
 
     memset(f, 0, sizeof *f);

@@ -8,6 +8,7 @@
  */
 #include "wdf/transaction.h"
 
+#include "memory/memory.h"
 #include "wdf/request.h"
 
 /* --- what an initialisation is asked for ---------------------------------------------------------- */
@@ -18,7 +19,7 @@ struct init {
     PMDL mdl;
     uint64_t offset; /* in the chain */
     size_t length;
-    struct ms_object *request; /* NULL: none */
+    struct ms_request *request; /* NULL: none */
 };
 
 /* TRX-05 .. TRX-09, RES-17: what is looked at before the state. */
@@ -132,11 +133,11 @@ static NTSTATUS init_change(struct ms_trx *trx, const struct init *init)
 
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_prepare(&next));
     if (!ours) {
-        ms_trx_misuse(trx, WDF_INITIALIZE_STATE, next); /* TRX-11 */
+        ms_trx_misuse(trx, MS_RULE_WDF_INITIALIZE_STATE, next); /* TRX-11 */
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     if (next.queued)
-        ms_trx_misuse(trx, WDF_INITIALIZE_QUEUED, next); /* 13.1, note 1 */
+        ms_trx_misuse(trx, MS_RULE_WDF_INITIALIZE_QUEUED, next); /* 13.1, note 1 */
     status = init_fields(trx, init);
     if (!NT_SUCCESS(status)) {
         ms_trx_forget_fields(trx); /* TRX-15 */
@@ -145,7 +146,7 @@ static NTSTATUS init_change(struct ms_trx *trx, const struct init *init)
         return status;
     }
     if (init->request) {
-        ms_object_hold(init->request); /* TRX-20 */
+        ms_object_hold(&init->request->object); /* TRX-20 */
         trx->request = init->request;
     }
     MS_TRX_MUST(trx, next,
@@ -170,7 +171,7 @@ static NTSTATUS initialize(struct ms_trx *trx, const struct init *init)
     if (!NT_SUCCESS(status))
         return status;
     if (!is_configured(trx->enabler, init->direction)) {
-        ms_trx_misuse(trx, WDF_NOT_CONFIGURED, ms_trx_look(trx));
+        ms_trx_misuse(trx, MS_RULE_WDF_NOT_CONFIGURED, ms_trx_look(trx));
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     return init_change(trx, init);
@@ -239,13 +240,13 @@ NTSTATUS WdfDmaTransactionInitializeUsingRequest(WDFDMATRANSACTION DmaTransactio
     init.request = ms_object_take((WDFOBJECT)Request, MS_OBJECT_REQUEST);
     if (!init.request)
         goto out;
-    status = ms_request_dma(init.request, DmaDirection == WdfDmaDirectionWriteToDevice, &init.mdl,
-                            &init.length); /* TRX-18 */
+    status = ms_request_transfer(init.request, DmaDirection == WdfDmaDirectionWriteToDevice,
+                                 &init.mdl, &init.length); /* TRX-18 */
     if (NT_SUCCESS(status) && init.length == 0)
         status = STATUS_INVALID_DEVICE_REQUEST; /* TRX-19 */
     if (NT_SUCCESS(status))
         status = initialize(trx, &init);
-    ms_object_drop(init.request);
+    ms_object_drop(&init.request->object);
 out:
     ms_object_drop(&trx->object);
     return status;
@@ -256,7 +257,7 @@ out:
 /* REL-04. The caller owns the fields. */
 void ms_trx_forget_fields(struct ms_trx *trx)
 {
-    struct ms_object *request = trx->request;
+    struct ms_request *request = trx->request;
 
     trx->program = NULL;
     trx->context = NULL;
@@ -275,7 +276,7 @@ void ms_trx_forget_fields(struct ms_trx *trx)
         trx->complete = NULL;
     }
     if (request)
-        ms_object_drop(request);
+        ms_object_drop(&request->object);
 }
 
 NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction)
@@ -294,7 +295,7 @@ NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction)
         MS_TRX_MUST(trx, next, ms_trx_step_released(&next, false));
         ms_trx_bury(trx);
     } else {
-        ms_trx_misuse(trx, WDF_RELEASE_STATE, next); /* REL-03 */
+        ms_trx_misuse(trx, MS_RULE_WDF_RELEASE_STATE, next); /* REL-03 */
         status = STATUS_INVALID_DEVICE_STATE;
     }
     ms_object_drop(&trx->object);
@@ -339,7 +340,7 @@ static bool trx_dispose(struct ms_object *object)
         return true;
     }
     if (ms_trx_is_executing(next))
-        ms_trx_misuse(trx, WDF_DELETE_EXECUTING, next);
+        ms_trx_misuse(trx, MS_RULE_WDF_DELETE_EXECUTING, next);
     return false;
 }
 
@@ -358,8 +359,12 @@ static const struct ms_object_ops trx_ops = {
     .destroy = trx_destroy,
 };
 
-static NTSTATUS trx_fill(struct ms_trx *trx, struct ms_enabler *enabler)
+static NTSTATUS trx_fill(struct ms_object *object, struct ms_object *parent, void *context)
 {
+    struct ms_trx *trx = (struct ms_trx *)object;
+    struct ms_enabler *enabler = (struct ms_enabler *)parent;
+
+    (void)context;
     trx->enabler = enabler;
     trx->v3 = enabler->version >= DEVICE_DESCRIPTION_VERSION3; /* ENB-32 */
     trx->single = enabler->single;                             /* TRX-03 */
@@ -372,48 +377,26 @@ static NTSTATUS trx_fill(struct ms_trx *trx, struct ms_enabler *enabler)
     return trx->buffer ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
-static NTSTATUS trx_create(struct ms_enabler *enabler, const WDF_OBJECT_ATTRIBUTES *attributes,
-                           WDFDMATRANSACTION *handle)
-{
-    struct ms_object *object;
-    NTSTATUS status = ms_attributes_check(attributes, MS_PARENT_FORBIDDEN); /* TRX-02 */
-
-    if (!NT_SUCCESS(status))
-        return status;
-    status =
-        ms_object_new(enabler->object.wdf, &trx_ops, sizeof(struct ms_trx), attributes, &object);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = trx_fill((struct ms_trx *)object, enabler);
-    if (!NT_SUCCESS(status))
-        goto undo_new;
-    status = ms_object_adopt(object, &enabler->object); /* TRX-01, REL-09 */
-    if (!NT_SUCCESS(status))
-        goto undo_fill;
-    *handle = (WDFDMATRANSACTION)ms_object_handle(object);
-    return STATUS_SUCCESS;
-
-undo_fill:
-    trx_destroy(object);
-undo_new:
-    ms_object_discard(object);
-    return status;
-}
-
 NTSTATUS WdfDmaTransactionCreate(WDFDMAENABLER DmaEnabler, PWDF_OBJECT_ATTRIBUTES Attributes,
                                  WDFDMATRANSACTION *DmaTransaction)
 {
     struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
     NTSTATUS status = STATUS_INVALID_PARAMETER;
+    struct ms_object *object;
 
     if (DmaTransaction)
         *DmaTransaction = NULL; /* TRX-02 */
     if (!enabler)
         return status; /* FTL-02 */
-    if (DmaTransaction)
-        status = trx_create(enabler, Attributes, DmaTransaction);
-    else
+    if (!DmaTransaction) {
         ms_misuse_null(&enabler->object);
+        goto out;
+    }
+    status = ms_object_make(&trx_ops, sizeof(struct ms_trx), Attributes, MS_PARENT_FORBIDDEN,
+                            &enabler->object, trx_fill, NULL, &object); /* TRX-01, TRX-02 */
+    if (NT_SUCCESS(status))
+        *DmaTransaction = (WDFDMATRANSACTION)ms_object_handle(object);
+out:
     ms_object_drop(&enabler->object);
     return status;
 }

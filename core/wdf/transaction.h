@@ -7,12 +7,14 @@
 #ifndef MS_WDF_TRANSACTION_H
 #define MS_WDF_TRANSACTION_H
 
+#include "wdf/callback.h"
 #include "wdf/enabler.h"
 #include "wdf/transaction_state.h"
 
 enum { MS_TICKETS = 64 };
 
 struct ms_trx;
+struct ms_request;
 
 /* What a mapping's completion carries: whose it is, and which fragment's. Taken while `tickets` says so. */
 struct ms_ticket {
@@ -50,9 +52,9 @@ struct ms_trx {
     bool immediate;       /* TRX-41 */
     PFN_WDF_RESERVE_DMA reserve_routine;
     PVOID reserve_context;
-    struct ms_object *request; /* TRX-20; a reference from Initialize to Release */
-    ULONG device_offset;       /* TRX-13 */
-    PSCATTER_GATHER_LIST list; /* SG: of the current fragment; NULL: none held */
+    struct ms_request *request; /* TRX-20; a reference from Initialize to Release */
+    ULONG device_offset;        /* TRX-13 */
+    PSCATTER_GATHER_LIST list;  /* SG: of the current fragment; NULL: none held */
 
     PSCATTER_GATHER_LIST buffer; /* SG: preallocated (ENB-17) */
     ULONG buffer_bytes;
@@ -114,10 +116,17 @@ static inline PVOID ms_trx_va(PMDL mdl, uint64_t offset)
     return (char *)MmGetMdlVirtualAddress(mdl) + offset;
 }
 
-/* A rule of verify/rules.def is broken, with the public state of the word it was seen in. */
-#define ms_trx_misuse(trx, rule, word)                                                             \
-    ms_rule_break(MS_RULE_##rule, (uintptr_t)(trx)->object.handle, ms_trx_public_state(word))
-#define ms_misuse_null(object) ms_rule_break(MS_RULE_WDF_NULL, (uintptr_t)(object)->handle, 0)
+/* The driver broke a rule, and found this word. */
+static inline void ms_trx_misuse(const struct ms_trx *trx, enum ms_rule rule,
+                                 union ms_trx_word word)
+{
+    ms_rule_break(rule, trx->object.handle, ms_trx_public_state(word));
+}
+
+static inline void ms_misuse_null(const struct ms_object *object)
+{
+    ms_rule_break(MS_RULE_WDF_NULL, object->handle, 0);
+}
 
 /* transaction.c */
 void ms_trx_forget_fields(struct ms_trx *trx);

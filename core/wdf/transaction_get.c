@@ -7,6 +7,8 @@
  */
 #include "wdf/transaction.h"
 
+#include "wdf/request.h"
+
 /* --- who may set what ----------------------------------------------------------------------------- */
 
 enum setter { SETTER_V3, SETTER_SYSTEM };
@@ -20,7 +22,7 @@ static struct ms_trx *setter_take(WDFDMATRANSACTION handle, enum setter who)
         return NULL;
     if (who == SETTER_SYSTEM ? trx->enabler->system : trx->v3)
         return trx;
-    ms_trx_misuse(trx, WDF_SETTER_PROFILE, ms_trx_look(trx));
+    ms_trx_misuse(trx, MS_RULE_WDF_SETTER_PROFILE, ms_trx_look(trx));
     ms_object_drop(&trx->object);
     return NULL;
 }
@@ -31,7 +33,7 @@ static void setter_note_executing(const struct ms_trx *trx)
     union ms_trx_word word = ms_trx_look(trx);
 
     if (ms_trx_is_executing(word))
-        ms_trx_misuse(trx, WDF_SETTER_STATE, word);
+        ms_trx_misuse(trx, MS_RULE_WDF_SETTER_STATE, word);
 }
 
 /* --- setters -------------------------------------------------------------------------------------- */
@@ -45,7 +47,7 @@ VOID WdfDmaTransactionSetMaximumLength(WDFDMATRANSACTION DmaTransaction, size_t 
         return;
     word = ms_trx_look(trx);
     if (word.phase != TRX_INITIALIZED || MaximumLength == 0)
-        ms_trx_misuse(trx, WDF_SETTER_STATE, word);
+        ms_trx_misuse(trx, MS_RULE_WDF_SETTER_STATE, word);
     else if (MaximumLength < ms_enabler_way(trx->enabler, word.to_device)->fragment_length)
         trx->fragment_max = MaximumLength; /* TRX-40 */
     ms_object_drop(&trx->object);
@@ -63,7 +65,7 @@ VOID WdfDmaTransactionSetSingleTransferRequirement(WDFDMATRANSACTION DmaTransact
     if (word.phase == TRX_CREATED || word.phase == TRX_RELEASED || word.phase == TRX_RESERVED)
         trx->single = RequireSingleTransfer != 0; /* TRX-33 */
     else
-        ms_trx_misuse(trx, WDF_SETTER_STATE, word);
+        ms_trx_misuse(trx, MS_RULE_WDF_SETTER_STATE, word);
     ms_object_drop(&trx->object);
 }
 
@@ -79,7 +81,7 @@ VOID WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
     if (word.phase == TRX_CREATED || word.phase == TRX_INITIALIZED || word.phase == TRX_RELEASED)
         trx->immediate = UseImmediateExecution != 0; /* TRX-41, CON-12 */
     else
-        ms_trx_misuse(trx, WDF_SETTER_STATE, word);
+        ms_trx_misuse(trx, MS_RULE_WDF_SETTER_STATE, word);
     ms_object_drop(&trx->object);
 }
 
@@ -169,7 +171,7 @@ WDFREQUEST WdfDmaTransactionGetRequest(WDFDMATRANSACTION DmaTransaction)
     if (!trx)
         return NULL;
     if (trx->request)
-        request = (WDFREQUEST)ms_object_handle(trx->request); /* TRX-20, TRX-50 */
+        request = (WDFREQUEST)ms_object_handle(&trx->request->object); /* TRX-20, TRX-50 */
     ms_object_drop(&trx->object);
     return request;
 }
@@ -204,7 +206,7 @@ VOID WdfDmaTransactionGetTransferInfo(WDFDMATRANSACTION DmaTransaction, ULONG *M
         if (word.phase == TRX_INITIALIZED)
             transfer_info(trx, word.to_device, &registers, &elements);
         else
-            ms_trx_misuse(trx, WDF_INFO_STATE, word);
+            ms_trx_misuse(trx, MS_RULE_WDF_INFO_STATE, word);
         ms_object_drop(&trx->object);
     }
     if (MapRegisterCount)
@@ -225,7 +227,7 @@ PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction)
     if (trx->v3 && word.phase != TRX_CREATED && word.phase != TRX_RELEASED)
         context = trx->transfer_context; /* TRX-47 */
     else
-        ms_trx_misuse(trx, WDF_CONTEXT_STATE, word);
+        ms_trx_misuse(trx, MS_RULE_WDF_CONTEXT_STATE, word);
     ms_object_drop(&trx->object);
     return context;
 }
