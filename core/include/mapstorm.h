@@ -78,6 +78,16 @@ struct ms_machine_config {
     uint32_t wdf_objects;    /* framework objects alive at a time; 0: 65536 */
     bool wdf_timers_stepped; /* framework timers go off by ms_wdf_timer_fire, not by the clock */
     struct ms_alternatives other; /* all zero by default */
+    /* What sources about the framework disagree on (contract, section 21); no: as we chose. K6 there is
+     * defer_requests. */
+    bool wdf_callbacks_cleared; /* K1: Release forgets a system transaction's callbacks (TRX-43) */
+    bool wdf_cancel_early;      /* K2: Cancel before Execute is TRUE (CAN-12) */
+    bool wdf_offset_in_first_mdl; /* K3: InitializeUsingOffset stays in the first MDL (TRX-10) */
+    bool wdf_nested_lists;   /* K4: EvtProgramDma runs inside its AdapterListControl (SGP-09) */
+    bool wdf_ended_is_fatal; /* K5: Stop and Cancel of an ended transaction violate (STP-08) */
+    bool wdf_no_flush_on_overrun; /* K7: too long a report ends without a flush (CMP-03) */
+    bool wdf_deferred_by_dpc; /* K9: a completion during staging comes by the DPC thread (STG-17) */
+    uint32_t wdf_framework_minor; /* K8: framework 1.x that is played; 0: 33 (EXE-09) */
 };
 
 struct ms_machine_config ms_machine_config_default(void);

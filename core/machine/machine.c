@@ -66,6 +66,8 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
     if ((config->other.boundary & (config->other.boundary - 1)) != 0 ||
         (config->other.boundary != 0 && config->other.boundary < PAGE_SIZE))
         return "other.boundary must be 0, or a power of two, 4096 at the least";
+    if (config->wdf_framework_minor > 33)
+        return "wdf_framework_minor must be 0 (the newest) to 33: framework 1.33 is the newest";
     if (config->grants < 1 || config->grants > MS_GRANTS_MAX)
         return "grants must be 1 to 1048576";
     return NULL;
@@ -80,8 +82,18 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
         .controllers = controllers,
         .controller_count = sizeof controllers / sizeof controllers[0],
     };
-    struct ms_wdf_config wdf = {.objects = chosen.wdf_objects,
-                                .timers_stepped = chosen.wdf_timers_stepped};
+    struct ms_wdf_config wdf = {
+        .objects = chosen.wdf_objects,
+        .timers_stepped = chosen.wdf_timers_stepped,
+        .callbacks_cleared = chosen.wdf_callbacks_cleared,
+        .cancel_early = chosen.wdf_cancel_early,
+        .offset_in_first_mdl = chosen.wdf_offset_in_first_mdl,
+        .nested_lists = chosen.wdf_nested_lists,
+        .ended_is_fatal = chosen.wdf_ended_is_fatal,
+        .no_flush_on_overrun = chosen.wdf_no_flush_on_overrun,
+        .deferred_by_dpc = chosen.wdf_deferred_by_dpc,
+        .framework_minor = chosen.wdf_framework_minor,
+    };
     struct ms_machine *machine;
     const char *wrong = config_resolve(&chosen, &dma);
 

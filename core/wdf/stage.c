@@ -475,10 +475,13 @@ NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended)
                                    .to_device = next.to_device,
                                    .buffer = trx->buffer,
                                    .buffer_bytes = trx->buffer_bytes};
+    uint32_t minor = trx->object.wdf->config.framework_minor;
     uint64_t pages;
     NTSTATUS status = STATUS_CANCELLED; /* CAN-08, CAN-11 */
     bool moved;
 
+    if (request.buffer && minor != 0 && minor < 15)
+        request.flags = 0; /* EXE-09, K8 */
     request.length = list_plan(trx, way, &request.offset, &pages);
     request.mdl = trx->at;
     *ended = false;

@@ -28,8 +28,8 @@ struct ms_trx {
     ms_atomic_u64 transferred; /* bytes reported so far; written by I1's owner */
     ms_atomic_u64 current;     /* length of the current fragment; likewise */
     ms_atomic_u64 dropped;     /* completions that came late (STP-12): a statistic */
-    ms_atomic_ptr io;      /* struct ms_object of the request that an execution holds (TRX-21) */
-    ms_atomic_u64 tickets; /* hb:ticket; bit i: ticket[i] is taken */
+    ms_atomic_ptr held;        /* hb:trx-held; struct ms_request that an execution holds (TRX-21) */
+    ms_atomic_u64 tickets;     /* hb:ticket; bit i: ticket[i] is taken */
     struct ms_enabler *enabler; /* const */
     bool v3;                    /* const: has a transfer context (ENB-32) */
 

@@ -17,11 +17,8 @@ enum {
 
 /* What the contract leaves open. All zero is the default of each. */
 struct ms_wdf_config {
-<<<<<<< HEAD
     uint32_t objects;    /* live objects at a time; 0: 65536 */
     bool timers_stepped; /* a timer goes off when ms_wdf_timer_fire says so, not by the clock */
-=======
-    uint32_t objects; /* live objects at a time; 0: 65536 */
 
     /* Section 21 of the contract: where the reference and the original differ, or the original and we. */
     bool callbacks_cleared;   /* K1: Release forgets the system callbacks (TRX-43) */
@@ -31,8 +28,7 @@ struct ms_wdf_config {
     bool ended_is_fatal; /* K5: Stop and Cancel on an ended transaction are violations (STP-08) */
     bool no_flush_on_overrun; /* K7: too long a report ends without a flush (CMP-03) */
     bool deferred_by_dpc; /* K9: a deferred completion is delivered by the DPC thread (STG-17) */
-    uint32_t framework_minor; /* K8: framework 1.x that is reported; 0: 33 (EXE-09, FTL-03) */
->>>>>>> 292684c (DMA enablers, transactions and common buffers: packet, SG and system profiles, reservation, cancel and stop)
+    uint32_t framework_minor; /* K8: framework 1.x that is reported; 0: 33 (EXE-09) */
 };
 
 /* The objects of a machine, and the root that drivers hang from. Single-threaded. NULL: no memory. */
