@@ -27,9 +27,15 @@ if(MAPSTORM_BUILD_TESTS)
   set(corpus ${PROJECT_SOURCE_DIR}/corpus)
   ms_fuzz_test(canary "fuzz;quick" fuzz canary --executions 200000 --quiet --fresh)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
-  ms_fuzz_test(strategies "fuzz;quick" fuzz strategies --executions 8000 --quiet --fresh --corpus ${corpus})
-  ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/strategies ${corpus}/canary ${corpus}/map)
-  ms_fuzz_test(map "fuzz;quick" fuzz map --executions 3000 --quiet --fresh --corpus ${corpus})
+  foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000)
+    string(REPLACE ":" ";" run ${run})
+    list(GET run 0 subject)
+    list(GET run 1 executions)
+    ms_fuzz_test(${subject} "fuzz;quick" fuzz ${subject} --executions ${executions} --quiet --fresh
+                 --corpus ${corpus})
+    list(APPEND fuzz_corpora ${corpus}/${subject})
+  endforeach()
+  ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/canary ${fuzz_corpora})
   ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
                ${corpus}/map/scenarios)
   ms_fuzz_test(stop "fuzz" stop --table)

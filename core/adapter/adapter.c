@@ -52,10 +52,12 @@ static struct ms_adapter *slot_take(struct ms_dma *dma)
 {
     if (ms_fault_here())
         return NULL;
-    for (uint32_t i = 0; i < MS_ADAPTERS_MAX / 64; i++) {
+    for (uint32_t i = 0; i < MS_ADAPTER_WORDS; i++) {
         uint64_t seen = ms_load_relaxed(&dma->adapters_taken[i]);
         while (seen != UINT64_MAX) {
             uint32_t bit = ms_bit_lowest(~seen);
+            if (i * 64 + bit >= MS_ADAPTERS_MAX)
+                return NULL;
             /* hb:adapter-slot, acquire */
             if (ms_cas_acquire(&dma->adapters_taken[i], &seen, seen | UINT64_C(1) << bit))
                 return &dma->adapter[i * 64 + bit];

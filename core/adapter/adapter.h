@@ -15,8 +15,9 @@
 #include "wdm.h"
 
 enum {
-    MS_ADAPTERS_MAX = MS_TURNSTILE_SLOTS, /* adapters of one machine at a time */
-    MS_GRANTS_MAX = 1 << 20,              /* requests of one machine at a time, at the most */
+    MS_ADAPTERS_MAX = MS_TURNSTILE_SLOTS,           /* adapters of one machine at a time */
+    MS_ADAPTER_WORDS = (MS_ADAPTERS_MAX + 63) / 64, /* of a bit each */
+    MS_GRANTS_MAX = 1 << 20, /* requests of one machine at a time, at the most */
 };
 
 /* Registers of one reach and kind form a pool of their own (MRG-04). */

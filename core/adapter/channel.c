@@ -74,9 +74,9 @@ static bool grant_move(struct ms_dma *dma, struct ms_grant *grant, uint32_t seri
 
 /* --- postponing: callbacks never nest deeper than one (QUE-08) --- */
 
-enum { DEFERRED_POOLS = MS_ADAPTERS_MAX / 64, DEFERRED_GATES = MS_REACHES * MS_POOL_KINDS };
+enum { DEFERRED_POOLS = MS_ADAPTER_WORDS, DEFERRED_GATES = MS_REACHES * MS_POOL_KINDS };
 static_assert(DEFERRED_GATES + MS_GATES_MAX <= 64, "pools and gates share one word");
-static_assert(sizeof(((struct ms_cpu *)0)->deferred) / sizeof(uint64_t) == DEFERRED_POOLS + 1,
+static_assert(sizeof(((struct ms_cpu *)0)->deferred) / sizeof(uint64_t) >= DEFERRED_POOLS + 1,
               "one bit per adapter and one word for pools and gates");
 
 static struct ms_cpu *cpu_of(struct ms_dma *dma)
@@ -462,44 +462,89 @@ static bool channel_stage(struct ms_cpu *cpu, struct ms_adapter *adapter, struct
     return ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX;
 }
 
+/* Who shows a ticket at a pool's turnstile. */
+struct pool_waiter {
+    struct ms_adapter *adapter;
+    struct ms_grant *grant; /* first of the adapter's queue, or NULL */
+    union ms_grant_word word;
+    uint32_t need;
+    bool is_waiting; /* the ticket is this grant's; else that wait is over */
+};
+
+/* False: the queue changed meanwhile, look again. */
+static bool pool_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
+                             struct pool_waiter *waiter)
+{
+    struct ms_adapter *adapter = &dma->adapter[slot];
+    struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+    struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
+    union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
+    union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->ticket) : 0};
+
+    *waiter = (struct pool_waiter){
+        .adapter = adapter,
+        .grant = grant,
+        .word = word,
+        .need = grant ? ms_load_relaxed(&grant->need) : 0,
+        .is_waiting = grant && word.phase == GRANT_WAITING && drawn.ticket == ticket,
+    };
+    return ms_waitlist_is_first(&adapter->queue, first);
+}
+
+/* What was collected for those who came later goes back for the one with `ticket`: a server that
+ * looked before this ticket was shown has collected for them. True when something was there. */
+static bool pool_spill_behind(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool,
+                              uint64_t ticket)
+{
+    struct pool_waiter later;
+    bool has_spilled = false;
+
+    for (;;) {
+        uint32_t slot = ms_turnstile_after(&pool->waiters, ticket, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
+            return has_spilled;
+        /* Whose queue is changing is served by whoever changes it, who looks for us too. */
+        if (pool_waiter_look(dma, slot, ticket, &later) && later.is_waiting)
+            has_spilled |= ms_hoard_spill(&later.grant->hoard, (uint32_t)later.word.serial, pool,
+                                          cpu->index, later.need);
+    }
+}
+
 /* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). */
 static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool)
 {
     for (;;) {
         uint32_t failures = ms_load_seq_cst(&pool->failed_serves);
+        struct pool_waiter first;
         uint64_t ticket;
         uint32_t slot = ms_turnstile_first(&pool->waiters, &ticket);
         if (slot == MS_TURNSTILE_SLOTS)
             return;
-        struct ms_adapter *adapter = &dma->adapter[slot];
-        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
-        struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
-        union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
-        union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->ticket) : 0};
-        uint32_t need = grant ? ms_load_relaxed(&grant->need) : 0;
-
-        if (!ms_waitlist_is_first(&adapter->queue, first))
+        if (!pool_waiter_look(dma, slot, ticket, &first))
             continue;
-        if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket) {
+        if (!first.is_waiting) {
             ms_turnstile_unwait(&pool->waiters, slot,
                                 ticket); /* that wait is over; nobody cleared it yet */
-            if (grant)
-                note_adapter(cpu, adapter);
+            if (first.grant)
+                note_adapter(cpu, first.adapter);
             continue;
         }
-        if (!ms_hoard_collect(&grant->hoard, (uint32_t)word.serial, pool, cpu->index,
-                              want_of(adapter, need))) {
-            if (ms_grant_look(grant).raw != word.raw)
+        uint32_t serial = (uint32_t)first.word.serial;
+        if (!ms_hoard_collect(&first.grant->hoard, serial, pool, cpu->index,
+                              want_of(first.adapter, first.need))) {
+            if (ms_grant_look(first.grant).raw != first.word.raw)
                 continue; /* cancelled or granted meanwhile */
+            if (pool_spill_behind(cpu, dma, pool, ticket))
+                continue;
             /* Two servers may each fail for what the other held for a moment and gave back. So the
              * one who fails later, with another's failure since it began, looks again alone. */
             if (ms_fetch_add_seq_cst(&pool->failed_serves, 1) != failures)
                 continue;
             return;
         }
-        grant_move(dma, grant, (uint32_t)word.serial, step_grant);
+        grant_move(dma, first.grant, serial, step_grant);
         ms_turnstile_unwait(&pool->waiters, slot, ticket);
-        note_adapter(cpu, adapter);
+        note_adapter(cpu, first.adapter);
     }
 }
 

@@ -28,6 +28,7 @@ static struct {
     enum taken_kind kind;
 } taken[TAKEN_MAX];
 static uint32_t taken_count;
+static uint32_t drops;
 
 static void *remember(void *memory, size_t bytes, enum taken_kind kind, int handle)
 {
@@ -57,6 +58,7 @@ static void forget(const void *memory, size_t bytes)
 void ms_sim_memory_drop(void)
 {
     ms_require(!sim.is_active);
+    drops++;
     while (taken_count > 0) {
         taken_count--;
         if (taken[taken_count].kind == TAKEN_ALLOC)
@@ -66,6 +68,11 @@ void ms_sim_memory_drop(void)
         if (taken[taken_count].kind == TAKEN_HOST)
             close(taken[taken_count].handle);
     }
+}
+
+uint32_t ms_sim_memory_drops(void)
+{
+    return drops;
 }
 #else
 enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };

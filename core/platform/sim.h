@@ -198,6 +198,19 @@ bool ms_sim_somebody_is_stopped(void);
 /* Drops everything that ms_alloc, ms_reserve and ms_host_memory_create gave and nobody gave back: what
  * an execution that broke off leaves cannot be taken down in order. Outside of an execution. */
 void ms_sim_memory_drop(void);
+/* How often that was. Who keeps memory from one execution to the next looks whether it is still there. */
+uint32_t ms_sim_memory_drops(void);
+
+/* For subjects that are dear to make: from the start on the simulator notes what each atomic held, and
+ * the rewind puts all back, so the next execution finds the subject as this one did. For subjects whose
+ * plain data means nothing when all is given back. False: too long, make it anew. Outside of an
+ * execution, or in its final check. */
+void ms_sim_journal_start(void);
+bool ms_sim_journal_rewind(void);
+
+/* Tells a search that something is in a state: a small number under a label. Sequential targets have no
+ * interleaving to learn from; they say which edge they met. */
+void ms_sim_state(uint32_t label, uint32_t value);
 
 /* A switch point without an access. */
 #define ms_sim_here(text) ms_sim_point(MS_SIM_SITE(text, MS_SIM_POINT, MS_SIM_RELAXED))

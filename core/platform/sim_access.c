@@ -21,6 +21,28 @@ static bool is_alone(void)
     return true;
 }
 
+/* One actor: there is nobody to switch to and no older value to read, so a step only counts and leaves
+ * its trace. Sequential targets live from this. */
+static bool is_only(void)
+{
+    return sim.config.actor_count == 1 && sim.config.mutation == MS_SIM_UNCHANGED &&
+           sim.config.freeze_actor == MS_SIM_NOBODY;
+}
+
+static void only_step(const struct ms_sim_site *site, const void *a, enum ms_sim_width width,
+                      uint64_t value, uint64_t written, bool wrote)
+{
+    struct ms_sim_event event = {.site = site,
+                                 .address = a,
+                                 .value = value,
+                                 .written = written,
+                                 .wrote = wrote,
+                                 .is_pointer = width == MS_SIM_PTR};
+
+    sim_step_only();
+    sim_step_end(&event);
+}
+
 static bool is_mutated(const struct ms_sim_site *site, enum ms_sim_mutation mutation)
 {
     return MS_UNLIKELY(sim.config.mutant_site == site->id) && sim.config.mutation == mutation;
@@ -59,6 +81,12 @@ static void feature(uint64_t a, uint64_t b, uint64_t c)
     sim.config.features[(mixed >> 32) & (sim.config.feature_count - 1)] = 1;
 }
 
+void ms_sim_state(uint32_t label, uint32_t value)
+{
+    if (sim.current && !sim.is_checking && sim.config.features)
+        feature(label, value, 99);
+}
+
 /* Who read from whom, and how many foreign writes came between two looks. */
 static void features_of(const struct ms_sim_site *site, const struct sim_fiber *f,
                         const struct sim_seen *seen)
@@ -86,6 +114,11 @@ uint64_t ms_sim_load(struct ms_sim_site *site, const void *a, enum ms_sim_width 
 {
     if (is_alone())
         return sim_raw_read(a, width);
+    if (is_only()) {
+        uint64_t value = sim_raw_read(a, width);
+        only_step(site, a, width, value, 0, false);
+        return value;
+    }
     sim_step_begin(site, a, false);
     struct sim_seen seen = sim_memory_load(site, sim.current, a, width, order_of(site));
     struct ms_sim_event event = event_of(site, a, width, &seen);
@@ -104,6 +137,12 @@ static void store_now(const struct ms_sim_site *site, void *a, enum ms_sim_width
 void ms_sim_store(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint64_t v)
 {
     if (is_alone()) {
+        sim_raw_write(a, width, v);
+        return;
+    }
+    if (is_only()) {
+        if (site->kind != MS_SIM_INIT)
+            only_step(site, a, width, v, 0, true);
         sim_raw_write(a, width, v);
         return;
     }
@@ -137,6 +176,12 @@ uint64_t ms_sim_modify(struct ms_sim_site *site, void *a, enum ms_sim_width widt
 {
     if (is_alone()) {
         uint64_t old = sim_raw_read(a, width);
+        sim_raw_write(a, width, modified(site->kind, old, v));
+        return old;
+    }
+    if (is_only()) {
+        uint64_t old = sim_raw_read(a, width);
+        only_step(site, a, width, old, modified(site->kind, old, v), true);
         sim_raw_write(a, width, modified(site->kind, old, v));
         return old;
     }
@@ -176,6 +221,15 @@ bool ms_sim_cas(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint
         if (old == *expected)
             sim_raw_write(a, width, v);
         bool stored = old == *expected;
+        *expected = old;
+        return stored;
+    }
+    if (is_only()) {
+        uint64_t old = sim_raw_read(a, width);
+        bool stored = old == *expected;
+        only_step(site, a, width, old, v, stored);
+        if (stored)
+            sim_raw_write(a, width, v);
         *expected = old;
         return stored;
     }

@@ -248,6 +248,13 @@ __attribute__((noinline)) void ms_sim_break(void)
     __asm__ volatile(""); /* so that the call stays */
 }
 
+void sim_step_only(void)
+{
+    count_step(sim.current);
+    if (sim.steps == sim.config.break_step)
+        ms_sim_break();
+}
+
 void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write)
 {
     struct sim_fiber *me = sim.current;

@@ -183,6 +183,7 @@ void sim_race_forget(const void *memory, size_t bytes);
  */
 
 /* The calling fiber comes to a step: others may go first. Returns when the schedule chose it. */
+void sim_step_only(void); /* the one actor's: nothing to decide */
 void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write);
 /* A step of the final check: only counted. */
 void sim_step_alone(void);

@@ -9,7 +9,10 @@
  *             two servers add up instead of holding one half each for ever.
  * Picture     hoard {head: 40, count: 6, life 5} -> run[40] {4 registers, next 8} -> run[8] {2}
  * Invariants  I1 a register is free in the strategy, or in exactly one set or hoard
- *             I2 a hoard only grows while open, and never beyond what its life wants
+ *             I2 a hoard grows while open, never beyond what its life wants; one that is complete stays
+ *                as it is; one that is not may be emptied for a wait that is longer (ms_hoard_spill):
+ *                two servers that did not see each other's customers collect for both, and what each
+ *                holds may be just what the other lacks
  * Ordering    hb:hoard-push  a push writes run[], then releases the hoard; reading or closing
  *             acquires it, then walks run[]. Relaxed would let a chain be walked before it is
  *             written.
@@ -271,4 +274,20 @@ bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, ui
             /* This give is a release like any other: look again, nobody else will. */
         }
     }
+}
+
+bool ms_hoard_spill(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
+                    uint32_t wanted)
+{
+    union hoard_word seen = {.raw = ms_load_acquire(hoard)}; /* hb:hoard-push */
+    union hoard_word empty = {.raw = 0};
+
+    empty.head = HOARD_CLOSED;
+    empty.serial = serial & 0xFFFFFF;
+    do {
+        if (!hoard_is_open(seen, serial) || seen.count == 0 || seen.count >= wanted)
+            return false;
+    } while (!ms_cas_acq_rel(hoard, &seen.raw, empty.raw));
+    ms_pool_give(pool, cpu, hoard_set(seen));
+    return true;
 }

@@ -118,7 +118,12 @@ struct ms_reg_run {
 /* --- the turnstile: customers who wait for something, first come first served ------------------- */
 
 /* Customers (adapters) that can wait at one place, each with at most one request at a time. */
+#ifdef MS_SIM
+/* Few: a look reads them all, and each read is a step of the simulator. */
+enum { MS_TURNSTILE_SLOTS = 8 };
+#else
 enum { MS_TURNSTILE_SLOTS = 256 };
+#endif
 
 /* See turnstile.c. On lines of its own: read by every take, written rarely. */
 struct ms_turnstile {
@@ -141,8 +146,13 @@ uint64_t ms_turnstile_ticket(struct ms_turnstile *gate);
 bool ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
 /* That wait is over; idempotent, touches no other ticket. Wait-free. */
 void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
+/* The slot that waits longest of those with a ticket later than `after`, or MS_TURNSTILE_SLOTS. Wait-free. */
+uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket);
 /* The slot that waits longest, or MS_TURNSTILE_SLOTS when nobody does. Wait-free. */
-uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket);
+static inline uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
+{
+    return ms_turnstile_after(gate, 0, ticket);
+}
 
 struct ms_pool {
     const struct ms_reg_ops *ops; /* const after create */
@@ -199,6 +209,11 @@ bool ms_hoard_read(const ms_hoard *hoard, uint32_t serial, struct ms_reg_set *se
  * a time. Lock-free: each push makes the hoard grow; registers that lost a race go back. */
 bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
                       struct ms_pool_want want);
+
+/* Gives back what was collected for a wait that is not complete: for one that came before it. False
+ * when there was nothing, or it is complete or over. Any thread. Lock-free. */
+bool ms_hoard_spill(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
+                    uint32_t wanted);
 
 /* Logical address of a register's page: identity with its physical address (GEN-06). */
 static inline ms_la ms_pool_la(const struct ms_pool *pool, ms_reg reg)

@@ -51,7 +51,7 @@ void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t tick
         ms_fetch_sub_seq_cst(&gate->waiting, 1); /* after the slot: I1 */
 }
 
-uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
+uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket)
 {
     uint32_t first = MS_TURNSTILE_SLOTS;
 
@@ -59,7 +59,7 @@ uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
     for (uint32_t i = 0; i < MS_TURNSTILE_SLOTS; i++) {
         /* hb:turnstile-dekker; seq_cst: who saw `waiting` raised must not miss the slot set after it. */
         uint64_t seen = ms_load_seq_cst(&gate->slot[i]);
-        if (seen != 0 && seen < *ticket) {
+        if (seen > after && seen < *ticket) {
             *ticket = seen;
             first = i;
         }

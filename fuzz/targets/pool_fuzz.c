@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_fuzz.c: map registers in short supply: four customers take sets, wait at the turnstile, are
+ * served by whoever gives, withdraw. Pool, hoards and turnstile alone, without adapters and without
+ * bytes, so executions are short and interleavings deep.
+ *
+ * Proves       no register in two hands, and what one holder wrote the next sees (O1, by the race check);
+ *              a customer is granted exactly what it wants, once, and not after it withdrew (O3, O4); at
+ *              the end nobody waits who could be served: no wake-up is lost (O2); registers are neither
+ *              lost nor made (O2, O9)
+ * The customer does what core/adapter/channel.c does, as short as can be: a hoard per wait, a ticket, a
+ * state word with a serial.
+ */
+#include "stage.h"
+
+#include "registers/registers.h"
+
+enum { CUSTOMERS = 4, REGISTERS_MAX = 16 };
+enum phase { IDLE, WAITING, GRANTED, WITHDRAWN };
+
+static const struct {
+    uint32_t registers;
+    bool contiguous;
+    uint16_t boundary;
+} shapes[8] = {{3, false, 0}, {4, true, 0}, {6, false, 0}, {1, false, 0},
+               {8, true, 4},  {5, true, 0}, {2, false, 0}, {16, false, 8}};
+
+static struct {
+    struct stage stage; /* memory and kernel only */
+    struct ms_pool *pool;
+    uint32_t shape;
+    ms_atomic_u64 state[CUSTOMERS];  /* hb:pool-fuzz: serial << 8 | phase */
+    ms_atomic_u64 ticket[CUSTOMERS]; /* of the present life */
+    ms_atomic_u32 need[CUSTOMERS];
+    ms_hoard hoard[CUSTOMERS];
+    uint32_t serial[CUSTOMERS]; /* owner */
+    bool is_held[CUSTOMERS];    /* owner */
+    struct ms_reg_set set[CUSTOMERS];
+    uint8_t owner[REGISTERS_MAX];
+    uint32_t cell[REGISTERS_MAX];
+    bool is_whole;
+    uint64_t digest;
+} p;
+
+static void pool_reset(const uint8_t *setup)
+{
+    if (p.stage.memory && p.stage.drops != ms_sim_memory_drops())
+        p.stage.memory = NULL;
+    else if (p.pool && p.is_whole)
+        ms_pool_destroy(p.pool);
+    else if (p.pool) {
+        ms_thread_local_set(NULL, NULL);
+        ms_sim_memory_drop();
+        p.stage.memory = NULL;
+    }
+    (void)stage_memory(&p.stage);
+    ms_kernel_init(&p.stage.kernel, NULL, p.stage.memory);
+    p.shape = setup[1] % 8;
+    struct ms_pool_config config = {stage_strategy(setup[0]), shapes[p.shape].registers, 0xFFFFF};
+    p.pool = ms_pool_create(p.stage.memory, &p.stage.kernel, &config);
+    ms_require(p.pool != NULL);
+    memset(p.state, 0, offsetof(__typeof__(p), owner) - offsetof(__typeof__(p), state));
+    memset(p.owner, 0, sizeof p.owner);
+    p.is_whole = false;
+    p.digest = 0;
+}
+
+static struct ms_pool_want want_of(uint32_t count)
+{
+    return (struct ms_pool_want){count, shapes[p.shape].contiguous, shapes[p.shape].boundary};
+}
+
+/* --- the shadow ---------------------------------------------------------------------------------- */
+
+static void set_own(uint32_t who, struct ms_reg_set set, uint32_t wanted)
+{
+    struct ms_reg_cursor cursor;
+    ms_reg before = MS_REG_NONE;
+
+    if (set.count != wanted)
+        ms_sim_fail("O3 another number of registers than asked for", "%u of %u", set.count, wanted);
+    ms_reg_cursor_start(&cursor, p.pool, set);
+    for (uint32_t i = 0; i < set.count; i++) {
+        ms_reg reg = ms_reg_cursor_next(&cursor);
+        if (reg >= p.pool->registers)
+            ms_sim_fail("O1 a register that is none", "%u", reg);
+        if (p.owner[reg] != 0)
+            ms_sim_fail("O1 a register with two owners", "register %u of %u and %u", reg,
+                        p.owner[reg] - 1u, who);
+        if (i > 0 && shapes[p.shape].contiguous && reg != before + 1)
+            ms_sim_fail("O5 a run with a hole", "register %u after %u", reg, before);
+        before = reg;
+        p.owner[reg] = (uint8_t)(who + 1);
+        ms_data_write(&p.cell[reg], sizeof p.cell[reg]);
+        p.cell[reg]++;
+    }
+    p.set[who] = set;
+    p.is_held[who] = true;
+}
+
+static void set_disown(uint32_t who)
+{
+    struct ms_reg_cursor cursor;
+
+    ms_reg_cursor_start(&cursor, p.pool, p.set[who]);
+    for (uint32_t i = 0; i < p.set[who].count; i++) {
+        ms_reg reg = ms_reg_cursor_next(&cursor);
+        ms_data_write(&p.cell[reg], sizeof p.cell[reg]);
+        p.owner[reg] = 0;
+    }
+    p.is_held[who] = false;
+}
+
+/* --- the customers ------------------------------------------------------------------------------- */
+
+static uint64_t state_of(uint32_t serial, enum phase phase)
+{
+    return (uint64_t)serial << 8 | phase;
+}
+
+/* Who shows `ticket`: its state, its serial and need. False: it changed meanwhile, look again. */
+static bool waiter_look(uint32_t slot, uint64_t ticket, uint64_t *seen, uint32_t *need,
+                        bool *is_waiting)
+{
+    *seen = ms_load_acquire(&p.state[slot]); /* hb:pool-fuzz */
+    uint64_t drawn = ms_load_acquire(&p.ticket[slot]);
+    *need = ms_load_relaxed(&p.need[slot]);
+    *is_waiting = (*seen & 0xFF) == WAITING && drawn == ticket;
+    return ms_load_acquire(&p.state[slot]) == *seen;
+}
+
+static bool spill_behind(uint32_t cpu, uint64_t ticket)
+{
+    bool has_spilled = false;
+
+    for (;;) {
+        uint32_t slot = ms_turnstile_after(&p.pool->waiters, ticket, &ticket);
+        uint64_t seen;
+        uint32_t need;
+        bool is_waiting;
+        if (slot == MS_TURNSTILE_SLOTS)
+            return has_spilled;
+        if (waiter_look(slot, ticket, &seen, &need, &is_waiting) && is_waiting)
+            has_spilled |= ms_hoard_spill(&p.hoard[slot], (uint32_t)(seen >> 8), p.pool, cpu, need);
+    }
+}
+
+/* Serves who waits, in the order of tickets, until one cannot be served. True when one was. */
+static bool serve(uint32_t cpu)
+{
+    bool has_served = false;
+
+    for (;;) {
+        uint32_t failures = ms_load_seq_cst(&p.pool->failed_serves);
+        uint64_t ticket, seen;
+        uint32_t need;
+        bool is_waiting;
+        uint32_t slot = ms_turnstile_first(&p.pool->waiters, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
+            return has_served;
+        if (!waiter_look(slot, ticket, &seen, &need, &is_waiting))
+            continue;
+        if (!is_waiting) {
+            ms_turnstile_unwait(&p.pool->waiters, slot, ticket); /* a wait that is over */
+            continue;
+        }
+        uint32_t serial = (uint32_t)(seen >> 8);
+        if (!ms_hoard_collect(&p.hoard[slot], serial, p.pool, cpu, want_of(need))) {
+            if (ms_load_acquire(&p.state[slot]) != seen || spill_behind(cpu, ticket))
+                continue;
+            if (ms_fetch_add_seq_cst(&p.pool->failed_serves, 1) != failures)
+                continue; /* another failed beside us: each may have held what the other wanted */
+            return has_served;
+        }
+        /* hb:pool-fuzz */
+        has_served |= ms_cas_acq_rel(&p.state[slot], &seen, state_of(serial, GRANTED));
+        ms_turnstile_unwait(&p.pool->waiters, slot, ticket);
+    }
+}
+
+static void do_ask(uint32_t who, uint32_t count)
+{
+    struct ms_reg_set set;
+    uint64_t seen = ms_load_acquire(&p.state[who]);
+
+    if (count > p.pool->registers || (shapes[p.shape].contiguous && count > p.pool->ops->run_max))
+        count = 1;
+    if (shapes[p.shape].contiguous && shapes[p.shape].boundary && count > shapes[p.shape].boundary)
+        count = 1;
+    if (p.is_held[who] || (seen & 0xFF) != IDLE)
+        return;
+    if (ms_pool_take(p.pool, who, want_of(count), &set)) {
+        p.digest++;
+        set_own(who, set, count);
+        return;
+    }
+    uint32_t serial = ++p.serial[who];
+    uint64_t ticket = ms_turnstile_ticket(&p.pool->waiters);
+    ms_hoard_open(&p.hoard[who], serial);
+    ms_store_relaxed(&p.need[who], count);
+    ms_store_relaxed(&p.ticket[who], ticket);
+    ms_store_release(&p.state[who], state_of(serial, WAITING)); /* hb:pool-fuzz */
+    ms_turnstile_wait(&p.pool->waiters, who, ticket);
+    serve(who);
+}
+
+/* The granted one takes what lies in its hoard. */
+static bool do_accept(uint32_t who)
+{
+    uint64_t seen = ms_load_acquire(&p.state[who]); /* hb:pool-fuzz */
+
+    if ((seen & 0xFF) != GRANTED)
+        return false;
+    struct ms_reg_set set = ms_hoard_close(&p.hoard[who], p.serial[who]);
+    ms_store_release(&p.state[who], state_of(p.serial[who], IDLE));
+    set_own(who, set, ms_load_relaxed(&p.need[who]));
+    return true;
+}
+
+static void do_withdraw(uint32_t who)
+{
+    uint64_t seen = state_of(p.serial[who], WAITING);
+
+    if (!ms_cas_acq_rel(&p.state[who], &seen, state_of(p.serial[who], WITHDRAWN))) {
+        do_accept(who);
+        return;
+    }
+    ms_turnstile_unwait(&p.pool->waiters, who, ms_load_relaxed(&p.ticket[who]));
+    ms_pool_give(p.pool, who, ms_hoard_close(&p.hoard[who], p.serial[who]));
+    ms_store_release(&p.state[who], state_of(p.serial[who], IDLE));
+    if (ms_turnstile_has_waiters(&p.pool->waiters))
+        serve(who); /* who stood behind may be served now */
+}
+
+static void do_give(uint32_t who)
+{
+    if (!p.is_held[who] && !do_accept(who))
+        return;
+    set_disown(who);
+    ms_pool_give(p.pool, who, p.set[who]);
+    if (ms_turnstile_has_waiters(&p.pool->waiters))
+        serve(who);
+}
+
+enum kind { ASK, GIVE, ACCEPT, WITHDRAW };
+
+static void pool_perform(uint32_t actor, const struct fuzz_op *op)
+{
+    switch ((enum kind)op->kind) {
+    case ASK:
+        do_ask(actor, 1 + op->operand[0] % 4);
+        break;
+    case GIVE:
+        do_give(actor);
+        break;
+    case ACCEPT:
+        do_accept(actor);
+        break;
+    case WITHDRAW:
+        do_withdraw(actor);
+        break;
+    }
+}
+
+/* Who waits goes on waiting: whether rightly is for the check to say. */
+static void pool_finish(uint32_t actor)
+{
+    do_give(actor);
+}
+
+/* What nobody owns is enough for the one who waits longest, wherever it lies: then it must have it. */
+static bool is_starved(void)
+{
+    uint64_t ticket;
+    uint32_t slot = ms_turnstile_first(&p.pool->waiters, &ticket);
+    uint32_t owned = 0;
+
+    for (uint32_t i = 0; i < p.pool->registers; i++)
+        owned += p.owner[i] != 0;
+    for (uint32_t i = 0; i < CUSTOMERS; i++) /* granted, not accepted yet */
+        if ((ms_load_relaxed(&p.state[i]) & 0xFF) == GRANTED)
+            owned += ms_load_relaxed(&p.need[i]);
+    return slot != MS_TURNSTILE_SLOTS && !shapes[p.shape].contiguous && p.pool->ops->is_exact &&
+           (ms_load_relaxed(&p.state[slot]) & 0xFF) == WAITING &&
+           p.pool->registers - owned >= ms_load_relaxed(&p.need[slot]);
+}
+
+static void pool_check(void *unused)
+{
+    (void)unused;
+    if (is_starved() || serve(0))
+        ms_sim_fail("O2 somebody waits who could be served", "%u free",
+                    p.pool->ops->free_count(p.pool->state));
+    for (bool goes_on = true; goes_on;) {
+        goes_on = false;
+        for (uint32_t i = 0; i < CUSTOMERS; i++) {
+            goes_on |= (ms_load_relaxed(&p.state[i]) & 0xFF) == WAITING || p.is_held[i];
+            do_withdraw(i);
+            do_give(i);
+        }
+    }
+    for (uint32_t i = 0; i < CUSTOMERS; i++)
+        p.pool->ops->drain(p.pool->state, i);
+    p.pool->ops->drain_all(p.pool->state);
+    if (ms_load_relaxed(&p.pool->waiters.waiting) != 0)
+        ms_sim_fail("O9 somebody is counted as waiting", "%u",
+                    ms_load_relaxed(&p.pool->waiters.waiting));
+    if (p.pool->ops->free_count(p.pool->state) != p.pool->registers)
+        ms_sim_fail("O2 registers are lost", "%u of %u are free",
+                    p.pool->ops->free_count(p.pool->state), p.pool->registers);
+    if (!p.pool->ops->audit(p.pool->state))
+        ms_sim_fail("O2 the audit fails", "at the end");
+    p.is_whole = true;
+}
+
+static uint64_t pool_digest(void)
+{
+    return p.digest;
+}
+
+static const char *pool_tell(const struct fuzz_op *op, char *text, size_t bytes)
+{
+    switch ((enum kind)op->kind) {
+    case ASK:
+        snprintf(text, bytes, "ask for %u", 1 + op->operand[0] % 4);
+        break;
+    case GIVE:
+        return "give";
+    case ACCEPT:
+        return "accept what was granted";
+    case WITHDRAW:
+        return "withdraw";
+    }
+    return text;
+}
+
+static const char *const actor_names[] = {"a", "b", "c", "d"};
+static const struct fuzz_setting settings[] = {{"strategy", 32}, {"shape", 8}};
+static const struct fuzz_kind kinds[] = {
+    [ASK] = {"ask", 1, 15, "registers, less one: takes, or waits"},
+    [GIVE] = {"give", 0, 15, "what is held; serves who waits"},
+    [ACCEPT] = {"accept", 0, 15, "what was granted"},
+    [WITHDRAW] = {"withdraw", 0, 15, "from waiting"},
+};
+
+const struct fuzz_target fuzz_target_pool = {
+    .name = "pool",
+    .summary = "map registers in short supply: take, wait, serve, withdraw; four customers",
+    .actors = actor_names,
+    .actor_count = CUSTOMERS,
+    .settings = settings,
+    .setting_count = 2,
+    .kinds = kinds,
+    .kind_count = sizeof kinds / sizeof kinds[0],
+    .steps_max = 6000,
+    .reset = pool_reset,
+    .perform = pool_perform,
+    .finish = pool_finish,
+    .check = pool_check,
+    .digest = pool_digest,
+    .tell = pool_tell,
+};

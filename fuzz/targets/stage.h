@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stage.h: what the targets that need a whole machine share: physical memory, a kernel, the DMA floor,
+ * and how to take them down after an execution that may have broken off anywhere.
+ */
+#ifndef FUZZ_STAGE_H
+#define FUZZ_STAGE_H
+
+#include "../fuzz.h"
+
+#include <string.h>
+
+#include "adapter/adapter.h"
+#include "controller/controller.h"
+
+struct stage {
+    struct ms_memory *memory; /* lives as long as the process, unless an execution broke off */
+    struct ms_kernel kernel;
+    struct ms_dma *dma;
+    DEVICE_OBJECT pdo;
+    uint32_t drops; /* of the simulator's memory when ours was made */
+    bool is_whole;  /* the last execution came to its end: all can be taken down in order */
+};
+
+/* Ends what the last execution left. Another target's drop took our memory with it. */
+static inline void stage_end(struct stage *s)
+{
+    bool is_gone = s->memory && s->drops != ms_sim_memory_drops();
+
+    if (!s->memory || (!is_gone && !s->dma))
+        return;
+    if (is_gone || !s->is_whole) {
+        ms_thread_local_set(NULL, NULL);
+        if (!is_gone)
+            ms_sim_memory_drop();
+        s->memory = NULL;
+        s->dma = NULL;
+        return;
+    }
+    ms_cpu_leave();
+    ms_dma_destroy(s->dma);
+    s->dma = NULL;
+}
+
+/* True when the memory is new: the target then takes its frames. After stage_end. */
+static inline bool stage_memory(struct stage *s)
+{
+    struct ms_memory_config config = ms_memory_config_default();
+
+    if (s->memory)
+        return false;
+    s->memory = ms_memory_create(&config);
+    ms_require(s->memory != NULL);
+    s->drops = ms_sim_memory_drops();
+    return true;
+}
+
+/* The actors have been in the machine for long: each has its CPU. Entering is not what is tried here,
+ * and its shared word would multiply the interleavings. */
+static inline void stage_dma(struct stage *s, const struct ms_dma_config *config, uint32_t actors)
+{
+    ms_kernel_init(&s->kernel, NULL, s->memory);
+    s->dma = ms_dma_create(&s->kernel, s->memory, config);
+    ms_require(s->dma != NULL);
+    ms_cpu_enter(&s->kernel);
+    ms_fetch_or_relaxed(&s->kernel.taken, ((UINT64_C(1) << actors) - 1) << 1); /* see stage_cpu */
+    s->is_whole = false;
+}
+
+static inline void stage_cpu(struct stage *s, uint32_t actor)
+{
+    if (!ms_thread_local_get())
+        ms_thread_local_set(&s->kernel.cpu[actor + 1], NULL);
+}
+
+static inline const struct ms_reg_ops *stage_strategy(uint32_t index)
+{
+    uint32_t count = 0;
+
+    while (ms_strategies[count])
+        count++;
+    return ms_strategies[index % count];
+}
+
+/* Numbers that sit at an edge: a class and a small step off it. */
+static inline uint64_t stage_edge(const uint64_t *classes, uint32_t count, uint8_t operand)
+{
+    static const int8_t steps[8] = {0, 0, 0, 0, 1, -1, 2, -2};
+
+    return classes[operand % count] + (uint64_t)(int64_t)steps[operand / 32];
+}
+
+#endif
