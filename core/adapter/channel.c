@@ -523,14 +523,12 @@ static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *p
         if (!pool_waiter_look(dma, slot, ticket, &first))
             continue;
         if (!first.is_waiting) {
-            ms_turnstile_unwait(&pool->waiters, slot,
-                                ticket); /* that wait is over; nobody cleared it yet */
+            ms_turnstile_unwait(&pool->waiters, slot, ticket); /* it is over, not cleared yet */
             if (first.grant)
                 note_adapter(cpu, first.adapter);
             continue;
         }
-        uint32_t serial = (uint32_t)first.word.serial;
-        if (!ms_hoard_collect(&first.grant->hoard, serial, pool, cpu->index,
+        if (!ms_hoard_collect(&first.grant->hoard, (uint32_t)first.word.serial, pool, cpu->index,
                               want_of(first.adapter, first.need))) {
             if (ms_grant_look(first.grant).raw != first.word.raw)
                 continue; /* cancelled or granted meanwhile */
@@ -542,7 +540,7 @@ static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *p
                 continue;
             return;
         }
-        grant_move(dma, first.grant, serial, step_grant);
+        grant_move(dma, first.grant, (uint32_t)first.word.serial, step_grant);
         ms_turnstile_unwait(&pool->waiters, slot, ticket);
         note_adapter(cpu, first.adapter);
     }

@@ -197,8 +197,8 @@ struct ms_dma {
     ms_atomic_u32 *next_free;   /* const pointer; one per grant */
     ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
     ms_atomic_u64 adapters_taken[MS_ADAPTER_WORDS];
-    ms_atomic_u64 domains; /* names of domains handed out */
-    KDPC dpc;              /* runs ms_channel_dpc, for machines that defer */
+    ms_atomic_u64 domains;                      /* names of domains handed out */
+    KDPC dpc;                                   /* runs ms_channel_dpc, for machines that defer */
     ms_atomic_u64 handed[MS_ADAPTER_WORDS + 1]; /* hb:handed: notes for it */
     struct ms_adapter adapter[MS_ADAPTERS_MAX];
 };
