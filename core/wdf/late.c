@@ -3,8 +3,10 @@
  * late: work items, DPCs and interrupts: what runs on another thread than the one that asked for it.
  *
  * Idea        the kernel floor's queues do the work; here a queued one holds its object, so that what
- *             runs finds it alive, and its deletion waits for nobody.
+ *             runs finds it alive. Deleting waits for nobody: the disposal goes on where the last run
+ *             ends.
  * Ordering    hb:late-done  a finished run is released; flushing acquires it
+ *             hb:late-busy  what a run did is released before the disposal acquires it
  * Progress    that of the kernel's queues
  */
 #include "mapstorm_wdf.h"
@@ -12,16 +14,46 @@
 
 enum { DEVICE_IRQL = 5 };
 
+/* --- what is queued or runs puts the disposal off --- */
+
+struct ms_busy {
+    ms_atomic_u32 word; /* hb:late-busy; 2 per one that is queued or runs, +1: being disposed */
+};
+
+static bool busy_enter(struct ms_busy *busy)
+{
+    uint32_t seen = ms_load_relaxed(&busy->word); /* a guess: the CAS decides */
+
+    while ((seen & 1) == 0)
+        if (ms_cas_relaxed(&busy->word, &seen, seen + 2)) /* orders nothing: the queue does */
+            return true;
+    return false;
+}
+
+/* One has run, or was taken out; the disposal goes on behind the last one. */
+static void busy_leave(struct ms_busy *busy, struct ms_object *object)
+{
+    if (ms_fetch_sub_acq_rel(&busy->word, 2) == 3) /* hb:late-busy */
+        ms_object_disposed(object);
+}
+
+/* True: nothing is queued or runs, and nothing will. */
+static bool busy_close(struct ms_busy *busy)
+{
+    return ms_fetch_or_acq_rel(&busy->word, 1) == 0; /* hb:late-busy */
+}
+
 /* --- work items --- */
 
 struct ms_workitem {
     struct ms_object object;
     WDF_WORKITEM_CONFIG config; /* const */
     PIO_WORKITEM item;          /* const */
-    ms_atomic_u32 queued;       /* 1: in the kernel's queue */
-    ms_atomic_u32 asked;        /* so many were queued */
-    ms_atomic_u32 done;         /* hb:late-done; and so many have run */
-    ms_atomic_ptr runner;       /* the CPU inside the callback; for that CPU alone */
+    struct ms_busy busy;
+    ms_atomic_u32 queued; /* 1: in the kernel's queue */
+    ms_atomic_u32 asked;  /* so many were queued */
+    ms_atomic_u32 done;   /* hb:late-done; and so many have run */
+    ms_atomic_ptr runner; /* the CPU inside the callback; for that CPU alone */
 };
 
 static void workitem_destroy(struct ms_object *object)
@@ -29,10 +61,15 @@ static void workitem_destroy(struct ms_object *object)
     IoFreeWorkItem(((struct ms_workitem *)(void *)object)->item);
 }
 
+static bool workitem_dispose(struct ms_object *object)
+{
+    return busy_close(&((struct ms_workitem *)(void *)object)->busy);
+}
+
 static const struct ms_object_ops workitem_ops = {
     .kind = MS_OBJECT_WORKITEM,
     .driver_may_delete = true,
-    .dispose = ms_object_dispose_nothing,
+    .dispose = workitem_dispose,
     .destroy = workitem_destroy,
 };
 
@@ -44,6 +81,7 @@ static NTSTATUS workitem_fill(struct ms_object *object, struct ms_object *parent
     if (!device)
         return STATUS_INVALID_DEVICE_REQUEST;
     work->config = *(const WDF_WORKITEM_CONFIG *)context;
+    ms_init(&work->busy.word, 0);
     ms_init(&work->queued, 0);
     ms_init(&work->asked, 0);
     ms_init(&work->done, 0);
@@ -87,6 +125,7 @@ static void workitem_run(PDEVICE_OBJECT device, PVOID context)
     ms_visit_end(&visit, work->object.handle);
     ms_fetch_add_release(&work->done, 1); /* hb:late-done */
     ms_wake(&work->done, UINT32_MAX);
+    busy_leave(&work->busy, &work->object);
     ms_object_drop(&work->object);
 }
 
@@ -96,12 +135,18 @@ VOID WdfWorkItemEnqueue(WDFWORKITEM WorkItem)
 
     if (!work)
         return; /* FTL-02 */
-    if (ms_exchange_acq_rel(&work->queued, 1) != 0) {
-        ms_object_drop(&work->object); /* it is queued already */
-        return;
-    }
+    if (!busy_enter(&work->busy))
+        goto undo_take; /* it is being deleted */
+    if (ms_exchange_acq_rel(&work->queued, 1) != 0)
+        goto undo_busy; /* it is queued already */
     ms_fetch_add_release(&work->asked, 1);
     IoQueueWorkItem(work->item, workitem_run, DelayedWorkQueue, work); /* with our reference */
+    return;
+
+undo_busy:
+    busy_leave(&work->busy, &work->object);
+undo_take:
+    ms_object_drop(&work->object);
 }
 
 WDFOBJECT WdfWorkItemGetParentObject(WDFWORKITEM WorkItem)
@@ -134,16 +179,42 @@ VOID WdfWorkItemFlush(WDFWORKITEM WorkItem)
 struct ms_dpc {
     struct ms_object object;
     WDF_DPC_CONFIG config; /* const */
+    struct ms_busy busy;
     KDPC dpc;
 };
+
+/* Puts it into the kernel's queue, which then has the caller's reference; else that is dropped. */
+static BOOLEAN dpc_insert(KDPC *dpc, struct ms_busy *busy, struct ms_object *object)
+{
+    if (!busy_enter(busy))
+        goto undo_take;
+    if (!KeInsertQueueDpc(dpc, NULL, NULL))
+        goto undo_busy; /* it is queued already */
+    return TRUE;
+
+undo_busy:
+    busy_leave(busy, object);
+undo_take:
+    ms_object_drop(object);
+    return FALSE;
+}
+
+/* Takes it out again, when it has not begun. The caller has a reference of its own. */
+static BOOLEAN dpc_remove(KDPC *dpc, struct ms_busy *busy, struct ms_object *object)
+{
+    if (!KeRemoveQueueDpc(dpc))
+        return FALSE;
+    busy_leave(busy, object);
+    ms_object_drop(object); /* the queue's reference */
+    return TRUE;
+}
 
 static bool dpc_dispose(struct ms_object *object)
 {
     struct ms_dpc *dpc = (struct ms_dpc *)(void *)object;
 
-    if (KeRemoveQueueDpc(&dpc->dpc))
-        ms_object_drop(object); /* the queue's reference; never the last: ours is left */
-    return true;
+    dpc_remove(&dpc->dpc, &dpc->busy, object);
+    return busy_close(&dpc->busy);
 }
 
 static const struct ms_object_ops dpc_ops = {
@@ -162,6 +233,7 @@ static VOID dpc_run(PKDPC kernel, PVOID context, PVOID argument1, PVOID argument
     (void)kernel, (void)argument1, (void)argument2;
     dpc->config.EvtDpcFunc(ms_object_handle(&dpc->object));
     ms_visit_end(&visit, dpc->object.handle);
+    busy_leave(&dpc->busy, &dpc->object);
     ms_object_drop(&dpc->object);
 }
 
@@ -172,6 +244,7 @@ static NTSTATUS dpc_fill(struct ms_object *object, struct ms_object *parent, voi
     if (!ms_device_of(parent))
         return STATUS_INVALID_DEVICE_REQUEST;
     dpc->config = *(const WDF_DPC_CONFIG *)context;
+    ms_init(&dpc->busy.word, 0);
     KeInitializeDpc(&dpc->dpc, dpc_run, dpc);
     return STATUS_SUCCESS;
 }
@@ -201,10 +274,7 @@ BOOLEAN WdfDpcEnqueue(WDFDPC Dpc)
 
     if (!dpc)
         return FALSE; /* FTL-02 */
-    if (KeInsertQueueDpc(&dpc->dpc, NULL, NULL))
-        return TRUE; /* the queue has our reference */
-    ms_object_drop(&dpc->object);
-    return FALSE;
+    return dpc_insert(&dpc->dpc, &dpc->busy, &dpc->object);
 }
 
 BOOLEAN WdfDpcCancel(WDFDPC Dpc, BOOLEAN Wait)
@@ -214,9 +284,7 @@ BOOLEAN WdfDpcCancel(WDFDPC Dpc, BOOLEAN Wait)
 
     if (!dpc)
         return FALSE; /* FTL-02 */
-    was = KeRemoveQueueDpc(&dpc->dpc);
-    if (was)
-        ms_object_drop(&dpc->object); /* the queue's reference */
+    was = dpc_remove(&dpc->dpc, &dpc->busy, &dpc->object);
     if (Wait) {
         ms_irql_ask(PASSIVE_LEVEL, Dpc);
         KeFlushQueuedDpcs();
@@ -240,6 +308,7 @@ struct ms_interrupt {
     struct ms_device *device;    /* const */
     KSPIN_LOCK lock;
     KIRQL irql; /* who holds the lock through WdfInterruptAcquireLock */
+    struct ms_busy busy;
     KDPC dpc;
 };
 
@@ -247,9 +316,8 @@ static bool interrupt_dispose(struct ms_object *object)
 {
     struct ms_interrupt *interrupt = (struct ms_interrupt *)(void *)object;
 
-    if (KeRemoveQueueDpc(&interrupt->dpc))
-        ms_object_drop(object);
-    return true;
+    dpc_remove(&interrupt->dpc, &interrupt->busy, object);
+    return busy_close(&interrupt->busy);
 }
 
 static const struct ms_object_ops interrupt_ops = {
@@ -270,6 +338,7 @@ static VOID interrupt_dpc(PKDPC kernel, PVOID context, PVOID argument1, PVOID ar
     interrupt->config.EvtInterruptDpc(ms_object_handle(&interrupt->object),
                                       ms_object_handle(&interrupt->device->object));
     ms_visit_end(&visit, interrupt->object.handle);
+    busy_leave(&interrupt->busy, &interrupt->object);
     ms_object_drop(&interrupt->object);
 }
 
@@ -282,6 +351,7 @@ static NTSTATUS interrupt_fill(struct ms_object *object, struct ms_object *paren
         return STATUS_INVALID_DEVICE_REQUEST;
     interrupt->config = *(const WDF_INTERRUPT_CONFIG *)context;
     KeInitializeSpinLock(&interrupt->lock);
+    ms_init(&interrupt->busy.word, 0);
     KeInitializeDpc(&interrupt->dpc, interrupt_dpc, interrupt);
     return STATUS_SUCCESS;
 }
@@ -318,8 +388,8 @@ BOOLEAN WdfInterruptQueueDpcForIsr(WDFINTERRUPT Interrupt)
 
     if (!interrupt)
         return FALSE; /* FTL-02 */
-    if (interrupt->config.EvtInterruptDpc && KeInsertQueueDpc(&interrupt->dpc, NULL, NULL))
-        return TRUE; /* the queue has our reference */
+    if (interrupt->config.EvtInterruptDpc)
+        return dpc_insert(&interrupt->dpc, &interrupt->busy, &interrupt->object);
     ms_object_drop(&interrupt->object);
     return FALSE;
 }

@@ -15,6 +15,7 @@
  *                brings it to 0 disposes it, so children go first (OBJ-04) and nobody waits
  *             I4 once closed a slot stays closed, and a closed end grows no room: who comes too late
  *                is refused
+ *             I5 a child holds its parent: who has the one can go to the other
  * Ordering    hb:life     publishing a life releases the object's first words; taking acquires them.
  *                         Every drop releases, and the last one acquires: who ends an object sees what
  *                         all its holders did
@@ -316,6 +317,7 @@ static void object_free(struct ms_object *object)
     struct ms_wdf *wdf = object->wdf;
     struct ms_cell *cell = cell_mine(object);
     union ms_life life = {.generation = generation_of(object->handle) + 1};
+    struct ms_object *parent = object->parent;
     size_t bytes = object->bytes;
 
     contexts_free(object);
@@ -329,6 +331,8 @@ static void object_free(struct ms_object *object)
     ms_free(object, bytes);
     cell_push(wdf, cell);
     ms_fetch_sub_relaxed(&wdf->objects, 1);
+    if (parent)
+        ms_object_drop(parent); /* I5 */
 }
 
 void ms_object_discard(struct ms_object *object)
@@ -340,6 +344,7 @@ void ms_object_discard(struct ms_object *object)
 void ms_object_bury(struct ms_object *object)
 {
     object->ops->destroy(object);
+    object->parent = NULL; /* it is buried too, if it is still there */
     object_free(object);
 }
 
@@ -515,6 +520,13 @@ NTSTATUS ms_object_context_add(struct ms_object *object, const WDF_OBJECT_ATTRIB
     return STATUS_OBJECT_NAME_EXISTS;
 }
 
+uint32_t ms_object_holders(const struct ms_object *object)
+{
+    union ms_life life = {.raw = ms_load_acquire(&cell_mine(object)->life)}; /* hb:life */
+
+    return (uint32_t)(life.holds + life.references);
+}
+
 /* --- parents and children --- */
 
 /* One more child to wait for; refused when the parent is past that. */
@@ -601,6 +613,7 @@ NTSTATUS ms_object_adopt(struct ms_object *object, struct ms_object *parent)
     ms_assert(object->parent == NULL);
     if (!pending_add(parent))
         return status;
+    ms_object_hold(parent);  /* I5 */
     object->parent = parent; /* before hb:brood: the deleter reads it */
     while (!brood_enter(brood, object, &closed)) {
         if (closed)
@@ -614,6 +627,7 @@ NTSTATUS ms_object_adopt(struct ms_object *object, struct ms_object *parent)
 undo_pending:
     object->parent = NULL;
     pending_drop(parent);
+    ms_object_drop(parent);
     return status;
 }
 

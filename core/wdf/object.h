@@ -170,6 +170,8 @@ NTSTATUS ms_object_context_add(struct ms_object *object, const WDF_OBJECT_ATTRIB
  * already. */
 bool ms_object_delete(struct ms_object *object);
 bool ms_object_is_deleted(const struct ms_object *object);
+/* References of both kinds; approximate while others run. */
+uint32_t ms_object_holders(const struct ms_object *object);
 /* Frees what nobody dropped; no callback is called. Quiescent, at the framework's end. */
 void ms_object_bury(struct ms_object *object);
 /* The disposal that ops->dispose put off is done. */

@@ -50,6 +50,17 @@ static struct ms_object *leak_at(struct ms_wdf *wdf, uint32_t i)
     return ms_load_relaxed(&wdf->cell[i].object); /* quiescent */
 }
 
+/* Who is alive for another reason than that its children are. */
+static bool leak_is_own(struct ms_wdf *wdf, struct ms_object *object)
+{
+    uint32_t fresh = ms_load_relaxed(&wdf->fresh), children = 0;
+
+    for (uint32_t i = 0; i < fresh; i++)
+        if (leak_at(wdf, i) && leak_at(wdf, i)->parent == object)
+            children++;
+    return ms_object_holders(object) > children;
+}
+
 void ms_wdf_close(struct ms_wdf *wdf)
 {
     uint32_t fresh;
@@ -59,7 +70,7 @@ void ms_wdf_close(struct ms_wdf *wdf)
     ms_kernel_stop(wdf->kernel); /* what was put off to its threads has run */
     fresh = ms_load_relaxed(&wdf->fresh);
     for (uint32_t i = 0; i < fresh; i++)
-        if (leak_at(wdf, i))
+        if (leak_at(wdf, i) && leak_is_own(wdf, leak_at(wdf, i)))
             ms_rule_break(MS_RULE_WDF_LEAK, leak_at(wdf, i)->handle, leak_at(wdf, i)->ops->kind);
 }
 
