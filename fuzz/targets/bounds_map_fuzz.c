@@ -163,8 +163,8 @@ static void do_mdl(const struct fuzz_op *op)
     b.chain[i].mdl.ByteCount = count;
     for (uint32_t p = 0; p < MDL_PAGES; p++) {
         /* Bits of the operand: which zone, which zone every other page, and in which order. */
-        uint32_t zone = (op->operand[2] >> (p & 1 ? 2 : 0) & 3) % 3;
-        uint32_t order = op->operand[2] >> 4 & 3;
+        uint32_t zone = ((uint32_t)op->operand[2] >> (p & 1 ? 2 : 0) & 3) % 3;
+        uint32_t order = (uint32_t)op->operand[2] >> 4 & 3;
         uint32_t page = order == 1   ? MDL_PAGES * 2 - 1 - p /* down */
                         : order == 2 ? p ^ 1
                         : order == 3 ? p * 2 + 1
