@@ -110,6 +110,24 @@ PDEVICE_OBJECT ms_machine_pdo(struct ms_machine *machine);
  */
 bool ms_machine_audit(struct ms_machine *machine);
 
+/* --- what drivers do wrong --- */
+
+/* A driver on one of the machine's threads broke a rule of the contract; it got the documented result.
+ */
+struct ms_misuse {
+    uint32_t rule; /* its number */
+    bool note;     /* legal or harmless, and probably a mistake */
+    const char *name, *clauses, *text;
+    uint64_t object; /* the handle or address it was about; 0: none */
+    uint64_t state;  /* that object's state */
+};
+typedef void ms_misuse_watch(const struct ms_misuse *misuse, void *context);
+
+/* Who is told of each, inside the call that did it; NULL: nobody. Before threads enter. */
+void ms_machine_watch(struct ms_machine *machine, ms_misuse_watch *watch, void *context);
+/* Rules broken so far, notes not counted. Any thread. */
+uint64_t ms_machine_rules_broken(const struct ms_machine *machine);
+
 /* --- memory for drivers to be --- */
 
 struct ms_buffer; /* pages, a contiguous view of them, and an MDL over them */

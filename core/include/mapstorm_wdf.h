@@ -65,6 +65,8 @@ bool ms_wdf_timer_fire(WDFTIMER timer);
 /* The device interrupts: its EvtInterruptIsr is called here, at the device's level under the interrupt's
  * lock (WQU-06). What it returned; FALSE when there is no such interrupt. */
 BOOLEAN ms_wdf_interrupt(WDFINTERRUPT interrupt);
+/* One of the interrupts that the driver created for its device; NULL: it has no more than `index`. */
+WDFINTERRUPT ms_wdf_interrupt_of(WDFDEVICE device, uint32_t index);
 
 #ifdef __cplusplus
 }

@@ -5,4 +5,14 @@
 
 #include "wdm.h"
 
+/* For driver sources alone (mapstorm_add_driver): others have these names for themselves. */
+#if defined(MS_DRIVER) && !defined(__cplusplus)
+#ifndef min
+#define min(a, b) ((a) < (b) ? (a) : (b))
+#endif
+#ifndef max
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#endif
+#endif
+
 #endif

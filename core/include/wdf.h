@@ -7,20 +7,13 @@
 #ifndef MS_WDF_H
 #define MS_WDF_H
 
-#include "wdftypes.h"
-#include "wdfobject.h"
-#include "wdfsync.h"
-#include "wdfdriver.h"
-#include "wdfrequest.h"
-#include "wdfio.h"
-#include "wdfresource.h"
-#include "wdfdevice.h"
-#include "wdfinterrupt.h"
-#include "wdftimer.h"
-#include "wdfdpc.h"
-#include "wdfworkitem.h"
-#include "wdfdmaenabler.h"
-#include "wdfdmatransaction.h"
 #include "wdfcommonbuffer.h"
+#include "wdfdmatransaction.h"
+#include "wdfdpc.h"
+#include "wdfdriver.h"
+#include "wdfinterrupt.h" /* with devices, queues, requests, resources */
+#include "wdfsync.h"
+#include "wdftimer.h"
+#include "wdfworkitem.h"
 
 #endif

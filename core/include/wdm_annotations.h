@@ -55,6 +55,67 @@
 #define _Requires_lock_not_held_(a)
 #define _Dispatch_type_(a)
 #define _Out_writes_to_(a, b)
+#define _Always_annotations_
+#define _Maybe_raises_SEH_exception_
+#define _Printf_format_string_
+#define _Points_to_data_
+#define _Flags_
+#define _Outptr_result_nullonfailure_
+#define _Pre_maybenull_
+#define _Post_maybenull_
+#define _Post_invalid_
+#define _Post_ptr_invalid_
+#define _Ret_notnull_
+#define _Result_nullonfailure_
+#define _Unchanged_
+#define _Prepost_
+#define _Kernel_clear_do_init_
+#define _Readable_elements_
+#define _Volatile_
+#define _Field_size_(a)
+#define _Field_size_opt_(a)
+#define _Field_size_bytes_(a)
+#define _Field_size_bytes_opt_(a)
+#define _Field_size_full_(a)
+#define _Guarded_by_(a)
+#define _Interlocked_(a)
+#define _Has_lock_kind_(a)
+#define _Has_lock_level_(a)
+#define _Lock_level_order_(a)
+#define _Write_guarded_by_(a)
+#define _Post_satisfies_(a)
+#define _Pre_satisfies_(a)
+#define _Return_type_success_(a)
+#define _Ret_range_(a)
+#define _Out_writes_opt_(a)
+#define _Inout_updates_opt_(a)
+#define _Inout_updates_bytes_opt_(a)
+#define _Out_writes_all_(a)
+#define _Outptr_result_buffer_(a)
+#define _Outptr_result_bytebuffer_maybenull_(a)
+#define _Outptr_result_buffer_maybenull_(a)
+#define _Always_(a)
+#define _Group_(a)
+#define _Kernel_entry_always_(a)
+#define _Kernel_requires_resource_held_(a)
+#define _Kernel_acquires_resource_(a)
+#define _Kernel_releases_resource_(a)
+#define _IRQL_limited_to_(a)
+#define _Acquires_exclusive_lock_(a)
+#define _Releases_exclusive_lock_(a)
+#define _Post_equal_to_(a)
+#define _Enum_is_bitflag_(a)
+#define _Struct_size_bytes_(a)
+#define _Static_drv_init_(a)
+#define _In_range_(a, b)
+#define _Out_range_(a, b)
+#define _Inout_range_(a, b)
+#define _Field_range_(a, b)
+#define _Deref_in_range_(a, b)
+#define _Deref_out_range_(a, b)
+#define _Out_writes_bytes_to_(a, b)
+#define _Inout_updates_to_(a, b)
+#define _Inout_updates_bytes_to_(a, b)
 #define _When_(a, b)
 #define _At_(a, b)
 

@@ -40,6 +40,15 @@ FORCEINLINE VOID RtlInitUnicodeString(PUNICODE_STRING DestinationString, PCWSTR 
     DestinationString->Buffer = (PWSTR)SourceString;
 }
 
+#define RTL_CONSTANT_STRING(s)                                                                     \
+    {                                                                                              \
+        (USHORT)(sizeof(s) - sizeof((s)[0])), (USHORT)sizeof(s), (PWSTR)(s)                        \
+    }
+#define DECLARE_CONST_UNICODE_STRING(variable, string)                                             \
+    static const WCHAR variable##_buffer[] = string;                                               \
+    const UNICODE_STRING variable = {sizeof(string) - sizeof(WCHAR), sizeof(string),               \
+                                     (PWSTR)variable##_buffer}
+
 #ifndef GUID_DEFINED
 #define GUID_DEFINED
 typedef struct _GUID {

@@ -243,16 +243,18 @@ VOID ExFreePoolWithTag(PVOID P, ULONG Tag);
 
 /* --- words for debugging: arguments are not evaluated, formats are not ours --- */
 
-#define DbgPrint(...)        ((VOID)0)
-#define DbgPrintEx(...)      ((VOID)0)
-#define KdPrint(arguments)   ((VOID)0)
-#define KdPrintEx(arguments) ((VOID)0)
-#define PAGED_CODE()         ((VOID)0)
-#define DPFLTR_IHVBUS_ID     84
-#define ASSERT(e)            ((VOID)(0 && (e)))
-#define ASSERTMSG(msg, e)    ((VOID)(0 && (e)))
-#define NT_ASSERT(e)         ((VOID)(0 && (e)))
-#define NT_ASSERTMSG(msg, e) ((VOID)(0 && (e)))
+#define DbgPrint(...)         ((VOID)0)
+#define DbgPrintEx(...)       ((VOID)0)
+#define KdPrint(arguments)    ((VOID)0)
+#define KdPrintEx(arguments)  ((VOID)0)
+#define PAGED_CODE()          ((VOID)0)
+#define DPFLTR_IHVBUS_ID      84
+#define ASSERT(e)             ((VOID)(0 && (e)))
+#define ASSERTMSG(msg, e)     ((VOID)(0 && (e)))
+#define NT_ASSERT(e)          ((VOID)(0 && (e)))
+#define NT_ASSERTMSG(msg, e)  ((VOID)(0 && (e)))
+#define NT_ASSERTMSGW(msg, e) ((VOID)(0 && (e)))
+#define NT_VERIFY(e)          ((VOID)(e))
 
 #ifdef __cplusplus
 }

@@ -177,6 +177,36 @@ bool ms_machine_audit(struct ms_machine *machine)
     return ms_dma_audit(machine->dma);
 }
 
+/* --- misuse --- */
+
+static void misuse_tell(const struct ms_rule_report *report, void *context)
+{
+    struct ms_machine *machine = context;
+    const struct ms_misuse misuse = {
+        .rule = (uint32_t)report->info->rule,
+        .note = report->info->severity == MS_RULE_NOTE,
+        .name = report->info->name,
+        .clauses = report->info->clauses,
+        .text = report->info->text,
+        .object = report->object,
+        .state = report->state,
+    };
+
+    machine->watch(&misuse, machine->watch_context);
+}
+
+void ms_machine_watch(struct ms_machine *machine, ms_misuse_watch *watch, void *context)
+{
+    machine->watch = watch;
+    machine->watch_context = context;
+    ms_rules_watch(&machine->kernel, watch ? misuse_tell : NULL, machine);
+}
+
+uint64_t ms_machine_rules_broken(const struct ms_machine *machine)
+{
+    return ms_rules_broken(&machine->kernel);
+}
+
 /* --- buffers --- */
 
 struct ms_buffer {

@@ -18,6 +18,8 @@ struct ms_machine {
     struct ms_memory *memory;
     struct ms_dma *dma;
     struct ms_wdf *wdf;
+    ms_misuse_watch *watch;
+    void *watch_context;
     DEVICE_OBJECT pdo;
     struct ms_kernel kernel;
 };

@@ -17,6 +17,10 @@ install(TARGETS mapstorm_core EXPORT mapstorm-targets)
 install(EXPORT mapstorm-targets NAMESPACE mapstorm:: DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/mapstorm-config.cmake
   ${PROJECT_BINARY_DIR}/mapstorm-config-version.cmake DESTINATION ${package_folder})
+# mapstorm_add_driver, here and where mapstorm is installed.
+include(${CMAKE_CURRENT_LIST_DIR}/mapstorm-driver.cmake)
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/mapstorm-driver.cmake DESTINATION ${package_folder})
+install(DIRECTORY ${CMAKE_CURRENT_LIST_DIR}/compat DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/mapstorm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 # What a strategy outside the tree includes, on the same path as the contract.
 install(DIRECTORY core/platform core/kernel core/memory core/registers core/verify
@@ -57,6 +61,15 @@ if(MAPSTORM_BUILD_TESTS AND NOT MAPSTORM_SANITIZE)
   set_tests_properties(package.install package.floors package.script package.reproducible
     package.strategies
     PROPERTIES ENVIRONMENT "${environment}")
+
+  # A driver as driver writers write them, from the tree and from an installed copy.
+  mapstorm_add_driver(shuttle core/package/driver/driver.c core/package/driver/queue.c)
+  add_executable(shuttle_host core/package/driver/host.c)
+  target_link_libraries(shuttle_host PRIVATE ms_flags shuttle)
+  add_test(NAME package.driver COMMAND shuttle_host)
+  set_tests_properties(package.driver PROPERTIES LABELS package TIMEOUT 60)
+  ms_tool_test(package.driver-installed package cmake ${here}/driver_test.sh)
+  set_tests_properties(package.driver-installed PROPERTIES ENVIRONMENT "${environment}")
 
   set(lint ${PROJECT_SOURCE_DIR}/.ci/lint)
   ms_tool_test(lint.tree lint git ${lint} tree)

@@ -441,3 +441,28 @@ BOOLEAN ms_wdf_interrupt(WDFINTERRUPT interrupt)
     ms_object_drop(&i->object);
     return mine;
 }
+
+struct interrupt_search {
+    uint32_t left; /* to pass by */
+    WDFINTERRUPT found;
+};
+
+static void interrupt_look(struct ms_object *object, void *context)
+{
+    struct interrupt_search *search = context;
+
+    if (!search->found && search->left-- == 0)
+        search->found = ms_object_handle(object);
+}
+
+WDFINTERRUPT ms_wdf_interrupt_of(WDFDEVICE device, uint32_t index)
+{
+    struct ms_device *d = ms_object_try(device, MS_OBJECT_DEVICE);
+    struct interrupt_search search = {.left = index};
+
+    if (!d)
+        return NULL;
+    ms_object_visit(&d->object, MS_OBJECT_INTERRUPT, interrupt_look, &search);
+    ms_object_drop(&d->object);
+    return search.found;
+}
