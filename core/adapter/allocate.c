@@ -62,24 +62,31 @@ BOOLEAN HalCancelAdapterChannel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceOb
                                 PVOID DmaTransferContext)
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    uint32_t index, serial;
+    struct ms_context_seen first = {.raw = 0}, seen;
+    bool is_first = true;
 
     (void)DeviceObject; /* CAC-11 */
-    for (;;) {
-        switch (ms_context_look(DmaTransferContext, &index, &serial)) {
+    for (;; is_first = false) {
+        switch (ms_context_look(DmaTransferContext, &seen)) {
         case CONTEXT_BAD:
             return FALSE; /* TCX-16 */
         case CONTEXT_QUEUED:
-            if (!ms_channel_cancel(adapter, index, serial))
+            if (!ms_channel_cancel(adapter, seen.index, seen.serial))
                 return FALSE; /* CAC-04 */
-            ms_context_unqueue(DmaTransferContext, index, serial, true);
+            ms_context_unqueue(DmaTransferContext, seen.index, seen.serial, true);
             return TRUE; /* CAC-03 */
         case CONTEXT_IDLE:
-            if (ms_channel_owner_context(adapter) == DmaTransferContext)
+            if (is_first)
+                first = seen;
+            else if (seen.index != first.index || seen.serial != first.serial)
+                return FALSE; /* a request came and went during this call: CAC-04, CAC-05 */
+            /* The second tells of an owner whose context was initialised again (TCX-09). */
+            if ((seen.served && ms_channel_is_active(adapter->dma, seen.index, seen.serial)) ||
+                ms_channel_owner_context(adapter) == DmaTransferContext)
                 return FALSE; /* CAC-09, CAC-14 */
-            if (ms_context_mark_cancelled(DmaTransferContext))
+            if (ms_context_mark_cancelled(DmaTransferContext, &seen))
                 return TRUE; /* CAC-07, CAC-08 */
-            break;           /* it was queued meanwhile: look again */
+            break;           /* it changed meanwhile: look again */
         }
     }
 }

@@ -894,6 +894,15 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
     return true;
 }
 
+bool ms_channel_is_active(struct ms_dma *dma, uint32_t index, uint32_t serial)
+{
+    union ms_grant_word word = {.raw = 0};
+
+    if (index < dma->config.grants) /* a driver may have written into its context */
+        word = ms_grant_look(&dma->grants[index]);
+    return word.serial == serial && (word.owns || word.running);
+}
+
 void ms_channel_settle(struct ms_dma *dma)
 {
     run_deferred(cpu_of(dma), dma);

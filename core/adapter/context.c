@@ -10,7 +10,9 @@
  * Ordering    hb:context  queueing releases the word, cancel acquires it: what it names is prepared
  *             hb:context-mark  CancelMappedTransfer marks (seq_cst), then looks who owns the adapter; a
  *             grant makes its request the owner (seq_cst), then takes the mark. One sees the other.
- * ABA         the word carries the grant's serial: a cancel that read an old word fails on the grant
+ * ABA         the word carries the grant's serial: a cancel that read an old word fails on the grant. An idle
+ *             word keeps the grant and serial of its last request, so a cancel that found it idle before a
+ *             request does not mark it behind that one.
  * Progress    every operation is a load, or one CAS loop that fails only when another call on the
  *             same context took effect: lock-free
  */
@@ -25,8 +27,9 @@ union context_word {
         uint64_t state : 4;
         uint64_t cancelled : 1; /* CancelAdapterChannel's mark (CAC-08) */
         uint64_t stopped : 1;   /* CancelMappedTransfer's mark (CMT-16) */
-        uint64_t unused : 2;
-        uint64_t index : 24;  /* while queued: the grant */
+        uint64_t served : 1;    /* index and serial name its last request */
+        uint64_t unused : 1;
+        uint64_t index : 24;  /* the grant, of the last request when idle */
         uint64_t serial : 32; /* and its life */
     };
     uint64_t raw;
@@ -112,6 +115,7 @@ NTSTATUS ms_context_queue(struct ms_dma *dma, PVOID memory, uint32_t index, uint
             return status;
         next = seen;
         next.state = CONTEXT_STATE_QUEUED;
+        next.served = 1;
         next.index = index & 0xFFFFFF;
         next.serial = serial;
     } while (!ms_cas_acq_rel(&context->word, &seen.raw, next.raw)); /* hb:context */
@@ -130,38 +134,33 @@ void ms_context_unqueue(PVOID memory, uint32_t index, uint32_t serial, bool canc
         next = seen;
         next.state = CONTEXT_STATE_IDLE;
         next.cancelled = seen.cancelled || cancelled;
-        next.index = 0;
-        next.serial = 0;
+        /* index and serial stay: they tell this idle state from the one before the request. */
     } while (!ms_cas_acq_rel(&context->word, &seen.raw, next.raw));
 }
 
-enum ms_context_cancel ms_context_look(PVOID memory, uint32_t *index, uint32_t *serial)
+enum ms_context_cancel ms_context_look(PVOID memory, struct ms_context_seen *out)
 {
     struct context *context = context_in(memory);
 
     if (!memory || !context_is_ours(context))
         return CONTEXT_BAD;
     union context_word seen = {.raw = ms_load_acquire(&context->word)}; /* hb:context */
-    if (seen.state != CONTEXT_STATE_QUEUED)
-        return CONTEXT_IDLE;
-    *index = (uint32_t)seen.index;
-    *serial = (uint32_t)seen.serial;
-    return CONTEXT_QUEUED;
+    *out = (struct ms_context_seen){
+        .raw = seen.raw,
+        .served = seen.served,
+        .index = (uint32_t)seen.index,
+        .serial = (uint32_t)seen.serial,
+    };
+    return seen.state == CONTEXT_STATE_QUEUED ? CONTEXT_QUEUED : CONTEXT_IDLE;
 }
 
-bool ms_context_mark_cancelled(PVOID memory)
+bool ms_context_mark_cancelled(PVOID memory, const struct ms_context_seen *idle)
 {
     struct context *context = context_in(memory);
-    union context_word seen = {.raw = ms_load_acquire(&context->word)};
-    union context_word next;
+    union context_word seen = {.raw = idle->raw}, next = seen;
 
-    do {
-        if (seen.state != CONTEXT_STATE_IDLE)
-            return false;
-        next = seen;
-        next.cancelled = true;
-    } while (!ms_cas_acq_rel(&context->word, &seen.raw, next.raw));
-    return true;
+    next.cancelled = true;
+    return ms_cas_acq_rel(&context->word, &seen.raw, next.raw);
 }
 
 enum ms_context_mark ms_context_mark_transfer(PVOID memory)

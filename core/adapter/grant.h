@@ -332,6 +332,9 @@ IO_ALLOCATION_ACTION ms_channel_enter(struct ms_adapter *adapter, struct ms_gran
 NTSTATUS ms_channel_allocate_sync(const struct ms_request *request);
 /* Grants now or later, in order (ACX-07, QUE-03); the routine runs in whichever thread grants. */
 NTSTATUS ms_channel_allocate_async(const struct ms_request *request);
+/* That life of the grant owns its adapter, or its routine has not returned: too late for a cancel (CAC-04,
+ * CAC-09, CAC-14). Wait-free. */
+bool ms_channel_is_active(struct ms_dma *dma, uint32_t index, uint32_t serial);
 /* Ends the adapter's ownership by whoever has it; registers too unless `keep_registers`. With
  * `kept_only`, not while its routine runs. Nothing when nobody owns it (FRE-11). */
 void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, bool kept_only);
@@ -418,10 +421,16 @@ void ms_context_unqueue(PVOID context, uint32_t index, uint32_t serial, bool can
 /* What CancelAdapterChannel finds (CAC-09): queued (index, serial filled), or idle and now marked.
  */
 enum ms_context_cancel { CONTEXT_BAD, CONTEXT_QUEUED, CONTEXT_IDLE };
-enum ms_context_cancel ms_context_look(PVOID context, uint32_t *index, uint32_t *serial);
-/* Marks an idle context cancelled, sticky until initialised again (CAC-08); false: it is not idle.
- */
-bool ms_context_mark_cancelled(PVOID context);
+/* A moment of a context: the request it names waits, or was its last. */
+struct ms_context_seen {
+    uint64_t raw;
+    bool served; /* else there was no request yet */
+    uint32_t index, serial;
+};
+enum ms_context_cancel ms_context_look(PVOID context, struct ms_context_seen *seen);
+/* Marks an idle context cancelled, sticky until initialised again (CAC-08); false: it is not what it was
+ * when it was seen. */
+bool ms_context_mark_cancelled(PVOID context, const struct ms_context_seen *idle);
 
 /* --- mappings and lists --- */
 

@@ -80,6 +80,7 @@ static IO_ALLOCATION_ACTION calls_everything(PDEVICE_OBJECT device, PIRP irp, PV
     ops->FreeAdapterObject(a, KeepObject);
     ops->FreeMapRegisters(a, base, 4);
     ops->FreeAdapterChannel(a);
+    assert_false(ops->CancelAdapterChannel(a, device, &s->own)); /* still inside: CAC-14 */
     return KeepObject;
 }
 
@@ -238,7 +239,11 @@ MS_TEST(a_context_passes_through_its_states_on_whichever_adapter)
         ops->AllocateAdapterChannelEx(first, &f.pdo, &context, 1, 0, keeps, &entered, NULL),
         STATUS_SUCCESS);
     assert_int_equal(entered, 2);
+    /* Initialised again while its channel is owned, it is still the owner's (TCX-09, CAC-09). */
+    assert_status(ops->InitializeDmaTransferContext(first, &context), STATUS_SUCCESS);
+    assert_false(ops->CancelAdapterChannel(first, &f.pdo, &context));
     ops->FreeAdapterChannel(first);
+    assert_true(ops->CancelAdapterChannel(first, &f.pdo, &context));
     ops->PutDmaAdapter(first);
     ops->PutDmaAdapter(second);
     fixture_close(&f);

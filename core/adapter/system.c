@@ -235,7 +235,8 @@ NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferConte
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
     uint64_t seen;
-    uint32_t channel, index, serial;
+    struct ms_context_seen at;
+    uint32_t channel;
 
     if (!adapter->controller || !DmaTransferContext)
         return STATUS_INVALID_PARAMETER; /* CMT-14, CMT-15 */
@@ -251,7 +252,7 @@ NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferConte
             }
         }
         if (adapter->dma->config.other.refuse_idle_cancel &&
-            ms_context_look(DmaTransferContext, &index, &serial) == CONTEXT_IDLE)
+            ms_context_look(DmaTransferContext, &at) == CONTEXT_IDLE)
             return STATUS_INVALID_PARAMETER; /* AMB-15 */
         if (ms_context_mark_transfer(DmaTransferContext) != CONTEXT_MARK_DONE)
             return STATUS_INVALID_PARAMETER; /* CMT-08, CMT-15 */
