@@ -32,7 +32,7 @@
  * Not done    nothing is handed out past the first waiter of a pool (QUE-05): a large request makes
  *             small ones of other adapters wait.
  */
-#include "adapter/grant.h"
+#include "adapter/channel.h"
 #include "adapter/grant_steps.h"
 
 static void grant_recycle(struct ms_dma *dma, struct ms_grant *grant, union ms_grant_word word)
@@ -66,8 +66,7 @@ static union ms_grant_word grant_step_apply(struct ms_dma *dma, struct ms_grant 
     }
 }
 
-static bool grant_move(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial,
-                       grant_step *step)
+bool ms_grant_move(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial, grant_step *step)
 {
     return grant_step_apply(dma, grant, serial, step).raw != 0;
 }
@@ -93,11 +92,7 @@ static uint32_t pool_number(const struct ms_dma *dma, const struct ms_pool *pool
     return 0;
 }
 
-static void adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter);
-static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool);
-static void gate_serve(struct ms_cpu *cpu, struct ms_dma *dma, uint32_t gate);
-
-static void note_adapter(struct ms_cpu *cpu, const struct ms_adapter *adapter)
+void ms_adapter_note(struct ms_cpu *cpu, const struct ms_adapter *adapter)
 {
     cpu->deferred[adapter->index / 64] |= UINT64_C(1) << (adapter->index % 64);
 }
@@ -124,11 +119,11 @@ static void run_noted(struct ms_cpu *cpu, struct ms_dma *dma)
         uint32_t bit = ms_bit_lowest(cpu->deferred[word]);
         cpu->deferred[word] &= ~(UINT64_C(1) << bit);
         if (word < DEFERRED_POOLS)
-            adapter_advance(cpu, &dma->adapter[word * 64 + bit]);
+            ms_adapter_advance(cpu, &dma->adapter[word * 64 + bit]);
         else if (bit < DEFERRED_GATES)
-            pool_serve(cpu, dma, dma->pool[bit / MS_POOL_KINDS][bit % MS_POOL_KINDS]);
+            ms_waiters_serve(cpu, dma, dma->pool[bit / MS_POOL_KINDS][bit % MS_POOL_KINDS]);
         else
-            gate_serve(cpu, dma, bit - DEFERRED_GATES);
+            ms_gate_serve(cpu, dma, bit - DEFERRED_GATES);
         word = 0; /* a callback may have noted any of them again */
     }
     cpu->depth--;
@@ -215,14 +210,14 @@ static void grant_unlink(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
     struct ms_dma *dma = adapter->dma;
 
     ms_waitlist_remove(&adapter->queue, dma->links, ms_grant_index(dma, grant));
-    grant_move(dma, grant, serial, step_unlinked);
-    note_adapter(cpu, adapter);
+    ms_grant_move(dma, grant, serial, step_unlinked);
+    ms_adapter_note(cpu, adapter);
 }
 
 static bool grant_disown(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
                          uint32_t serial)
 {
-    if (!grant_move(adapter->dma, grant, serial, step_disown))
+    if (!ms_grant_move(adapter->dma, grant, serial, step_disown))
         return false;
     if (adapter->controller)
         grant_channel_end(cpu, adapter, grant, serial);
@@ -235,7 +230,7 @@ static bool grant_drop(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms
 {
     struct ms_reg_set set = ms_grant_registers(grant); /* of this life, if the step sticks */
 
-    if (!grant_move(adapter->dma, grant, serial, step_drop))
+    if (!ms_grant_move(adapter->dma, grant, serial, step_drop))
         return false;
     registers_give(cpu, adapter, set);
     return true;
@@ -253,7 +248,7 @@ bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *g
 
 bool ms_channel_claim_list(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial)
 {
-    return grant_move(dma, grant, serial, step_claim_list);
+    return ms_grant_move(dma, grant, serial, step_claim_list);
 }
 
 void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial)
@@ -263,7 +258,7 @@ void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant,
     grant_drop(cpu, adapter, grant, serial); /* nothing when FreeAdapterObject came first */
     if (adapter->controller)
         grant_disown(cpu, adapter, grant, serial); /* SGL-09 */
-    grant_move(adapter->dma, grant, serial, step_put);
+    ms_grant_move(adapter->dma, grant, serial, step_put);
     run_deferred(cpu, adapter->dma);
 }
 
@@ -320,7 +315,7 @@ static void action_apply(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
         grant_drop(cpu, adapter, grant, serial); /* DeallocateObject, and EXR-14 */
     if (action != KeepObject)
         grant_disown(cpu, adapter, grant, serial);
-    grant_move(adapter->dma, grant, serial, step_returned);
+    ms_grant_move(adapter->dma, grant, serial, step_returned);
 }
 
 /* What the driver calls its registers: NULL for none, when the machine is made so (MRG-07, MRG-09). */
@@ -355,12 +350,12 @@ static void routine_run(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
 /* --- waiting requests, carried on by whoever comes by --- */
 
 /* READY -> HELD; the one who makes it takes what was collected and enters the routine. */
-static void grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
-                        uint32_t serial)
+void ms_grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                    uint32_t serial)
 {
     PVOID context;
 
-    if (!grant_move(adapter->dma, grant, serial, step_enter))
+    if (!ms_grant_move(adapter->dma, grant, serial, step_enter))
         return;
     ms_grant_registers_set(grant, ms_hoard_close(&grant->hoard, serial));
     context = ms_load_relaxed(&grant->context);
@@ -369,237 +364,6 @@ static void grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
     if (adapter->controller)
         ms_system_granted(adapter, grant, serial);
     routine_run(cpu, adapter, grant, serial, NULL);
-}
-
-union ticket_word {
-    struct {
-        uint64_t ticket : 40;
-        uint64_t serial : 24;
-    };
-    uint64_t raw;
-};
-
-/* The ticket of this life, drawn once by whoever needs it first; 0: the life is over. */
-static uint64_t grant_ticket(ms_atomic_u64 *ticket, struct ms_turnstile *gate, uint32_t serial)
-{
-    union ticket_word seen = {.raw = ms_load_acquire(ticket)};
-
-    if (seen.serial != (serial & 0xFFFFFF))
-        return 0;
-    if (seen.ticket == 0) {
-        union ticket_word drawn = seen;
-        drawn.ticket = ms_turnstile_ticket(gate) & ((UINT64_C(1) << 40) - 1);
-        if (ms_cas_acq_rel(ticket, &seen.raw, drawn.raw))
-            return drawn.ticket;
-        if (seen.serial != (serial & 0xFFFFFF))
-            return 0;
-    }
-    return seen.ticket;
-}
-
-static struct ms_pool_want want_of(const struct ms_adapter *adapter, uint32_t registers)
-{
-    return (struct ms_pool_want){
-        .count = registers,
-        .contiguous = adapter->is_packet, /* MRG-05 */
-        .boundary = adapter->register_boundary,
-    };
-}
-
-/* Serves those who wait for a DMA channel in the order of their tickets (QUE-04). */
-static void gate_serve(struct ms_cpu *cpu, struct ms_dma *dma, uint32_t gate)
-{
-    struct ms_turnstile *turnstile = &dma->gate[gate];
-
-    for (;;) {
-        uint64_t ticket;
-        uint32_t slot = ms_turnstile_first(turnstile, &ticket);
-        if (slot == MS_TURNSTILE_SLOTS)
-            return;
-        struct ms_adapter *adapter = &dma->adapter[slot];
-        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
-        struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
-        union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
-        union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->gate_ticket) : 0};
-        uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0;
-        uint32_t channel;
-
-        if (!ms_waitlist_is_first(&adapter->queue, first))
-            continue;
-        if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket ||
-            (uint32_t)none != MS_GRANT_CHANNEL_NONE) {
-            ms_turnstile_unwait(turnstile, slot, ticket); /* that wait is over */
-            note_adapter(cpu, adapter);
-            continue;
-        }
-        channel = ms_channel_take(adapter->controller, adapter->line);
-        if (channel == UINT32_MAX) {
-            if (ms_grant_look(grant).raw != word.raw)
-                continue; /* cancelled meanwhile */
-            return;
-        }
-        if (!ms_cas_acq_rel(&grant->channel, &none, none + 1 + channel))
-            ms_channel_give(adapter->controller,
-                            channel); /* somebody else served it, or it ended */
-    }
-}
-
-/* The first of a system adapter has its channel; else it waits for one now. */
-static bool channel_stage(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
-                          union ms_grant_word word)
-{
-    struct ms_turnstile *gate = &adapter->dma->gate[adapter->gate];
-    uint64_t ticket;
-
-    if (ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX)
-        return true;
-    ticket = grant_ticket(&grant->gate_ticket, gate, (uint32_t)word.serial);
-    if (ticket == 0)
-        return false;
-    (void)ms_turnstile_wait(gate, adapter->index,
-                            ticket); /* an old ticket there is cleared below */
-    gate_serve(cpu, adapter->dma, adapter->gate);
-    return ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX;
-}
-
-/* Who shows a ticket at a pool's turnstile. */
-struct pool_waiter {
-    struct ms_adapter *adapter;
-    struct ms_grant *grant; /* first of the adapter's queue, or NULL */
-    union ms_grant_word word;
-    uint32_t need;
-    bool is_waiting; /* the ticket is this grant's; else that wait is over */
-};
-
-/* False: the queue changed meanwhile, look again. */
-static bool pool_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
-                             struct pool_waiter *waiter)
-{
-    struct ms_adapter *adapter = &dma->adapter[slot];
-    struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
-    struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
-    union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
-    union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->ticket) : 0};
-
-    *waiter = (struct pool_waiter){
-        .adapter = adapter,
-        .grant = grant,
-        .word = word,
-        .need = grant ? ms_load_relaxed(&grant->need) : 0,
-        .is_waiting = grant && word.phase == GRANT_WAITING && drawn.ticket == ticket,
-    };
-    return ms_waitlist_is_first(&adapter->queue, first);
-}
-
-/* What was collected for those who came later goes back for the one with `ticket`: a server that
- * looked before this ticket was shown has collected for them. True when something was there. */
-static bool pool_spill_behind(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool,
-                              uint64_t ticket)
-{
-    struct pool_waiter later;
-    bool has_spilled = false;
-
-    for (;;) {
-        uint32_t slot = ms_turnstile_after(&pool->waiters, ticket, &ticket);
-        if (slot == MS_TURNSTILE_SLOTS)
-            return has_spilled;
-        /* Whose queue is changing is served by whoever changes it, who looks for us too. */
-        if (pool_waiter_look(dma, slot, ticket, &later) && later.is_waiting)
-            has_spilled |= ms_hoard_spill(&later.grant->hoard, (uint32_t)later.word.serial, pool,
-                                          cpu->index, later.need);
-    }
-}
-
-/* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). */
-static void pool_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool)
-{
-    for (;;) {
-        uint32_t failures = ms_load_seq_cst(&pool->failed_serves);
-        struct pool_waiter first;
-        uint64_t ticket;
-        uint32_t slot = ms_turnstile_first(&pool->waiters, &ticket);
-        if (slot == MS_TURNSTILE_SLOTS)
-            return;
-        if (!pool_waiter_look(dma, slot, ticket, &first))
-            continue;
-        if (!first.is_waiting) {
-            ms_turnstile_unwait(&pool->waiters, slot, ticket); /* it is over, not cleared yet */
-            if (first.grant)
-                note_adapter(cpu, first.adapter);
-            continue;
-        }
-        if (!ms_hoard_collect(&first.grant->hoard, (uint32_t)first.word.serial, pool, cpu->index,
-                              want_of(first.adapter, first.need))) {
-            if (ms_grant_look(first.grant).raw != first.word.raw)
-                continue; /* cancelled or granted meanwhile */
-            if (pool_spill_behind(cpu, dma, pool, ticket))
-                continue;
-            /* Two servers may each fail for what the other held for a moment and gave back. So the
-             * one who fails later, with another's failure since it began, looks again alone. */
-            if (ms_fetch_add_seq_cst(&pool->failed_serves, 1) != failures)
-                continue;
-            return;
-        }
-        grant_move(dma, first.grant, (uint32_t)first.word.serial, step_grant);
-        ms_turnstile_unwait(&pool->waiters, slot, ticket);
-        note_adapter(cpu, first.adapter);
-    }
-}
-
-/* The first of an adapter waits: for nothing, or for registers. */
-static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
-                            struct ms_waitlist_first first, struct ms_grant *grant,
-                            union ms_grant_word word)
-{
-    struct ms_dma *dma = adapter->dma;
-    uint32_t need = ms_load_relaxed(&grant->need);
-    uint64_t ticket;
-
-    if (!ms_waitlist_is_first(&adapter->queue, first))
-        return;
-    if (adapter->controller && !channel_stage(cpu, adapter, grant, word))
-        return;
-    if (need == 0) {
-        grant_move(dma, grant, (uint32_t)word.serial, step_grant);
-        return;
-    }
-    ticket = grant_ticket(&grant->ticket, &adapter->pool->waiters, (uint32_t)word.serial);
-    if (ticket == 0)
-        return;
-    if (!ms_turnstile_wait(&adapter->pool->waiters, adapter->index, ticket)) {
-        /* An ended wait still shows its ticket, or we are late: pool_serve tells and clears. */
-        pool_serve(cpu, dma, adapter->pool);
-        return;
-    }
-    pool_serve(cpu, dma, adapter->pool);
-}
-
-/* Carries the first of the adapter's list as far as it goes. */
-static void adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter)
-{
-    struct ms_dma *dma = adapter->dma;
-
-    for (;;) {
-        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
-        if (first.node == MS_WAITLIST_NONE)
-            return;
-        struct ms_grant *grant = &dma->grants[first.node];
-        union ms_grant_word word = ms_grant_look(grant);
-        if (!ms_waitlist_is_first(&adapter->queue, first))
-            continue;
-        if (word.phase == GRANT_WAITING) {
-            waiting_advance(cpu, adapter, first, grant, word);
-            if (ms_grant_look(grant).raw == word.raw &&
-                ms_waitlist_is_first(&adapter->queue, first))
-                return; /* still waiting: a give serves it */
-        } else if (word.phase == GRANT_READY) {
-            grant_enter(cpu, adapter, grant, (uint32_t)word.serial);
-        } else if (word.owns) {
-            return;
-        } else {
-            ms_waitlist_remove_first(&adapter->queue, dma->links, first); /* its thread is late */
-        }
-    }
 }
 
 /* --- beginning --- */
@@ -692,7 +456,7 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     if (request->context &&
         !NT_SUCCESS(ms_context_queue(dma, request->context, ms_grant_index(dma, grant), *serial)))
         goto undo_grant;
-    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, want_of(adapter, need), &set)) {
+    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, ms_want_of(adapter, need), &set)) {
         /* What the attempt took and gave back may be what somebody began to wait for meanwhile. */
         if (ms_turnstile_has_waiters(&adapter->pool->waiters)) /* hb:turnstile-dekker */
             note_pool(cpu, dma, adapter->pool);
@@ -856,7 +620,7 @@ NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
         }
     }
     status = request_enqueue(cpu, request);
-    note_adapter(cpu, adapter);
+    ms_adapter_note(cpu, adapter);
     if (cpu->depth == 0 && adapter->dma->config.defer_requests)
         hand_over(cpu, adapter->dma); /* ACX-16's option: never before the call returns */
     else
@@ -889,7 +653,7 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
     }
     if (!word.appending)
         grant_unlink(cpu, adapter, grant, serial);
-    note_adapter(cpu, adapter);
+    ms_adapter_note(cpu, adapter);
     run_deferred(cpu, dma);
     return true;
 }

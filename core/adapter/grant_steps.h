@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * grant_steps.h: every step a request's word can take, as pure functions: each reads and writes only the
- * word it is given, so a compare-and-swap applies it (channel.c, whose theory says what they mean).
+ * word it is given, so a compare-and-swap applies it (channel.c and serve.c; the theory of channel.c says what they mean).
  */
 #ifndef MS_GRANT_STEPS_H
 #define MS_GRANT_STEPS_H
@@ -95,7 +95,5 @@ static inline bool step_unlinked(union ms_grant_word *word)
     word->linked = 0;
     return true;
 }
-
-typedef bool grant_step(union ms_grant_word *word);
 
 #endif

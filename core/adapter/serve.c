@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * serve: waiting requests, carried on by whoever comes by. The theory is that of channel.c; what is here moves
+ * WAITING requests to READY, and nothing else.
+ *
+ * Idea        a request waits for one thing at a time: to be first, for a DMA channel, for registers. For the
+ *             last two it shows a ticket at a turnstile; whoever gives something back serves the lowest.
+ * Progress    lock-free: a server that finds another's work done goes on with the next
+ */
+#include "adapter/channel.h"
+#include "adapter/grant_steps.h"
+
+/* The ticket of this life, drawn once by whoever needs it first; 0: the life is over. */
+static uint64_t grant_ticket(ms_atomic_u64 *ticket, struct ms_turnstile *gate, uint32_t serial)
+{
+    union ticket_word seen = {.raw = ms_load_acquire(ticket)};
+
+    if (seen.serial != (serial & 0xFFFFFF))
+        return 0;
+    if (seen.ticket == 0) {
+        union ticket_word drawn = seen;
+        drawn.ticket = ms_turnstile_ticket(gate) & ((UINT64_C(1) << 40) - 1);
+        if (ms_cas_acq_rel(ticket, &seen.raw, drawn.raw))
+            return drawn.ticket;
+        if (seen.serial != (serial & 0xFFFFFF))
+            return 0;
+    }
+    return seen.ticket;
+}
+
+/* Serves those who wait for a DMA channel in the order of their tickets (QUE-04). */
+void ms_gate_serve(struct ms_cpu *cpu, struct ms_dma *dma, uint32_t gate)
+{
+    struct ms_turnstile *turnstile = &dma->gate[gate];
+
+    for (;;) {
+        uint64_t ticket;
+        uint32_t slot = ms_turnstile_first(turnstile, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
+            return;
+        struct ms_adapter *adapter = &dma->adapter[slot];
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
+        union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
+        union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->gate_ticket) : 0};
+        uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0;
+        uint32_t channel;
+
+        if (!ms_waitlist_is_first(&adapter->queue, first))
+            continue;
+        if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket ||
+            (uint32_t)none != MS_GRANT_CHANNEL_NONE) {
+            ms_turnstile_unwait(turnstile, slot, ticket); /* that wait is over */
+            ms_adapter_note(cpu, adapter);
+            continue;
+        }
+        channel = ms_channel_take(adapter->controller, adapter->line);
+        if (channel == UINT32_MAX) {
+            if (ms_grant_look(grant).raw != word.raw)
+                continue; /* cancelled meanwhile */
+            return;
+        }
+        if (!ms_cas_acq_rel(&grant->channel, &none, none + 1 + channel))
+            ms_channel_give(adapter->controller,
+                            channel); /* somebody else served it, or it ended */
+    }
+}
+
+/* The first of a system adapter has its channel; else it waits for one now. */
+static bool channel_stage(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                          union ms_grant_word word)
+{
+    struct ms_turnstile *gate = &adapter->dma->gate[adapter->gate];
+    uint64_t ticket;
+
+    if (ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX)
+        return true;
+    ticket = grant_ticket(&grant->gate_ticket, gate, (uint32_t)word.serial);
+    if (ticket == 0)
+        return false;
+    (void)ms_turnstile_wait(gate, adapter->index,
+                            ticket); /* an old ticket there is cleared below */
+    ms_gate_serve(cpu, adapter->dma, adapter->gate);
+    return ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX;
+}
+
+/* Who shows a ticket at a pool's turnstile. */
+struct pool_waiter {
+    struct ms_adapter *adapter;
+    struct ms_grant *grant; /* first of the adapter's queue, or NULL */
+    union ms_grant_word word;
+    uint32_t need;
+    bool is_waiting; /* the ticket is this grant's; else that wait is over */
+};
+
+/* False: the queue changed meanwhile, look again. */
+static bool pool_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
+                             struct pool_waiter *waiter)
+{
+    struct ms_adapter *adapter = &dma->adapter[slot];
+    struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+    struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
+    union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
+    union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->ticket) : 0};
+
+    *waiter = (struct pool_waiter){
+        .adapter = adapter,
+        .grant = grant,
+        .word = word,
+        .need = grant ? ms_load_relaxed(&grant->need) : 0,
+        .is_waiting = grant && word.phase == GRANT_WAITING && drawn.ticket == ticket,
+    };
+    return ms_waitlist_is_first(&adapter->queue, first);
+}
+
+/* What was collected for those who came later goes back for the one with `ticket`: a server that
+ * looked before this ticket was shown has collected for them. True when something was there. */
+static bool pool_spill_behind(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool,
+                              uint64_t ticket)
+{
+    struct pool_waiter later;
+    bool has_spilled = false;
+
+    for (;;) {
+        uint32_t slot = ms_turnstile_after(&pool->waiters, ticket, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
+            return has_spilled;
+        /* Whose queue is changing is served by whoever changes it, who looks for us too. */
+        if (pool_waiter_look(dma, slot, ticket, &later) && later.is_waiting)
+            has_spilled |= ms_hoard_spill(&later.grant->hoard, (uint32_t)later.word.serial, pool,
+                                          cpu->index, later.need);
+    }
+}
+
+/* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). */
+void ms_waiters_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool)
+{
+    for (;;) {
+        uint32_t failures = ms_load_seq_cst(&pool->failed_serves);
+        struct pool_waiter first;
+        uint64_t ticket;
+        uint32_t slot = ms_turnstile_first(&pool->waiters, &ticket);
+        if (slot == MS_TURNSTILE_SLOTS)
+            return;
+        if (!pool_waiter_look(dma, slot, ticket, &first))
+            continue;
+        if (!first.is_waiting) {
+            ms_turnstile_unwait(&pool->waiters, slot, ticket); /* it is over, not cleared yet */
+            if (first.grant)
+                ms_adapter_note(cpu, first.adapter);
+            continue;
+        }
+        if (!ms_hoard_collect(&first.grant->hoard, (uint32_t)first.word.serial, pool, cpu->index,
+                              ms_want_of(first.adapter, first.need))) {
+            if (ms_grant_look(first.grant).raw != first.word.raw)
+                continue; /* cancelled or granted meanwhile */
+            if (pool_spill_behind(cpu, dma, pool, ticket))
+                continue;
+            /* Two servers may each fail for what the other held for a moment and gave back. So the
+             * one who fails later, with another's failure since it began, looks again alone. */
+            if (ms_fetch_add_seq_cst(&pool->failed_serves, 1) != failures)
+                continue;
+            return;
+        }
+        ms_grant_move(dma, first.grant, (uint32_t)first.word.serial, step_grant);
+        ms_turnstile_unwait(&pool->waiters, slot, ticket);
+        ms_adapter_note(cpu, first.adapter);
+    }
+}
+
+/* The first of an adapter waits: for nothing, or for registers. */
+static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
+                            struct ms_waitlist_first first, struct ms_grant *grant,
+                            union ms_grant_word word)
+{
+    struct ms_dma *dma = adapter->dma;
+    uint32_t need = ms_load_relaxed(&grant->need);
+    uint64_t ticket;
+
+    if (!ms_waitlist_is_first(&adapter->queue, first))
+        return;
+    if (adapter->controller && !channel_stage(cpu, adapter, grant, word))
+        return;
+    if (need == 0) {
+        ms_grant_move(dma, grant, (uint32_t)word.serial, step_grant);
+        return;
+    }
+    ticket = grant_ticket(&grant->ticket, &adapter->pool->waiters, (uint32_t)word.serial);
+    if (ticket == 0)
+        return;
+    if (!ms_turnstile_wait(&adapter->pool->waiters, adapter->index, ticket)) {
+        /* An ended wait still shows its ticket, or we are late: ms_waiters_serve tells and clears. */
+        ms_waiters_serve(cpu, dma, adapter->pool);
+        return;
+    }
+    ms_waiters_serve(cpu, dma, adapter->pool);
+}
+
+/* Carries the first of the adapter's list as far as it goes. */
+void ms_adapter_advance(struct ms_cpu *cpu, struct ms_adapter *adapter)
+{
+    struct ms_dma *dma = adapter->dma;
+
+    for (;;) {
+        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+        if (first.node == MS_WAITLIST_NONE)
+            return;
+        struct ms_grant *grant = &dma->grants[first.node];
+        union ms_grant_word word = ms_grant_look(grant);
+        if (!ms_waitlist_is_first(&adapter->queue, first))
+            continue;
+        if (word.phase == GRANT_WAITING) {
+            waiting_advance(cpu, adapter, first, grant, word);
+            if (ms_grant_look(grant).raw == word.raw &&
+                ms_waitlist_is_first(&adapter->queue, first))
+                return; /* still waiting: a give serves it */
+        } else if (word.phase == GRANT_READY) {
+            ms_grant_enter(cpu, adapter, grant, (uint32_t)word.serial);
+        } else if (word.owns) {
+            return;
+        } else {
+            ms_waitlist_remove_first(&adapter->queue, dma->links, first); /* its thread is late */
+        }
+    }
+}
