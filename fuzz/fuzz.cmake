@@ -7,7 +7,7 @@ endif()
 file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/targets/*_fuzz.c)
 set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c)
 
-set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
+set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/stop.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
   fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c)
 add_executable(mapstorm-fuzz fuzz/main.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below})
@@ -38,7 +38,12 @@ if(MAPSTORM_BUILD_TESTS)
   ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/canary ${fuzz_corpora})
   ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
                ${corpus}/map/scenarios)
-  ms_fuzz_test(stop "fuzz" stop --table)
+  add_test(NAME fuzz.stop COMMAND ${PROJECT_SOURCE_DIR}/fuzz/stop_test.sh
+           $<TARGET_FILE:mapstorm-fuzz> ${PROJECT_SOURCE_DIR} quick)
+  set_tests_properties(fuzz.stop PROPERTIES LABELS "fuzz;quick" TIMEOUT 120)
+  add_test(NAME fuzz.stopped-table COMMAND ${PROJECT_SOURCE_DIR}/fuzz/stop_test.sh
+           $<TARGET_FILE:mapstorm-fuzz> ${PROJECT_SOURCE_DIR} table)
+  set_tests_properties(fuzz.stopped-table PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)
   # A planted bug whose code has moved on would be one the score no longer looks for.
   add_test(NAME fuzz.plants COMMAND ${PROJECT_SOURCE_DIR}/fuzz/plants_test.sh ${PROJECT_SOURCE_DIR}
            ${CMAKE_CURRENT_BINARY_DIR}/plants ${CMAKE_C_COMPILER})
@@ -52,7 +57,6 @@ if(MAPSTORM_BUILD_TESTS)
   add_test(NAME fuzz.same-trace COMMAND ${PROJECT_SOURCE_DIR}/fuzz/same_trace_test.sh
            ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/same-trace $<TARGET_FILE:mapstorm-fuzz>)
   set_tests_properties(fuzz.same-trace PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)
-  ms_fuzz_test(stop-map "fuzz;slow" stop ${corpus}/map/stops)
 endif()
 
 if(MAPSTORM_BUILD_TESTS)

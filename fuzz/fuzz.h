@@ -144,6 +144,8 @@ struct fuzz_mark {
     uint32_t step;
 };
 uint32_t fuzz_marks(const struct fuzz_mark **marks);
+/* The operation an actor was in when the last execution ended; FUZZ_OPS_MAX: behind its last. */
+uint32_t fuzz_op_now(uint32_t actor);
 /* Replaces the schedule by what was done: switches and reads in full. False when too long. */
 bool fuzz_make_explicit(struct fuzz_input *input, const struct ms_sim_result *result);
 /* The same as rules by site instead of step numbers; plays it to find out. False when too long or

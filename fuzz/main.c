@@ -58,8 +58,10 @@ static const struct {
      "  --plain    without partial-order reduction\n"
      "  --max N    give up after N executions (20000000)\n"},
     {"stop", command_stop, "a thread stopped for ever at each of its steps",
-     "DIR|FILE... | --table\n"
-     "Whether the others finish beside it. --table: each strategy, each operation.\n"},
+     "DIR|FILE... | --table [TARGET] [--corpus DIR]\n"
+     "Whether the others finish beside it. --table: all programs, operation by strategy, as "
+     "committed\n"
+     "in core/STOPPED.md.\n"},
     {"mutants", command_mutants, "each memory order weakened, each update split",
      "[TARGET] [--time SECONDS]\n"},
     {"pack", command_pack, "text files to the bytes engines read", "TARGET DIR OUT\n"},

@@ -34,6 +34,13 @@ static struct ms_sim_actor actors[MS_SIM_ACTORS_MAX];
 static struct fuzz_mark marks[FUZZ_OPS_MAX];
 static uint32_t mark_count;
 
+static uint32_t op_now[MS_SIM_ACTORS_MAX]; /* each actor's */
+
+uint32_t fuzz_op_now(uint32_t actor)
+{
+    return op_now[actor];
+}
+
 uint32_t fuzz_marks(const struct fuzz_mark **of)
 {
     *of = marks;
@@ -48,8 +55,10 @@ static void part_body(void *context)
         if (part->input->op[i].actor == part->actor) {
             if (mark_count < FUZZ_OPS_MAX)
                 marks[mark_count++] = (struct fuzz_mark){i, ms_sim_step() + 1};
+            op_now[part->actor] = i;
             part->target->perform(part->actor, &part->input->op[i]);
         }
+    op_now[part->actor] = FUZZ_OPS_MAX;
     part->target->finish(part->actor);
 }
 

@@ -302,6 +302,8 @@ void ms_sim_stop_each(const struct ms_sim_scenario *scenario, uint32_t only_acto
                 if (!result.froze)
                     break;
                 stopped->points++;
+                if (scenario->stopped)
+                    scenario->stopped(scenario->context, actor, &result);
                 if (result.frozen_steps > stopped->steps_worst)
                     stopped->steps_worst = result.frozen_steps;
                 if (result.verdict == MS_SIM_CLEAN)

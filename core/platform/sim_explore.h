@@ -14,6 +14,8 @@ struct ms_sim_scenario {
     struct ms_sim_config config;
     void (*reset)(void *context);      /* before each execution */
     uint64_t (*digest)(void *context); /* after a clean one: equal for equal final states */
+    /* After each execution in which `actor` was stopped; NULL: nobody asks. */
+    void (*stopped)(void *context, uint32_t actor, const struct ms_sim_result *result);
     void *context;
 };
 
