@@ -357,3 +357,24 @@ int command_unpack(int argc, char **argv)
     }
     return EXIT_CLEAN;
 }
+
+/* Words of the vocabulary as bytes, for engines that know nothing of it: each operation by each actor
+ * that may do it, with small operands, and the mark behind the last. */
+int command_dict(int argc, char **argv)
+{
+    const struct fuzz_target *target = argc == 2 ? fuzz_target_find(argv[1]) : NULL;
+
+    if (!target)
+        return usage("dict", argc == 2 ? "no target has that name" : "TARGET");
+    for (uint32_t k = 0; k < target->kind_count; k++)
+        for (uint32_t a = 0; a < target->actor_count; a++) {
+            if (!(target->kinds[k].actors >> a & 1))
+                continue;
+            printf("%s_%s=\"\\x%02x", target->actors[a], target->kinds[k].name, k << 3 | a);
+            for (uint32_t i = 0; i < target->kinds[k].operands; i++)
+                printf("\\x%02x", i % 2);
+            printf("\"\n");
+        }
+    printf("end=\"\\xff\"\n");
+    return EXIT_CLEAN;
+}

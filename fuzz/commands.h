@@ -30,6 +30,7 @@ int command_unpack(int argc, char **argv);
 int command_sites(int argc, char **argv);
 int command_mutants(int argc, char **argv);
 int command_pairs(int argc, char **argv);
+int command_dict(int argc, char **argv);
 
 /* --- files.c -------------------------------------------------------------------------------------
  */

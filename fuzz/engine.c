@@ -27,22 +27,24 @@ __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t
 extern uint8_t fuzz_features[FUZZ_FEATURES];
 __attribute__((section("__libfuzzer_extra_counters"), used)) uint8_t fuzz_features[FUZZ_FEATURES];
 
-/* AFL++'s runtime has this; libFuzzer has the guard function too, but its own aborts. */
-__attribute__((weak)) extern uint8_t *__afl_area_ptr;
+/* AFL++'s runtime has this; libFuzzer has the guard function too, but its own aborts. Not one of the
+ * variables: AFL++'s compiler puts its own declarations of those into every file. */
+__attribute__((weak)) void __afl_manual_init(void);
 __attribute__((weak)) void __sanitizer_cov_trace_pc_guard(uint32_t *guard);
 __attribute__((weak)) void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop);
 static uint32_t guards[FUZZ_FEATURES];
 
+/* Before main: AFL++ takes no new guards once its fork server is up. */
+__attribute__((constructor)) static void guards_make(void)
+{
+    if (__afl_manual_init && __sanitizer_cov_trace_pc_guard_init)
+        __sanitizer_cov_trace_pc_guard_init(guards, guards + FUZZ_FEATURES);
+}
+
 static void features_forward(void)
 {
-    static bool is_made;
-
-    if (!&__afl_area_ptr || !__sanitizer_cov_trace_pc_guard)
+    if (!__afl_manual_init || !__sanitizer_cov_trace_pc_guard)
         return;
-    if (!is_made) {
-        __sanitizer_cov_trace_pc_guard_init(guards, guards + FUZZ_FEATURES);
-        is_made = true;
-    }
     for (uint32_t i = 0; i < FUZZ_FEATURES; i++)
         if (fuzz_features[i]) {
             __sanitizer_cov_trace_pc_guard(&guards[i]);

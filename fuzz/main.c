@@ -66,6 +66,7 @@ static const struct {
      "[TARGET] [--time SECONDS]\n"},
     {"pack", command_pack, "text files to the bytes engines read", "TARGET DIR OUT\n"},
     {"unpack", command_unpack, "an engine's file as text", "TARGET FILE...\n"},
+    {"dict", command_dict, "a target's vocabulary as an engine's dictionary", "TARGET\n"},
     {"sites", command_sites, "all switch points and their identities", "\n"},
 };
 

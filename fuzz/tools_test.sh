@@ -184,7 +184,7 @@ expect 2 replay --target nobody "$first"
 expect 3 replay --quiet --html file/below.html "$first"
 expect 2 corpus nowhere
 expect 2 pairs nowhere
-for command in fuzz replay shrink list corpus pairs explore stop mutants pack unpack sites; do
+for command in fuzz replay shrink list corpus pairs explore stop mutants pack unpack dict sites; do
     expect 0 $command --help
     says out "Usage: "
 done
