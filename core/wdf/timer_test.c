@@ -242,7 +242,13 @@ MS_TEST(a_periodic_timer_goes_off_until_it_is_stopped)
     uint32_t calls = calls_of(timer);
     WdfTimerStart(timer, WDF_REL_TIMEOUT_IN_MS(1));
     wait_for(&SeenBy(timer)->calls, calls + 3);
+    assert_true(WdfTimerStop(timer, TRUE));
+    uint32_t before = ms_wdf_objects(r.f.wdf);
     SeenBy(timer)->delete_itself = true; /* TMR-08, on the DPC thread */
+    WdfTimerStart(timer, WDF_REL_TIMEOUT_IN_MS(1));
+    /* Only when it is gone: a parent deleted meanwhile would be a second deletion, and reported. */
+    while (ms_wdf_objects(r.f.wdf) == before)
+        ms_thread_yield();
     rig_close(&r);
 }
 
