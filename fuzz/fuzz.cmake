@@ -36,8 +36,8 @@ if(MAPSTORM_BUILD_TESTS)
     list(APPEND fuzz_corpora ${corpus}/${subject})
   endforeach()
   ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/canary ${fuzz_corpora})
-  ms_fuzz_test(explore "fuzz" explore --check ${corpus}/strategies/scenarios
-               ${corpus}/map/scenarios)
+  file(GLOB fuzz_scenarios CONFIGURE_DEPENDS ${corpus}/*/scenarios)
+  ms_fuzz_test(explore "fuzz" explore --check ${fuzz_scenarios})
   add_test(NAME fuzz.stop COMMAND ${PROJECT_SOURCE_DIR}/fuzz/stop_test.sh
            $<TARGET_FILE:mapstorm-fuzz> ${PROJECT_SOURCE_DIR} quick)
   set_tests_properties(fuzz.stop PROPERTIES LABELS "fuzz;quick" TIMEOUT 120)

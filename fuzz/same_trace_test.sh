@@ -5,8 +5,12 @@
 set -u
 source=$1 work=$2 program=$3
 mkdir -p "$work" || exit 1
-"$program" corpus --hashes "$source/corpus/strategies" "$source/corpus/map" "$source/corpus/canary" \
-    >"$work/expected" || exit 1
+# Every folder with inputs of a target; recorded layouts are of the benchmarks.
+set --
+for folder in "$source"/corpus/*/; do
+    [ -z "$(find "$folder" -name '*.txt' | head -n 1)" ] || set -- "$@" "$folder"
+done
+"$program" corpus --hashes "$@" >"$work/expected" || exit 1
 [ -s "$work/expected" ] || exit 1
 failed=0 compared=0
 for build in "gcc -O0" "gcc -O3" "clang -O0" "clang -O2" "clang -O1 -fsanitize=address"; do
@@ -21,8 +25,7 @@ for build in "gcc -O0" "gcc -O3" "clang -O0" "clang -O2" "clang -O1 -fsanitize=a
         failed=1
         continue
     fi
-    "$folder/mapstorm-fuzz" corpus --hashes "$source/corpus/strategies" "$source/corpus/map" \
-        "$source/corpus/canary" >"$work/got"
+    "$folder/mapstorm-fuzz" corpus --hashes "$@" >"$work/got"
     if ! cmp -s "$work/expected" "$work/got"; then
         echo "same_trace: $build differs:"
         diff "$work/expected" "$work/got" | head -n 6

@@ -23,6 +23,7 @@ enum {
     STOP_BOUND = 8192,
     COLUMNS_MAX = 32,
     ROWS_MAX = 32,
+    PROGRAMS_MAX = 256,
 };
 
 /* What came of the stops in one operation under one strategy. */
@@ -39,6 +40,8 @@ struct table {
     uint32_t columns;
     struct cell cell[ROWS_MAX][COLUMNS_MAX]; /* the last row: behind the last operation */
     char example[COLUMNS_MAX][400];          /* the first that was stuck */
+    struct fuzz_input seen[PROGRAMS_MAX];    /* with strategy 0: each program once */
+    uint32_t programs;
     const char *file;
 };
 
@@ -72,6 +75,17 @@ static uint32_t strategy_setting(const struct fuzz_target *target)
     return i;
 }
 
+/* Scenarios of several strategies are one program. */
+static bool is_seen(const struct fuzz_input *input)
+{
+    for (uint32_t i = 0; i < table.programs; i++)
+        if (memcmp(&table.seen[i], input, sizeof *input) == 0)
+            return true;
+    ms_require(table.programs < PROGRAMS_MAX);
+    table.seen[table.programs++] = *input;
+    return false;
+}
+
 static bool file_add(const char *path)
 {
     static struct fuzz_input input;
@@ -82,6 +96,10 @@ static bool file_add(const char *path)
     if (!input_read(path, &input, &note, &of))
         return false;
     if (of != table.target)
+        return true;
+    if (setting < table.target->setting_count)
+        input.setup[setting] = 0;
+    if (is_seen(&input))
         return true;
     table.file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     table.input = &input;
@@ -164,7 +182,6 @@ static int target_table(const struct fuzz_target *target, const char *corpus, bo
     static const char *const folders[] = {"scenarios", "stops"};
     bool has_strategies = strategy_setting(target) < target->setting_count;
     bool is_read = true;
-    uint32_t programs = 0;
     uint32_t stops = 0;
 
     memset(&table, 0, sizeof table);
@@ -181,13 +198,12 @@ static int target_table(const struct fuzz_target *target, const char *corpus, bo
         uint32_t files = stat(folder, &facts) == 0 ? files_below(folder, paths, FILES_MAX) : 0;
         for (uint32_t i = 0; i < files; i++) {
             is_read &= file_add(paths[i]);
-            programs++;
             free(paths[i]);
         }
     }
     if (!is_read)
         return EXIT_USAGE;
-    if (programs == 0)
+    if (table.programs == 0)
         return EXIT_CLEAN;
     *is_empty = false;
     printf("\n## %s: %s\n\n| stopped in |", target->name, target->summary);
@@ -201,7 +217,7 @@ static int target_table(const struct fuzz_target *target, const char *corpus, bo
     for (uint32_t row = 0; row < ROWS_MAX; row++)
         for (uint32_t c = 0; c < table.columns; c++)
             stops += table.cell[row][c].stops;
-    fprintf(stderr, "%s: %u programs, %u stops\n", target->name, programs, stops);
+    fprintf(stderr, "%s: %u programs, %u stops\n", target->name, table.programs, stops);
     if (has_strategies)
         return claims_print();
     if (!column_is_stuck(0))
