@@ -246,7 +246,7 @@ static NTSTATUS StreamPrepare(PSTREAM_REQUEST Stream, WDF_DMA_DIRECTION Directio
 static VOID StreamStart(PSTREAM_DEVICE Device, PSTREAM_REQUEST Stream, WDF_DMA_DIRECTION Direction)
 {
     WDFDMATRANSACTION transaction = Stream->Slot->Transaction;
-    LONG timeout = Device->TimeoutMicroseconds;
+    LONG timeout = InterlockedOr(&Device->TimeoutMicroseconds, 0);
     NTSTATUS status = StreamPrepare(Stream, Direction, timeout != 0);
 
     if (!NT_SUCCESS(status)) {
