@@ -143,6 +143,30 @@ static NTSTATUS flush_ex(PDMA_ADAPTER a, PMDL mdl, PVOID base, ULONGLONG offset,
     return real(a)->FlushAdapterBuffersEx(a, mdl, base, offset, length, write);
 }
 
+static NTSTATUS flush_fails(PDMA_ADAPTER a, PMDL mdl, PVOID base, ULONGLONG offset, ULONG length,
+                            BOOLEAN write)
+{
+    (void)flush_ex(a, mdl, base, offset, length, write);
+    return STATUS_NO_MEMORY;
+}
+
+/* The driver below never hears of the controller; the test plays it. */
+static struct {
+    PDMA_COMPLETION_ROUTINE routine;
+    PVOID context;
+} played;
+
+static NTSTATUS map_played(PDMA_ADAPTER a, PMDL mdl, PVOID base, ULONGLONG offset,
+                           ULONG device_offset, PULONG length, BOOLEAN write,
+                           PSCATTER_GATHER_LIST list, ULONG list_bytes,
+                           PDMA_COMPLETION_ROUTINE routine, PVOID context)
+{
+    played.routine = routine;
+    played.context = context;
+    return real(a)->MapTransferEx(a, mdl, base, offset, device_offset, length, write, list,
+                                  list_bytes, NULL, NULL);
+}
+
 static VOID free_channel(PDMA_ADAPTER a)
 {
     note("free-channel");
@@ -366,7 +390,7 @@ static struct rig *record_open(struct job *job, WDF_DMA_PROFILE profile, ULONG v
     return rig;
 }
 
-/* c3, c4, c7, c8: packet. CAL-01, CAL-02, EXE-06, EXE-07, STG-04 */
+/* c3, c4, c7, c8: packet. TRX-12, CAL-01, CAL-02, EXE-06, EXE-07, STG-04 */
 MS_TEST(calls_of_a_packet_transaction)
 {
     struct job job;
@@ -424,7 +448,7 @@ MS_TEST(calls_of_a_version_2_packet_transaction)
     rig_close_with(rig, 2);
 }
 
-/* c0, c3s, c4s, c7s: SG with its own buffer. ENB-16, ENB-17, ENB-18, SGP-01, SGP-05, SGP-08 */
+/* c0, c3s, c4s, c7s: SG with its own buffer. ENB-16, ENB-17, ENB-18, SGP-01, SGP-05, SGP-06, SGP-08 */
 MS_TEST(calls_of_an_sg_transaction)
 {
     struct job job;
@@ -539,7 +563,7 @@ static void execute_reserved(struct job *job)
     assert_status(WdfDmaTransactionExecute(job->trx, job), STATUS_SUCCESS);
 }
 
-/* c2, c3r, c5, c9. RES-01, RES-06 .. RES-09, RES-11, RES-12, RES-13, HRQ-17 */
+/* c2, c3r, c5, c9. RES-01, RES-06, RES-07, RES-08, RES-09, RES-11, RES-12, RES-13, HRQ-17 */
 MS_TEST(calls_of_a_reserved_transaction)
 {
     struct job job;
@@ -568,7 +592,7 @@ MS_TEST(calls_of_a_reserved_transaction)
     rig_close(rig);
 }
 
-/* c5: Cancel asks the adapter only while it waits. CAN-01, CAN-04, CAN-05, CAN-06, CAN-10 */
+/* c5: Cancel asks the adapter only while it waits. CON-04, CAN-01, CAN-04, CAN-05, CAN-06, CAN-10 */
 MS_TEST(calls_of_a_cancel)
 {
     struct job job, holder;
@@ -588,10 +612,12 @@ MS_TEST(calls_of_a_cancel)
     assert_true(WdfDmaTransactionCancel(job.trx));
     expect("cancel-channel fdo tc@0\n");
     assert_state(&job, S_FAILED);
+    report_all(&job); /* CAN-07, CON-04: only Release or deletion may follow */
+    assert_reported(&rig->f, MS_RULE_WDF_REPORT_STATE);
     rig_run(rig);
     assert_int_equal(job.programs + job.completions + job.configures, 0);
     assert_true(holder.over);
-    rig_close(rig);
+    rig_close_with(rig, 1);
 }
 
 /* c10. TRX-45, TRX-46, CON-11 */
@@ -611,5 +637,41 @@ MS_TEST(calls_of_transfer_info_and_common_buffers)
     expect("common 291 cached=1@0\n"); /* KCB-02 */
     WdfObjectDelete(buffer);
     expect("free-common 291 cached=1@0\n"); /* KCB-05 */
+    rig_close(rig);
+}
+
+/* CMP-06, CMP-15, CMP-12: the bytes were counted, and the end says why. */
+MS_TEST(a_failing_flush_ends_it_with_its_status)
+{
+    struct job job;
+    struct rig *rig = record_open(&job, WdfDmaProfilePacket64, 3, WdfDmaDirectionWriteToDevice);
+
+    ((DMA_OPERATIONS *)(uintptr_t)rec.table[3])->FlushAdapterBuffersEx = flush_fails;
+    assert_status(job_init(&job, 0x80, ALL), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    rec.log[rec.used = 0] = '\0';
+    report_all(&job);
+    assert_true(job.over);
+    assert_status(job.status, STATUS_NO_MEMORY);
+    assert_state(&job, S_FAILED);
+    expect("flush mdl0 mrb 0x80 0x1000 dir=1@0\nfree-registers mrb 2@2\n");
+    rig_close(rig);
+}
+
+/* PRG-14: our controller never says so; it is passed on all the same. */
+MS_TEST(an_aborted_transfer_is_passed_on)
+{
+    struct job job;
+    struct rig *rig = record_open(&job, WdfDmaProfileSystem, 0, WdfDmaDirectionWriteToDevice);
+
+    ((DMA_OPERATIONS *)(uintptr_t)rec.table[3])->MapTransferEx = map_played;
+    job_callbacks(&job);
+    job.inside_complete = report_none_and_end;
+    assert_status(job_init(&job, 0, 0x800), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    played.routine(rec.adapter[0], rec.fdo, played.context, DmaAborted);
+    assert_int_equal(job.completions, 1);
+    assert_int_equal(job.told[0], DmaAborted);
+    assert_true(job.over);
     rig_close(rig);
 }

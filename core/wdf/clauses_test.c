@@ -24,7 +24,7 @@ static NTSTATUS init_va(struct job *job, int64_t va, size_t length)
                                        (char *)MmGetMdlVirtualAddress(job->rig->mdl) + va, length);
 }
 
-/* FTL-02, TRX-05, TRX-06, TRX-07, TRX-08, TRX-09, TRX-10, CON-06 */
+/* ENB-31, FTL-02, TRX-05, TRX-06, TRX-07, TRX-08, TRX-09, TRX-10, CON-06 */
 MS_TEST(initialize_looks_at_its_arguments_first)
 {
     for (ULONG version = 2; version <= 3; version++) {
@@ -206,7 +206,7 @@ MS_TEST(a_report_of_too_many_bytes_ends_it_after_a_flush)
         }
 }
 
-/* CMP-10, CMP-16, CMP-17 */
+/* CMP-10, CMP-16, CMP-17, TRX-49 */
 MS_TEST(partial_reports_send_the_rest_again)
 {
     for (int lists = 0; lists <= 1; lists++) {
@@ -348,7 +348,7 @@ MS_TEST(setters_and_getters_keep_to_their_states)
 
 /* --- reservations --- */
 
-/* RES-02, RES-04, RES-10, RES-13, RES-15, RES-17 */
+/* CON-15, RES-02, RES-04, RES-10, RES-13, RES-15, RES-17 */
 MS_TEST(reservations_are_asked_for_and_given_back)
 {
     struct rig *rig = rig_open();
@@ -586,7 +586,7 @@ MS_TEST(knobs_bring_the_originals_nesting_and_strictness_back)
     rig_close_with(rig, 1);
 }
 
-/* Every taking of Initialize and Execute fails once; what ends badly is released and runs then. EXE-05 */
+/* Every taking of Initialize and Execute fails once; what ends badly is released and runs then. EXE-05, STG-05 */
 MS_TEST(every_taking_of_an_execution_may_fail)
 {
     static const WDF_DMA_PROFILE profiles[] = {WdfDmaProfilePacket, WdfDmaProfileScatterGather,
@@ -617,6 +617,8 @@ MS_TEST(every_taking_of_an_execution_may_fail)
             ms_fault_arm(UINT32_MAX);
             if (NT_SUCCESS(status) && job.programs > 0)
                 report_none_and_end(&job);
+            if (NT_SUCCESS(status) && p == 2 && job.programs == 0)
+                assert_int_equal(job.told[0], DmaError); /* STG-05 */
             if (NT_SUCCESS(status)) {
                 assert_true(job.over); /* told by a completion if it could not be staged */
             } else {

@@ -250,7 +250,7 @@ static void storm_close(struct storm *s)
     fixture_close_with(&s->f, s->f.reports, 0);
 }
 
-/* RCE-P01, RCE-P02, RCE-P03, RCE-P12, RCE-P14, RCE-P15, RCE-P16, RCE-P19, RCE-P22, HAZ-01, HAZ-04, HRQ-05,
+/* ENB-34, RCE-P01, RCE-P02, RCE-P03, RCE-P12, RCE-P14, RCE-P15, RCE-P16, RCE-P19, RCE-P22, HAZ-01, HAZ-04, HRQ-05,
  * HRQ-14, HRQ-15, HRQ-16, STM-02, LVL-03, LVL-04 */
 MS_TEST(requests_timeouts_cancels_and_errors_over_one_channel)
 {

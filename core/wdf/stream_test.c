@@ -84,6 +84,30 @@ MS_TEST(the_interleavings_of_the_contract_row_by_row)
     stream_world_close();
 }
 
+/* RCE-21, CMP-15: a driver that keeps a failing end has another last row in P7 and P8. */
+MS_TEST(a_strict_driver_keeps_the_status_of_who_stopped_it)
+{
+    static const enum point points[] = {BEFORE_COMPLETED, IN_FLUSH, BEFORE_MAP};
+    struct ms_wdf_config config = stepped();
+
+    stream_world_open(&config);
+    for (int i = 0; i < 3; i++)
+        for (int act = ACT_CANCEL; act <= ACT_FIRE; act++) {
+            struct script script = {.step = {{points[i], i == 2 ? 2 : 1, (enum act)act}},
+                                    .steps = 1,
+                                    .fragments = 3,
+                                    .strict = true};
+            struct seen seen;
+            stream_play(&script, &seen);
+            if (seen.wrong[0])
+                fail_msg("%s, %s: %s", point_names[points[i]], act_names[act], seen.wrong);
+            assert_status(seen.end_status, STATUS_CANCELLED);
+            assert_status(seen.status, act == ACT_CANCEL ? STATUS_CANCELLED : STATUS_IO_TIMEOUT);
+            assert_int_equal(seen.information, 16384);
+        }
+    stream_world_close();
+}
+
 /* Plays all pairs of (point, visit, act) with this ending; the first that goes wrong, or how many. */
 static uint32_t play_pairs(struct script script, int visits, struct script *bad, struct seen *seen)
 {
@@ -132,6 +156,7 @@ MS_TEST(every_pair_of_moments_and_acts_keeps_every_property)
                 struct script script = {.fragments = fragments,
                                         .contended = contended,
                                         .read = fragments == 1,
+                                        .strict = contended,
                                         .fails = ending == 1,
                                         .endless = ending == 2};
                 count += play_pairs(script, fragments, &bad, &seen);

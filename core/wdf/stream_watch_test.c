@@ -676,7 +676,7 @@ static void check_outcome(const struct script *script)
         bytes = 0;
     } else if (s->last_d == DmaError) {
         want = STATUS_DEVICE_DATA_ERROR;
-    } else if (s->last_d != DmaComplete) {
+    } else if (s->last_d != DmaComplete || (script->strict && !NT_SUCCESS(s->end_status))) {
         want = first;
     }
     if (s->status != want)
@@ -764,6 +764,7 @@ void stream_play(const struct script *script, struct seen *seen)
         w.fifo.fault_at = (script->read ? given : taken) + HALF + HALF / 2;
     if (script->endless)
         ms_store_seq_cst(&w.fifo.credit, HALF + (script->contended ? 0x1000 : 0));
+    StreamDevice(w.device)->KeepsFailure = script->strict;
     submit(seen, w.mdl, (size_t)script->fragments * FRAGMENT_BYTES, script->read);
     if (!script->contended)
         for (int moved = 0; moved < HALF;) {

@@ -26,7 +26,7 @@ static struct rig *system_open(struct job *job, WDF_DMA_DIRECTION direction)
     return system_open_with(&config, job, direction);
 }
 
-/* CMP-09, CMP-17, ENB-24, PRG-03, PRG-08, PRG-09, STG-01, STG-02, STG-03, STG-04 */
+/* CMP-09, CMP-17, ENB-24, PRG-03, PRG-08, PRG-09, CON-10, STG-16, STG-01, STG-02, STG-03, STG-04 */
 MS_TEST(a_system_transaction_runs_fragment_by_fragment)
 {
     for (int way = 0; way <= 1; way++) {
@@ -87,7 +87,7 @@ static void finish(struct rig *rig, struct job *job, bool over, NTSTATUS status,
     rig_close(rig);
 }
 
-/* STG-03, STG-08, STP-02, STP-03, STP-05 S1, RCE-P10 */
+/* HRQ-07, STG-03, STG-08, STP-02, STP-03, STP-05 S1, RCE-P10 */
 MS_TEST(stop_before_execute_refuses_the_first_fragment)
 {
     struct job job;
@@ -354,7 +354,7 @@ MS_TEST(a_configure_callback_that_only_says_no_is_reported)
     rig_close_with(rig, 1);
 }
 
-/* PRG-16, STG-09, HRQ-18: no completion callback: the driver polls, and a stop tells it nothing. */
+/* PRG-16, STG-09, STP-07, HRQ-18: no completion callback: the driver polls, and a stop tells it nothing. */
 MS_TEST(without_a_completion_callback_the_driver_polls)
 {
     struct job job;
@@ -378,6 +378,14 @@ MS_TEST(without_a_completion_callback_the_driver_polls)
     assert_state(&job, S_TRANSFER); /* STG-09 */
     report_none_and_end(&job);
     assert_true(job.over);
+    assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
+    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    rig_run(rig);
+    stop(&job);
+    report_all(&job); /* STP-07, CON-01: TRUE, and why */
+    assert_true(job.over);
+    assert_status(job.status, STATUS_CANCELLED);
     assert_int_equal(job.completions, 0);
     rig_close(rig);
 }
@@ -427,7 +435,7 @@ static void delete_inside(struct job *job)
         WdfObjectDelete(job->trx);
 }
 
-/* EXE-03, EXE-11, REL-07, STG-15, HRQ-01, HRQ-02: deleted inside the deferred callback, below Execute. */
+/* HRQ-09, EXE-03, EXE-11, REL-07, STG-15, HRQ-01, HRQ-02: deleted inside the deferred callback, below Execute. */
 MS_TEST(a_transaction_may_be_deleted_below_its_own_execute)
 {
     struct job job;
@@ -499,5 +507,32 @@ MS_TEST(a_deferred_completion_may_be_left_to_the_dpc_thread)
     KeFlushQueuedDpcs();
     assert_true(job.over);
     assert_int_equal(job.completions, 1);
+    rig_close(rig);
+}
+
+/* HRQ-10, REL-10: one free too many, with nobody on the channel, and from outside of its owner's callbacks. */
+MS_TEST(a_superfluous_free_is_harmless)
+{
+    struct job job;
+    struct rig *rig = system_open(&job, WdfDmaDirectionWriteToDevice);
+    PDMA_ADAPTER adapter =
+        WdfDmaEnablerWdmGetDmaAdapter(rig->enabler, WdfDmaDirectionWriteToDevice);
+    KIRQL old;
+
+    job.inside_complete = report_all;
+    assert_status(job_init(&job, 0, FRAGMENT), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    rig_run(rig);
+    assert_true(job.over);
+    assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    adapter->DmaOperations->FreeAdapterChannel(adapter);
+    KeLowerIrql(old);
+    job.over = FALSE;
+    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    rig_run(rig);
+    assert_true(job.over);
+    assert_status(job.status, STATUS_SUCCESS);
     rig_close(rig);
 }

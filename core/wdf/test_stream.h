@@ -75,6 +75,7 @@ struct script {
     bool contended; /* another request holds the channel at first */
     bool read;      /* else write */
     bool fails;     /* the device faults in the second half of the first fragment */
+    bool strict;    /* the driver keeps a failing end (RCE-21) */
     bool endless;   /* the device asserts its line for half of the first fragment only */
     enum plant plant;
 };

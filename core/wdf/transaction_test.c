@@ -36,7 +36,7 @@ static void run(struct job *job)
     }
 }
 
-/* EXE-04, EXE-06, CMP-04, CMP-08, CMP-09, PRG-01, PRG-05, REL-02, REL-04, STG-02, STG-07, TRX-04, TRX-16 */
+/* HRQ-13, EXE-04, EXE-06, CMP-04, CMP-08, CMP-09, PRG-01, PRG-05, REL-02, REL-04, STG-02, STG-07, TRX-04, TRX-16 */
 MS_TEST(every_profile_version_and_direction_moves_all_bytes)
 {
     for (int i = 0; i < MASTERS; i++)

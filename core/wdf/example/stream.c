@@ -35,6 +35,7 @@ typedef struct _STREAM_SLOT {
 typedef struct _STREAM_DEVICE {
     WDFDMAENABLER Enabler;
     LONG volatile TimeoutMicroseconds;
+    BOOLEAN KeepsFailure; /* a last report that failed is no success, see StreamTransferComplete */
     STREAM_SLOT Slot[STREAM_SLOTS];
 } STREAM_DEVICE, *PSTREAM_DEVICE;
 WDF_DECLARE_CONTEXT_TYPE_WITH_NAME(STREAM_DEVICE, StreamDevice)
@@ -144,17 +145,17 @@ static VOID StreamTransferComplete(WDFDMATRANSACTION Transaction, WDFDEVICE Devi
     PSTREAM_REQUEST stream = Context;
     NTSTATUS status;
 
-    UNREFERENCED_PARAMETER(Device);
     UNREFERENCED_PARAMETER(Direction);
     switch (DmaStatus) {
     case DmaComplete:
         if (!WdfDmaTransactionDmaCompleted(Transaction, &status))
             return; /* the next fragment is under way, or over already */
-#ifdef STREAM_STRICT
-        StreamSettle(stream, status, NT_SUCCESS(status));
-#else
-        StreamSettle(stream, STATUS_SUCCESS, TRUE);
-#endif
+        /* The published protocol calls every end here a success, also of a transfer that was stopped
+         * between two fragments, and tells by the count. KeepsFailure: whoever stopped it decides. */
+        if (StreamDevice(Device)->KeepsFailure && !NT_SUCCESS(status))
+            StreamSettle(stream, status, FALSE);
+        else
+            StreamSettle(stream, STATUS_SUCCESS, TRUE);
         break;
     case DmaError:
         (VOID) WdfDmaTransactionDmaCompletedFinal(Transaction, 0, &status);
