@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_system.c: system DMA: the page's part, one row a shape, and the sentence of the answer. Nothing is
- * printed when none was measured.
+ * page_system.c: system DMA and the framework's transactions: the page's parts, one row a shape, and the
+ * sentence of the answer. Nothing is printed when none was measured.
  */
 #include "page.h"
 #include "answer.h"
@@ -138,35 +138,69 @@ static void row_print(const struct ms_result *r, const struct ms_cell *c, FILE *
         fputs("<td class=none>&ndash;</td></tr>\n", out);
 }
 
-void ms_page_system(const struct ms_result *r, FILE *out)
+/* What tells one of the two sections from the other. */
+struct section {
+    const char *scenario;
+    const char *heading;
+    const char *how;
+    const char *caption;
+    const char *counted; /* what the last column counts */
+    const char *not_shown;
+};
+
+static const struct section sections[] = {
+    {
+        .scenario = MS_SCENARIO_SYSTEM,
+        .heading = "System DMA and its cancel",
+        .how = "A device without DMA of its own, a channel of the emulated controller, one "
+               "driver. An operation is the whole cycle: map, bytes moved, completion or cancel, "
+               "flush. Beside it, by itself: a cancel until it has returned, one after the other; "
+               "and a completion, from the moment the transfer was due, at 70&nbsp;% of what can "
+               "be kept up. Every byte was counted on both sides.",
+        .caption = "time of the cycle, and how long cancel or completion took; lower is better",
+        .counted = "interrupts",
+        .not_shown = "what a real bus adds, and several drivers at one controller",
+    },
+    {
+        .scenario = "framework",
+        .heading = "The framework&rsquo;s DMA transactions",
+        .how = "One driver, one transaction. An operation is its whole life: Initialize, Execute, "
+               "EvtProgramDma and a report for every fragment, Release. Beside it, by itself: "
+               "StopSystemTransfer until it has returned, and until the completion callback has "
+               "released the transaction. Every execution ended as it must.",
+        .caption = "time of a life, and how long a stop took; lower is better",
+        .counted = "fragments",
+        .not_shown = "requests, timers, several drivers, and the bytes that a bus master moves",
+    },
+};
+
+static void section_print(const struct ms_result *r, const struct section *section, FILE *out)
 {
     bool has_any = false;
 
     for (size_t i = 0; i < r->cell_count; i++)
-        has_any = has_any || ms_text_same(r->cells[i].scenario, MS_SCENARIO_SYSTEM);
+        has_any = has_any || ms_text_same(r->cells[i].scenario, section->scenario);
     if (!has_any)
         return;
-    fputs(
-        "<section aria-labelledby=system><h2 id=system>System DMA and its cancel</h2>\n"
-        "<p class=how>A device without DMA of its own, a channel of the emulated controller, one "
-        "driver. An operation is the whole cycle: map, bytes moved, completion or cancel, flush. "
-        "Beside it, by itself: a cancel until it has returned, one after the other; and a "
-        "completion, "
-        "from the moment the transfer was due, at 70&nbsp;% of what can be kept up. Every byte was "
-        "counted on both sides.</p>\n"
-        "<div class=scroll><table class=plain><caption><span>time of the cycle, and how long "
-        "cancel "
-        "or completion took; lower is better</span></caption><thead><tr><th "
-        "scope=col>shape</th><th "
-        "scope=col>cycle</th><th scope=col>50 %</th><th scope=col>99 %</th><th scope=col>99.9 "
-        "%</th><th scope=col>longest</th><th scope=col>interrupts</th></tr></thead><tbody>\n",
-        out);
+    fprintf(out,
+            "<section aria-labelledby=%s><h2 id=%s>%s</h2>\n<p class=how>%s</p>\n"
+            "<div class=scroll><table class=plain><caption><span>%s</span></caption><thead><tr><th "
+            "scope=col>shape</th><th scope=col>cycle</th><th scope=col>50 %%</th><th scope=col>99 "
+            "%%</th><th scope=col>99.9 %%</th><th scope=col>longest</th><th "
+            "scope=col>%s</th></tr></thead><tbody>\n",
+            section->scenario, section->scenario, section->heading, section->how, section->caption,
+            section->counted);
     for (size_t i = 0; i < r->cell_count; i++)
-        if (ms_text_same(r->cells[i].scenario, MS_SCENARIO_SYSTEM))
+        if (ms_text_same(r->cells[i].scenario, section->scenario))
             row_print(r, &r->cells[i], out);
-    fputs(
-        "</tbody></table></div>\n<p class=not>Not shown: what a real bus adds, and several drivers "
-        "at "
-        "one controller. A dash: not timed, or fewer than 100 values lie beyond.</p>\n</section>\n",
-        out);
+    fprintf(out,
+            "</tbody></table></div>\n<p class=not>Not shown: %s. A dash: not timed, or fewer than "
+            "100 values lie beyond.</p>\n</section>\n",
+            section->not_shown);
+}
+
+void ms_page_system(const struct ms_result *r, FILE *out)
+{
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        section_print(r, &sections[i], out);
 }
