@@ -413,6 +413,8 @@ PMDL IoAllocateMdl(_In_opt_ PVOID VirtualAddress, ULONG Length, BOOLEAN Secondar
 VOID IoFreeMdl(PMDL Mdl);
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
 VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList);
+/* There are no exceptions here: where Windows raises STATUS_ACCESS_VIOLATION, MDL_PAGES_LOCKED stays clear, and
+ * mapping the MDL for DMA is refused (MDL-11, MTX-22). */
 VOID MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
                          LOCK_OPERATION Operation);
 VOID MmUnlockPages(PMDL MemoryDescriptorList);
@@ -420,6 +422,22 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_MODE Ac
                                    MEMORY_CACHING_TYPE CacheType, PVOID RequestedAddress,
                                    ULONG BugCheckOnFailure, ULONG Priority);
 VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList);
+#define MM_DONT_ZERO_ALLOCATION               0x01
+#define MM_ALLOCATE_FROM_LOCAL_NODE_ONLY      0x02
+#define MM_ALLOCATE_FULLY_REQUIRED            0x04
+#define MM_ALLOCATE_NO_WAIT                   0x08
+#define MM_ALLOCATE_PREFER_CONTIGUOUS         0x10
+#define MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS 0x20
+/* Locked pages without addresses, in [LowAddress, HighAddress], then in the same range SkipBytes farther and so
+ * on; with REQUIRE_CONTIGUOUS_CHUNKS in pieces of SkipBytes (0: one). Fewer than TotalBytes when there are no
+ * more, unless FULLY_REQUIRED; NULL when there is none. MmFreePagesFromMdl takes the pages back, ExFreePool then
+ * the MDL. */
+PMDL MmAllocatePagesForMdl(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighAddress,
+                           PHYSICAL_ADDRESS SkipBytes, SIZE_T TotalBytes);
+PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighAddress,
+                             PHYSICAL_ADDRESS SkipBytes, SIZE_T TotalBytes,
+                             MEMORY_CACHING_TYPE CacheType, ULONG Flags);
+VOID MmFreePagesFromMdl(PMDL MemoryDescriptorList);
 NTSTATUS MmAdvanceMdl(PMDL Mdl, ULONG NumberOfBytes);
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress);
 

@@ -16,57 +16,23 @@
 extern "C" {
 #endif
 
-/* --- interlocked: full fences, as on Windows --- */
+/* --- interlocked: full fences, as on Windows; functions, so that the simulator sees each of them --- */
 
-FORCEINLINE LONG InterlockedIncrement(LONG volatile *Addend)
-{
-    return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE LONG InterlockedDecrement(LONG volatile *Addend)
-{
-    return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE LONG InterlockedExchange(LONG volatile *Target, LONG Value)
-{
-    return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE LONG InterlockedExchangeAdd(LONG volatile *Addend, LONG Value)
-{
-    return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE LONG InterlockedCompareExchange(LONG volatile *Target, LONG Exchange, LONG Comparand)
-{
-    __atomic_compare_exchange_n(Target, &Comparand, Exchange, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
-    return Comparand;
-}
-
-FORCEINLINE LONG InterlockedOr(LONG volatile *Target, LONG Value)
-{
-    return __atomic_fetch_or(Target, Value, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE LONG InterlockedAnd(LONG volatile *Target, LONG Value)
-{
-    return __atomic_fetch_and(Target, Value, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value)
-{
-    return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-
-FORCEINLINE PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOID Exchange,
-                                                    PVOID Comparand)
-{
-    __atomic_compare_exchange_n(Target, &Comparand, Exchange, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
-    return Comparand;
-}
+LONG InterlockedIncrement(LONG volatile *Addend);
+LONG InterlockedDecrement(LONG volatile *Addend);
+LONG InterlockedExchange(LONG volatile *Target, LONG Value);
+LONG InterlockedExchangeAdd(LONG volatile *Addend, LONG Value);
+LONG InterlockedCompareExchange(LONG volatile *Target, LONG Exchange, LONG Comparand);
+LONG InterlockedOr(LONG volatile *Target, LONG Value);
+LONG InterlockedAnd(LONG volatile *Target, LONG Value);
+LONGLONG InterlockedIncrement64(LONGLONG volatile *Addend);
+LONGLONG InterlockedDecrement64(LONGLONG volatile *Addend);
+LONGLONG InterlockedExchange64(LONGLONG volatile *Target, LONGLONG Value);
+LONGLONG InterlockedExchangeAdd64(LONGLONG volatile *Addend, LONGLONG Value);
+LONGLONG InterlockedCompareExchange64(LONGLONG volatile *Destination, LONGLONG Exchange,
+                                      LONGLONG Comparand);
+PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value);
+PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOID Exchange, PVOID Comparand);
 
 /* --- doubly linked lists --- */
 

@@ -195,6 +195,16 @@ MS_AT(CM_PARTIAL_RESOURCE_DESCRIPTOR, u.DmaV3.Reserved1, 0xD);
 MS_AT(CM_PARTIAL_RESOURCE_DESCRIPTOR, u.DmaV3.Reserved2, 0xE);
 MS_AT(CM_PARTIAL_RESOURCE_DESCRIPTOR, u.DmaV3.Reserved3, 0xF);
 
+MS_SIZE(IO_STACK_LOCATION, 0x48);
+MS_AT(IO_STACK_LOCATION, Parameters.Read.Length, 0x8);
+MS_AT(IO_STACK_LOCATION, Parameters.Read.ByteOffset, 0x18);
+MS_AT(IO_STACK_LOCATION, Parameters.DeviceIoControl.OutputBufferLength, 0x8);
+MS_AT(IO_STACK_LOCATION, Parameters.DeviceIoControl.InputBufferLength, 0x10);
+MS_AT(IO_STACK_LOCATION, Parameters.DeviceIoControl.IoControlCode, 0x18);
+MS_AT(IO_STACK_LOCATION, DeviceObject, 0x28);
+MS_AT(IO_STACK_LOCATION, CompletionRoutine, 0x38);
+MS_AT(IO_STACK_LOCATION, Context, 0x40);
+
 MS_VALUE(InterfaceTypeUndefined, -1);
 MS_VALUE(Internal, 0);
 MS_VALUE(Isa, 1);

@@ -324,4 +324,15 @@ MS_TEST(interlocked_operations_return_what_windows_says)
     assert_int_equal(n, 2);
     assert_ptr_equal(InterlockedCompareExchangePointer(&p, NULL, &n), &n);
     assert_null(InterlockedExchangePointer(&p, &n));
+    LONGLONG big = 0xFFFFFFFF;
+    assert_int_equal(InterlockedIncrement64(&big), 0x100000000);
+    assert_int_equal(InterlockedDecrement64(&big), 0xFFFFFFFF);
+    assert_int_equal(InterlockedExchangeAdd64(&big, 2), 0xFFFFFFFF);
+    assert_int_equal(InterlockedCompareExchange64(&big, 7, 8), 0x100000001);
+    assert_int_equal(InterlockedCompareExchange64(&big, 7, 0x100000001), 0x100000001);
+    assert_int_equal(InterlockedExchange64(&big, -1), 7);
+    assert_int_equal(InterlockedIncrement64(&big), 0);
+    n = -1;
+    assert_int_equal(InterlockedIncrement(&n), 0);
+    assert_int_equal(InterlockedDecrement(&n), -1);
 }
