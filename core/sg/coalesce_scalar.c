@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * coalesce_scalar.c: the coalescer in plain C: the reference for the vector ones, and what other
- * architectures use.
+ * coalesce_scalar.c: the coalescer without a word of any processor's: the reference for the others, and
+ * what other architectures use. Where two words fit one of the compiler's own vectors it says so, and the
+ * compiler does what the processor has.
  *
  * Memory is bimodal: no break at all and every page a break are the normal cases, and in between
  * breaks cannot be predicted. So there are three ways through a block, and the way that fitted the
  * last block is tried first:
  *
- *   joined   compare with the frames expected, 8 pages a step
+ *   joined   compare with the frames expected, two at once, and one branch for 32 pages
  *   broken   store each page as it comes, one branch a page, never taken
  *   mixed    a mask with a bit per break, made without branches, then a loop over its bits: one
  *            misprediction a block rather than two a run
@@ -15,7 +16,8 @@
 #include "sg/coalesce.h"
 
 enum {
-    JOINED_PAGES = 8,
+    JOINED_PAGES = 32, /* a step where there are many */
+    JOINED_FEW_PAGES = 8,
     MIXED_PAGES = 16, /* a first look; few breaks in it, and the joined way is tried again */
     MIXED_MORE_PAGES = 32,
 };
@@ -42,14 +44,63 @@ FORCEINLINE void run_break(struct run *run, const PFN_NUMBER *p)
     run->position = at;
 }
 
+/* Two frames at once, in whatever the processor has for that. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+FORCEINLINE pair pair_load(const PFN_NUMBER *p)
+{
+    pair both;
+
+    memcpy(&both, p, sizeof(both)); /* any alignment */
+    return both;
+}
+
+/* What is expected and what was wrong, twice, so that no step waits for the one before. */
+struct joined {
+    pair want[2];
+    pair wrong[2];
+};
+
+FORCEINLINE void joined_eight(const PFN_NUMBER *p, struct joined *joined)
+{
+    const pair four = {4, 4};
+
+    joined->wrong[0] |= pair_load(p) ^ joined->want[0];
+    joined->wrong[1] |= pair_load(p + 2) ^ joined->want[1];
+    joined->want[0] += four;
+    joined->want[1] += four;
+    joined->wrong[0] |= pair_load(p + 4) ^ joined->want[0];
+    joined->wrong[1] |= pair_load(p + 6) ^ joined->want[1];
+    joined->want[0] += four;
+    joined->want[1] += four;
+}
+
+/* Goes on while the next 32 pages all follow their predecessors: what is read against what is expected,
+ * and one branch for all, which is never taken. */
+FORCEINLINE const PFN_NUMBER *skip_joined(const PFN_NUMBER *p, const PFN_NUMBER *end)
+{
+    struct joined joined = {.want = {{p[-1] + 1, p[-1] + 2}, {p[-1] + 3, p[-1] + 4}}};
+
+    for (; end - p >= JOINED_PAGES; p += JOINED_PAGES) {
+        joined.wrong[0] = joined.wrong[1] = (pair){0, 0};
+        joined_eight(p, &joined);
+        joined_eight(p + 8, &joined);
+        joined_eight(p + 16, &joined);
+        joined_eight(p + 24, &joined);
+        joined.wrong[0] |= joined.wrong[1];
+        if ((joined.wrong[0][0] | joined.wrong[0][1]) != 0)
+            break;
+    }
+    return p;
+}
+
 FORCEINLINE bool are_four_joined(const PFN_NUMBER *p, uint64_t want)
 {
     return p[0] == want && p[1] == want + 1 && p[2] == want + 2 && p[3] == want + 3;
 }
 
-/* Pages p[0..7] all follow their predecessors. Compares and branches that are never taken are the
- * least work a page: two operations, where an OR of differences takes three. */
-FORCEINLINE bool are_joined(const PFN_NUMBER *p)
+/* The same for 8 pages, of a piece with no more than a few of those: no vectors to set up. */
+FORCEINLINE bool are_few_joined(const PFN_NUMBER *p)
 {
     uint64_t want = p[-1] + 1;
 
@@ -123,9 +174,29 @@ static bool careful_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg
     return true;
 }
 
+/* The breaks of `mask`, of which bit 0 is page `p`. */
+FORCEINLINE void run_mask(struct run *run, const PFN_NUMBER *p, uint64_t mask)
+{
+    for (; mask != 0; mask &= mask - 1)
+        run_break(run, p + ms_bit_lowest(mask));
+}
+
+FORCEINLINE struct run run_start(const PFN_NUMBER *pfn, const struct ms_sg_open *open)
+{
+    return (struct run){pfn, open->address, open->position, open->slot, open->crossed};
+}
+
+FORCEINLINE void run_leave(const struct run *run, struct ms_sg_open *open)
+{
+    open->address = run->address;
+    open->position = run->position;
+    open->slot = run->slot;
+    open->crossed = run->crossed;
+}
+
 static bool scalar_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_open *open)
 {
-    struct run run = {pfn, open->address, open->position, open->slot, open->crossed};
+    struct run run = run_start(pfn, open);
     const PFN_NUMBER *p = pfn + 1;
     const PFN_NUMBER *end = pfn + pages;
     uint64_t block = MIXED_PAGES;
@@ -135,16 +206,16 @@ static bool scalar_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_
     if (p < end && is_break(p))
         p = run_broken(&run, p, end);
     while (p < end) {
-        uint64_t n = (uint64_t)(end - p);
-
         if (block == MIXED_PAGES) {
-            for (; n >= JOINED_PAGES && are_joined(p); n -= JOINED_PAGES)
-                p += JOINED_PAGES;
+            p = skip_joined(p, end);
+            while (end - p >= JOINED_FEW_PAGES && are_few_joined(p))
+                p += JOINED_FEW_PAGES;
             /* The rest with pages looked at before: a break among those only costs time. */
-            if (n < JOINED_PAGES && pages > JOINED_PAGES && are_joined(end - JOINED_PAGES))
+            if (end - p < JOINED_FEW_PAGES && pages > JOINED_FEW_PAGES &&
+                are_few_joined(end - JOINED_FEW_PAGES))
                 break;
         }
-        n = ms_min_u64(n, block);
+        uint64_t n = ms_min_u64((uint64_t)(end - p), block);
         uint64_t mask = mask_make(p, n);
         if (mask == UINT64_MAX >> (64 - MIXED_PAGES) ||
             mask == UINT64_MAX >> (64 - MIXED_MORE_PAGES)) {
@@ -152,14 +223,10 @@ static bool scalar_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_
             continue;
         }
         block = (mask & (mask - 1)) == 0 ? MIXED_PAGES : MIXED_MORE_PAGES;
-        for (; mask != 0; mask &= mask - 1)
-            run_break(&run, p + ms_bit_lowest(mask));
+        run_mask(&run, p, mask);
         p += n;
     }
-    open->address = run.address;
-    open->position = run.position;
-    open->slot = run.slot;
-    open->crossed = run.crossed;
+    run_leave(&run, open);
     return true;
 }
 
