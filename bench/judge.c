@@ -313,8 +313,18 @@ static void limit_add(struct judge *j, const struct ms_case *c, const struct ms_
     limit = ms_result_add_limit(j->result);
     limit->name = ms_result_copy(j->result, entrant->who->name);
     limit->title = ms_result_copy(j->result, entrant->who->title);
-    limit->shape = c->scenario->is_bare ? NULL : ms_result_copy(j->result, c->key.shape);
+    /* A step that is a shape of its own, as in the scenario limits, holds whatever the shape. */
+    limit->shape = strcmp(c->key.shape, entrant->who->name) == 0
+                       ? NULL
+                       : ms_result_copy(j->result, c->key.shape);
     limit->threads = c->key.threads;
+    if (limit->shape) {
+        limit->pages = c->shape->pages;
+        limit->bytes = c->shape->bytes;
+    }
+    for (uint32_t i = 0; i < entrant->tally.counts; i++)
+        if (strcmp(entrant->tally.count[i].name, "elements") == 0)
+            limit->elements = entrant->tally.count[i].per_op;
     ms_entrant_time(entrant, j->work, &limit->time);
 }
 

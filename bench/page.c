@@ -463,14 +463,14 @@ static const struct {
     const char *name;
     ms_page_part *print;
 } parts[] = {
-    {"ranked", ranked_print},       {"title", title_print},     {"policy", policy_print},
-    {"style", style_print},         {"meta", meta_print},       {"banners", banners_print},
-    {"answer", answer_print},       {"figures", figures_print}, {"trust", trust_print},
-    {"matrices", ms_page_matrices}, {"map", ms_page_map},       {"counts", ms_page_counts},
-    {"latency", ms_page_latency},   {"system", ms_page_system}, {"checks", ms_page_checks},
-    {"notes", notes_print},         {"facts", facts_print},     {"numbers", ms_page_numbers},
-    {"command", command_print},     {"version", version_print}, {"data", data_print},
-    {"script", script_print},
+    {"ranked", ranked_print},     {"title", title_print},         {"policy", policy_print},
+    {"style", style_print},       {"meta", meta_print},           {"banners", banners_print},
+    {"answer", answer_print},     {"figures", figures_print},     {"trust", trust_print},
+    {"lists", ms_page_lists},     {"matrices", ms_page_matrices}, {"map", ms_page_map},
+    {"counts", ms_page_counts},   {"latency", ms_page_latency},   {"system", ms_page_system},
+    {"checks", ms_page_checks},   {"notes", notes_print},         {"facts", facts_print},
+    {"numbers", ms_page_numbers}, {"command", command_print},     {"version", version_print},
+    {"data", data_print},         {"script", script_print},
 };
 
 static bool part_print(const struct ms_result *r, const char *name, size_t length, FILE *out)

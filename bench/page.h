@@ -39,6 +39,7 @@ ms_page_part ms_page_map;      /* MapTransferEx: adapter x shape, with the share
 ms_page_part ms_page_counts;   /* exact counts */
 ms_page_part ms_page_checks;   /* conformance and fuzzing */
 ms_page_part ms_page_latency;  /* percentiles of each timed case: page_latency.c */
+ms_page_part ms_page_lists;    /* the list step against its bounds: page_lists.c */
 ms_page_part ms_page_system;   /* system DMA: page_system.c */
 ms_page_part ms_page_numbers;  /* every cell */
 

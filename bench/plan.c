@@ -311,6 +311,16 @@ static void cases_of_shape(struct making *m, struct ms_case c)
     }
 }
 
+/* Whether a plan of that size holds the shape without being asked for it. */
+static bool size_has_shape(enum ms_plan size, const struct ms_scenario *scenario,
+                           const struct ms_shape_info *shape)
+{
+    if (size == MS_PLAN_QUICK)
+        return shape->is_quick;
+    return size == MS_PLAN_FULL ||
+           (!shape->is_full && !(shape->is_recorded && scenario->is_recorded_full));
+}
+
 static void cases_of_adapter(struct making *m, const struct ms_scenario *scenario,
                              const struct ms_adapter_info *adapter)
 {
@@ -320,7 +330,7 @@ static void cases_of_adapter(struct making *m, const struct ms_scenario *scenari
         struct ms_case c = {.scenario = scenario, .adapter = adapter, .shape = shape};
 
         if (!is_chosen(&m->wish->shapes, shape->name) ||
-            (m->wish->size == MS_PLAN_QUICK && m->wish->shapes.count == 0 && !shape->is_quick))
+            (m->wish->shapes.count == 0 && !size_has_shape(m->wish->size, scenario, shape)))
             continue;
         snprintf(c.key.scenario, sizeof c.key.scenario, "%s", scenario->name);
         snprintf(c.key.shape, sizeof c.key.shape, "%s", shape->name);

@@ -50,7 +50,7 @@ MS_TEST(plan_the_default_has_every_scenario_and_ends_in_time)
 {
     struct ms_problem problem;
     struct ms_schedule *s;
-    bool has[3] = {false, false, false};
+    bool has[4] = {false, false, false, false};
 
     plan_open();
     s = planned("", &problem);
@@ -59,13 +59,35 @@ MS_TEST(plan_the_default_has_every_scenario_and_ends_in_time)
         has[0] = has[0] || strcmp(s->cases[i].key.scenario, "registers") == 0;
         has[1] = has[1] || strcmp(s->cases[i].key.scenario, "map") == 0;
         has[2] = has[2] || strcmp(s->cases[i].key.scenario, "limits") == 0;
+        has[3] = has[3] || strcmp(s->cases[i].key.scenario, "list") == 0;
+        assert_false(s->cases[i].shape->is_full);
     }
-    assert_true(has[0] && has[1] && has[2]);
+    assert_true(has[0] && has[1] && has[2] && has[3]);
     assert_true(s->seconds < 150.0);
     ms_schedule_free(s);
     s = planned("--quick", &problem);
     assert_non_null(s);
     assert_true(s->seconds < 25.0);
+    ms_schedule_free(s);
+    plan_close();
+}
+
+MS_TEST(plan_shapes_of_the_full_plan_are_measured_there_and_where_asked_for)
+{
+    struct ms_problem problem;
+    struct ms_schedule *s;
+    size_t cold = 0;
+
+    plan_open();
+    s = planned("--full", &problem);
+    assert_non_null(s);
+    for (size_t i = 0; i < s->case_count; i++)
+        cold += strcmp(s->cases[i].key.shape, "cold-16p") == 0;
+    assert_int_equal(cold, 2); /* map and list */
+    ms_schedule_free(s);
+    s = planned("--quick --scenario list --shape cold-16p", &problem);
+    assert_non_null(s);
+    assert_int_equal(s->case_count, 1);
     ms_schedule_free(s);
     plan_close();
 }

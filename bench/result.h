@@ -181,6 +181,9 @@ struct ms_limit {
     const char *title; /* "ideal list loop, no contract" */
     const char *shape; /* where it depends on the shape, else NULL */
     uint32_t threads;
+    uint32_t pages;          /* of the shape; 0: not applicable */
+    uint64_t bytes;          /* one operation maps or moves; 0: not applicable */
+    double elements;         /* of the list one operation makes; 0: not applicable */
     struct ms_estimate time; /* nanoseconds per operation */
 };
 

@@ -161,7 +161,8 @@ FORM(shape_form, ms_shape, TEXT(ms_shape, name), TEXT(ms_shape, scenario), TEXT(
      U32(ms_shape, pages), U64(ms_shape, bytes), FLAG(ms_shape, recorded));
 
 FORM(limit_form, ms_limit, TEXT(ms_limit, name), TEXT(ms_limit, title), TEXT(ms_limit, shape),
-     U32(ms_limit, threads), EST(ms_limit, time));
+     U32(ms_limit, threads), U32(ms_limit, pages), U64(ms_limit, bytes), F64(ms_limit, elements),
+     EST(ms_limit, time));
 
 FORM(count_form, ms_count, TEXT(ms_count, name), F64(ms_count, per_op), FLAG(ms_count, model));
 

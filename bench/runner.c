@@ -171,6 +171,15 @@ static bool sample_ask(struct runner *r, const struct ms_case *c, struct ms_entr
 /* ---- calibration ------------------------------------------------------------------------------
  */
 
+static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
+{
+    entrant->tally = *tally;
+    for (uint32_t i = 0; i < tally->counts; i++) {
+        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s", tally->count[i].name);
+        entrant->tally.count[i].name = entrant->count_name[i];
+    }
+}
+
 /* Nanoseconds an operation takes, the better of two readings: an interruption can only make a
  * reading longer, and a sample scaled from it too short. False when the entrant dropped out. */
 static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entrant *entrant,
@@ -190,6 +199,8 @@ static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entra
     if (!sample_ask(r, c, entrant, seed, ops, &reading))
         return false;
     *ns = fmin(*ns, (double)reading.wall_ns / (double)reading.ops);
+    if (entrant->who->part == MS_PART_LIMIT) /* not in the pass that counts: theirs never change */
+        tally_keep(entrant, &reading.tally);
     return true;
 }
 
@@ -216,17 +227,11 @@ static void case_calibrate(struct runner *r, struct ms_case *c, uint64_t seed)
         fastest = fmin(fastest, ns);
         slowest = fmax(slowest, ns);
     }
+    /* Bare steps may lie a thousand apart; one that is short beside the others bounds nothing. */
+    if (c->scenario->is_bare)
+        fastest = slowest;
     if (slowest > 0.0)
         c->ops = ms_sample_ops(fastest, slowest, c->key.threads);
-}
-
-static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
-{
-    entrant->tally = *tally;
-    for (uint32_t i = 0; i < tally->counts; i++) {
-        snprintf(entrant->count_name[i], sizeof entrant->count_name[i], "%s", tally->count[i].name);
-        entrant->tally.count[i].name = entrant->count_name[i];
-    }
 }
 
 /* Counts are exact where one thread replays a stream of one length from one seed; only then do two

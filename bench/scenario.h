@@ -31,6 +31,7 @@ struct ms_shape_info {
     uint64_t bytes; /* one operation maps or moves; 0: not applicable */
     bool is_recorded;
     bool is_quick;  /* part of the quick plan */
+    bool is_full;   /* part of the full plan only, unless asked for */
     bool is_timed;  /* also timed operation by operation, in plans that are not quick */
     bool is_closed; /* timed one after the other: what is timed is no arrival */
     bool is_live; /* a thread of the machine's own takes part, so nothing can be counted exactly */
@@ -77,11 +78,12 @@ struct ms_catalog;
 struct ms_scenario {
     const char *name;
     const char *title;
-    uint32_t version;    /* grows when what is measured changes: old times mean another thing */
-    bool compares;       /* strategies contend here; else only the baseline is measured */
-    bool is_bare;        /* only limits: no strategy at all, one thread */
-    bool oversubscribes; /* also measured with more threads than processors */
-    bool has_registers;  /* the size of the register file is part of the case */
+    uint32_t version;      /* grows when what is measured changes: old times mean another thing */
+    bool compares;         /* strategies contend here; else only the baseline is measured */
+    bool is_bare;          /* only limits: no strategy at all, one thread */
+    bool is_recorded_full; /* recorded shapes in the full plan only */
+    bool oversubscribes;   /* also measured with more threads than processors */
+    bool has_registers;    /* the size of the register file is part of the case */
 
     /* The index-th shape, NULL behind the last; it lives as long as the catalog. */
     const struct ms_shape_info *(*shape)(const struct ms_catalog *catalog, size_t index);

@@ -5,6 +5,7 @@
  */
 #include "emit.h"
 #include "answer.h"
+#include "lists.h"
 #include "table.h"
 #include "words.h"
 
@@ -281,6 +282,47 @@ static void map_print(const struct ms_result *r, bool color, FILE *out)
     ms_grid_free(g);
 }
 
+/* ---- the list step ------------------------------------------------------------------------------
+ */
+
+static void lists_print(const struct ms_result *r, bool color, FILE *out)
+{
+    static const char *const heads[] = {"",     "pages",  "elements", "limit", "naive",
+                                        "best", "a page", "an elem.", "GiB/s", "of limit"};
+    enum { COLUMNS = sizeof heads / sizeof *heads };
+    struct ms_list_row row;
+
+    if (!ms_list_row(r, 0, &row))
+        return;
+    struct ms_grid *g = ms_grid_new(COLUMNS);
+    fputs("\nThe list step alone, 1 thread, the best way of this processor against its limit\n",
+          out);
+    for (size_t i = 0; i < COLUMNS; i++)
+        ms_grid_add(g, MS_INK_HEAD, heads[i]);
+    for (size_t i = 0; ms_list_row(r, i, &row); i++) {
+        double best = row.way[row.best];
+        char text[64];
+
+        ms_grid_add(g, MS_INK_PLAIN, row.shape);
+        snprintf(text, sizeof text, "%u", row.pages);
+        ms_grid_add(g, MS_INK_PLAIN, text);
+        snprintf(text, sizeof text, "%.1f", row.elements);
+        ms_grid_add(g, MS_INK_PLAIN, text);
+        snprintf(text, sizeof text, "%s %s", ms_word_ns(row.limit).s, row.limit_word);
+        ms_grid_add(g, MS_INK_PLAIN, text);
+        ms_grid_add(g, MS_INK_PLAIN, row.naive > 0.0 ? ms_word_ns(row.naive).s : "-");
+        snprintf(text, sizeof text, "%s %s", ms_word_ns(best).s, ms_list_way_name(row.best));
+        ms_grid_add(g, MS_INK_PLAIN, text);
+        ms_grid_add(g, MS_INK_PLAIN, ms_word_ns(best / row.pages).s);
+        ms_grid_add(g, MS_INK_PLAIN, ms_word_ns(best / row.elements).s);
+        snprintf(text, sizeof text, "%.3g", ms_list_gib(&row));
+        ms_grid_add(g, MS_INK_PLAIN, text);
+        ms_grid_add(g, MS_INK_PLAIN, ms_word_percent(row.limit / best).s);
+    }
+    ms_grid_print(g, color, out);
+    ms_grid_free(g);
+}
+
 /* ---- together -----------------------------------------------------------------------------------
  */
 
@@ -303,6 +345,7 @@ bool ms_emit_table(const struct ms_result *r, FILE *out, bool color)
     controls_print(r, color, out);
     pool_print(r, color, out);
     map_print(r, color, out);
+    lists_print(r, color, out);
     answer_print(r, color, out);
     if (r->run.incomplete)
         fputs("\nIncomplete: some cells are missing; see the page.\n", out);

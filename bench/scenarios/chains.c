@@ -14,9 +14,10 @@ enum {
     INPUTS_MANY = 4096, /* random breaks: more than a branch predictor remembers */
     INPUTS_LARGE = 16,
     INPUTS_HUGE = 4,
+    INPUTS_COLD = 65536, /* with their MDLs and frames about 16 MiB */
     LAYOUT_SEED = 4711,
     GRANTS = 256,
-    LENGTH_MAX = 4 * MIB, /* of one transfer, as the device description says */
+    LENGTH_MAX = 16 * MIB, /* of one transfer, as the device description says */
 };
 
 static const struct ms_shape_info infos[] = {
@@ -63,25 +64,165 @@ static const struct ms_shape_info infos[] = {
      .bytes = 54 + 44 * 1460},
     {.name = "chain4", .title = "4 MDLs of 4 pages, all apart", .pages = 16, .bytes = 64 * KIB},
     {.name = "chain64", .title = "64 MDLs of one page", .pages = 64, .bytes = 256 * KIB},
+    {.name = "2p", .title = "2 pages, apart", .pages = 2, .bytes = 8 * KIB, .is_full = true},
+    {.name = "packet3",
+     .title = "network packet: header and two payloads of 730 bytes, 3 MDLs",
+     .pages = 3,
+     .bytes = 54 + 2 * 730,
+     .is_full = true},
+    {.name = "257p-unaligned",
+     .title = "1 MiB from offset 0x123: cut first and last page",
+     .pages = 257,
+     .bytes = MIB,
+     .is_full = true},
+    {.name = "1024p",
+     .title = "1024 pages, all apart",
+     .pages = 1024,
+     .bytes = 4 * MIB,
+     .is_full = true},
+    {.name = "4096p",
+     .title = "4096 pages, all apart",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-contiguous",
+     .title = "4096 pages, one run",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-huge",
+     .title = "4096 pages, runs of 512",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "256p-runs2",
+     .title = "256 pages, runs of 2",
+     .pages = 256,
+     .bytes = MIB,
+     .is_full = true},
+    {.name = "256p-runs8",
+     .title = "256 pages, runs of 8",
+     .pages = 256,
+     .bytes = MIB,
+     .is_full = true},
+    {.name = "256p-runs64",
+     .title = "256 pages, runs of 64",
+     .pages = 256,
+     .bytes = MIB,
+     .is_full = true},
+    {.name = "4096p-runs2",
+     .title = "4096 pages, runs of 2",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-runs8",
+     .title = "4096 pages, runs of 8",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-runs64",
+     .title = "4096 pages, runs of 64",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-random",
+     .title = "4096 pages, random runs of mean 4",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-random1.5",
+     .title = "4096 pages, random runs of mean 1.5",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-random16",
+     .title = "4096 pages, random runs of mean 16",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-uniform",
+     .title = "4096 pages, random runs of 1 to 16",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "4096p-mixture",
+     .title = "4096 pages: half single, others up to 79",
+     .pages = 4096,
+     .bytes = 16 * MIB,
+     .is_full = true},
+    {.name = "chain4-random",
+     .title = "4 MDLs of 16 pages, random runs of mean 4",
+     .pages = 64,
+     .bytes = 256 * KIB,
+     .is_full = true},
+    {.name = "chain64x16",
+     .title = "64 MDLs of 16 pages, all apart",
+     .pages = 1024,
+     .bytes = 4 * MIB,
+     .is_full = true},
+    {.name = "chain64x16-run",
+     .title = "64 MDLs of 16 pages, all one run",
+     .pages = 1024,
+     .bytes = 4 * MIB,
+     .is_full = true},
+    {.name = "cold-1p",
+     .title = "one page, cold: 65536 chains in random order",
+     .pages = 1,
+     .bytes = 4 * KIB,
+     .is_full = true},
+    {.name = "cold-packet",
+     .title = "network packet of 2 MDLs, cold",
+     .pages = 2,
+     .bytes = 54 + 1460,
+     .is_full = true},
+    {.name = "cold-16p",
+     .title = "16 pages, all apart, cold",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_full = true},
 };
 
 /* recipes[i] is what infos[i] announces. */
 static const struct ms_chain_recipe recipes[] = {
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_FEW, true, true},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * KIB}}, INPUTS_FEW, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, true, true},
-    {MS_FRAMES_CONTIGUOUS, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false},
-    {MS_FRAMES_GEOMETRIC, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x123, 64 * KIB}}, INPUTS_FEW, false, true},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, MIB}}, INPUTS_LARGE, false, true},
-    {MS_FRAMES_CONTIGUOUS, {{1, 0, MIB}}, INPUTS_LARGE, false, false},
-    {MS_FRAMES_GEOMETRIC, {{1, 0, MIB}}, INPUTS_LARGE, false, false},
-    {MS_FRAMES_ALTERNATING, {{1, 0, MIB}}, INPUTS_LARGE, false, false},
-    {MS_FRAMES_HUGE, {{1, 0, 2 * MIB}}, INPUTS_LARGE, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {1, 0x100, 1460}}, INPUTS_FEW, true, true},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {44, 0x100, 1460}}, INPUTS_FEW, false, false},
-    {MS_FRAMES_FRAGMENTED, {{4, 0, 16 * KIB}}, INPUTS_FEW, false, true},
-    {MS_FRAMES_FRAGMENTED, {{64, 0, 4 * KIB}}, INPUTS_FEW, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_FEW, true, true, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * KIB}}, INPUTS_FEW, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, true, true, false},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false, false},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x123, 64 * KIB}}, INPUTS_FEW, false, true, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, MIB}}, INPUTS_LARGE, false, true, false},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_ALTERNATING, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_HUGE, {{1, 0, 2 * MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {1, 0x100, 1460}}, INPUTS_FEW, true, true, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {44, 0x100, 1460}}, INPUTS_FEW, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{4, 0, 16 * KIB}}, INPUTS_FEW, false, true, false},
+    {MS_FRAMES_FRAGMENTED, {{64, 0, 4 * KIB}}, INPUTS_FEW, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 8 * KIB}}, INPUTS_FEW, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {2, 0x100, 730}}, INPUTS_FEW, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x123, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_HUGE, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_RUNS_2, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_RUNS_8, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_RUNS_64, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
+    {MS_FRAMES_RUNS_2, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_RUNS_8, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_RUNS_64, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_SHORT_RUNS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_LONG_RUNS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_UNIFORM, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_MIXTURE, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_GEOMETRIC, {{4, 0, 64 * KIB}}, INPUTS_MANY, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{64, 0, 64 * KIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_CONTIGUOUS, {{64, 0, 64 * KIB}}, INPUTS_HUGE, false, false, false},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_COLD, false, false, true},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {1, 0x100, 1460}}, INPUTS_COLD, false, false, true},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_COLD, false, false, true},
 };
 
 enum { RECIPES = sizeof recipes / sizeof *recipes };
@@ -142,6 +283,20 @@ static bool layout_make(struct ms_layout *layout, enum ms_chain_frames frames, u
         return ms_layout_make_fragmented(layout, pages);
     case MS_FRAMES_GEOMETRIC:
         return ms_layout_make_geometric(layout, pages, 4.0, LAYOUT_SEED);
+    case MS_FRAMES_SHORT_RUNS:
+        return ms_layout_make_geometric(layout, pages, 1.5, LAYOUT_SEED);
+    case MS_FRAMES_LONG_RUNS:
+        return ms_layout_make_geometric(layout, pages, 16.0, LAYOUT_SEED);
+    case MS_FRAMES_UNIFORM:
+        return ms_layout_make_uniform(layout, pages, 16, LAYOUT_SEED);
+    case MS_FRAMES_MIXTURE:
+        return ms_layout_make_mixture(layout, pages, LAYOUT_SEED);
+    case MS_FRAMES_RUNS_2:
+        return ms_layout_make_runs(layout, pages, 2);
+    case MS_FRAMES_RUNS_8:
+        return ms_layout_make_runs(layout, pages, 8);
+    case MS_FRAMES_RUNS_64:
+        return ms_layout_make_runs(layout, pages, 64);
     case MS_FRAMES_ALTERNATING:
         return ms_layout_make_alternating(layout, pages, 1, 7);
     case MS_FRAMES_HUGE:
@@ -176,6 +331,20 @@ static PMDL chain_make(const struct ms_chain_recipe *recipe, const PFN_NUMBER *p
         }
     }
     return head;
+}
+
+/* Any order will do, as long as it is the same in every run and no prefetcher foresees it. */
+static void heads_shuffle(struct ms_chains *chains)
+{
+    uint64_t random = LAYOUT_SEED;
+
+    for (uint32_t i = chains->count; i > 1; i--) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint32_t other = (uint32_t)((random >> 33) % i);
+        PMDL head = chains->head[other];
+        chains->head[other] = chains->head[i - 1];
+        chains->head[i - 1] = head;
+    }
 }
 
 bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
@@ -218,6 +387,8 @@ bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
         snprintf(why, MS_WHY_BYTES, "no memory for %" PRIu32 " MDL chains", chains->count);
         return false;
     }
+    if (recipe->is_cold)
+        heads_shuffle(chains);
     return true;
 }
 

@@ -18,7 +18,14 @@ enum ms_chain_frames {
     MS_FRAMES_CONTIGUOUS,
     MS_FRAMES_FRAGMENTED,
     MS_FRAMES_GEOMETRIC,   /* random runs of mean 4 */
+    MS_FRAMES_SHORT_RUNS,  /* random runs of mean 1.5 */
+    MS_FRAMES_LONG_RUNS,   /* random runs of mean 16 */
+    MS_FRAMES_UNIFORM,     /* random runs of 1 to 16 */
+    MS_FRAMES_MIXTURE,     /* half singles, 30 % 1 to 8, 20 % 16 to 79 */
     MS_FRAMES_ALTERNATING, /* runs of 1 and 7 by turns */
+    MS_FRAMES_RUNS_2,
+    MS_FRAMES_RUNS_8,
+    MS_FRAMES_RUNS_64,
     MS_FRAMES_HUGE,
     MS_FRAMES_RECORDED,
 };
@@ -36,6 +43,7 @@ struct ms_chain_recipe {
     uint32_t inputs; /* different chains to rotate through */
     bool is_small;   /* also measured with several threads */
     bool is_bounced; /* also measured on adapters that copy */
+    bool is_cold;    /* far more chains than the caches hold, in random order */
 };
 
 /* Many chains of one recipe, over frames of their own. */

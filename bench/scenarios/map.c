@@ -54,6 +54,7 @@ struct stage {
     PDMA_ADAPTER adapter;
     uint32_t threads;
     enum work work;
+    const struct ms_bounds *bounds;
     struct lane *lane;
     uint8_t *slots; /* what the memcpy limit copies into */
 };
@@ -170,7 +171,7 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
         while (ops-- > 0) {
             uint32_t elements = lane->parts[lane->next];
 
-            lane->elements += ms_bound_list(chain_next(lane), elements, lane->list->Elements);
+            lane->elements += s->bounds->list(chain_next(lane), elements, lane->list->Elements);
         }
         break;
     case WORK_COPY:
@@ -357,6 +358,7 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
         goto undo;
     }
     s->threads = key->threads;
+    s->bounds = ms_bounds_get();
     for (uint32_t i = 0; i < s->threads; i++)
         if (!lane_make(s, &s->lane[i], &recipe, layout, adapter_bounces(key->adapter), why))
             goto undo;
@@ -397,7 +399,7 @@ static const char *refuses(const struct ms_contender *contender, const struct ms
 const struct ms_scenario ms_scenario_map = {
     .name = "map",
     .title = "one MapTransferEx + FlushAdapterBuffersEx",
-    .version = 1,
+    .version = 2,
     .shape = ms_chain_shape,
     .adapters = ms_chain_adapters,
     .offers = offers,
