@@ -40,7 +40,7 @@ new() {
         exit 2
     fi
     # Both files are written aside first: either all is there or nothing.
-    if ! sed -e "s/@identifier@/$id/g" -e "s/@name@/$name/g" "$root/bench/new/strategy.c" \
+    if ! sed -e "s/@identifier@/$id/g" -e "s/@name@/$name/g" "$root/bench/new/strategy.c.in" \
         >"$folder/$id.c.tmp" 2>/dev/null ||
         ! awk -v line="MS_STRATEGY($id, \"$name\")" '
             /^MS_STRATEGY\(/ { seen = 1 }
