@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # arm64_test.sh [BUILD]: builds the floors and their tests for 64-bit ARM, with warnings as errors, and runs
 # them under qemu's user-mode emulation: what is written for any processor must run on another one. For
-# people too: core/package/arm64_test.sh. Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and
-# qemu-user; says "skipped: ..." and ends with 0 where one is absent.
+# people too: core/package/arm64_test.sh. What it needs is in bench/packages.txt;
+# says "skipped: ..." and ends with 0 where one is absent.
 set -eu
 source=$(readlink -f -- "$0")
 source=${source%/core/package/*}
@@ -11,7 +11,7 @@ build=${1:-$source/build/arm64}
 for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
     command -v $tool >/dev/null || { echo "skipped: $tool is not installed" && exit 0; }
 done
-[ -f /usr/aarch64-linux-gnu/lib/libc.so.6 ] || { echo "skipped: libc6-dev-arm64-cross is not installed" && exit 0; }
+[ -f /usr/aarch64-linux-gnu/lib/libc.so.6 ] || { echo "skipped: the C library for it is not installed" && exit 0; }
 # All floors are compiled. Those from memory on but sg want tens of GiB of address space, for each page of
 # which the emulation keeps a record: their tests are for a real machine.
 built='platform kernel memory registers sg controller adapter machine'
