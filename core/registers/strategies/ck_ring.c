@@ -9,13 +9,15 @@
  * Ordering    hb:run-given  the library's own fences order the buffer; a full fence behind the
  *             enqueue orders it before the giver's look for waiters
  * ABA         the library's counters have 32 bits
- * Progress    blocking: enqueues publish in order, so one that stops makes all later ones spin
+ * Progress    blocking: enqueues publish in order, so one that stops makes all later ones wait; they
+ *             yield after a while, else a preempted one cost whole time slices
  * Limits      single registers, and only where any will do; 16 to 32 bytes a register; never warm
  *
  * The library's atomics do not go through platform/atomic.h: the simulator and the thread sanitizer
  * cannot see into it, so builds for those leave it out.
  */
 #include "registers/strategies/ledger.h"
+#include "registers/strategies/locks.h"
 #include "registers/strategies/no_stock.h"
 #include "registers/strategies/run_search.h"
 
@@ -59,9 +61,18 @@ static void ck_ring_give(void *state, uint32_t cpu, ms_reg first, uint32_t run)
     (void)cpu;
     ms_ledger_gave(&s->ledger, first, run);
     ms_store_relaxed(&s->is_free[first], 1);
-    bool is_in = ck_ring_enqueue_mpmc(&s->ring, s->buffer, (void *)((uintptr_t)first + 1));
-    ms_assert(is_in);
-    (void)is_in;
+    unsigned int ticket;
+    void **cell = ck_ring_enqueue_reserve_mpmc(&s->ring, s->buffer, &ticket);
+    ms_require(cell != NULL); /* there is a cell for every register */
+    *cell = (void *)((uintptr_t)first + 1);
+    /* The library would spin until all before us are published: for whole time slices, where there
+     * are more threads than processors. */
+    for (uint32_t spins = 1; ck_pr_load_uint(&s->ring.p_tail) != ticket; spins++) {
+        ms_spin_hint();
+        if (spins % MS_SPINS_BEFORE_YIELD == 0)
+            ms_thread_yield();
+    }
+    ck_ring_enqueue_commit_mpmc(&s->ring, ticket);
     ms_fence_seq_cst(); /* hb:run-given */
 }
 
