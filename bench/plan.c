@@ -257,12 +257,22 @@ static bool case_is_wanted(const struct making *m, const struct ms_case *c)
     return ms_key_matches(&c->key, kept, count);
 }
 
+/* Nobody could serve it, whoever asks for it. */
+static bool case_is_impossible(const struct ms_case *c)
+{
+    static const struct ms_contender anybody = {.name = "", .run_max = UINT32_MAX};
+
+    return c->scenario->refuses && c->scenario->refuses(&anybody, &c->key) != NULL;
+}
+
 static void case_add(struct making *m, const struct ms_case *wanted)
 {
     struct ms_schedule *s = m->schedule;
     bool is_asked_for = m->wish->shapes.count > 0 && m->wish->thread_count > 0;
 
     if (!is_asked_for && !wanted->scenario->offers(m->catalog, &wanted->key))
+        return;
+    if (case_is_impossible(wanted))
         return;
     if (case_is_wanted(m, wanted) && s->case_count < CASES_MAX)
         s->cases[s->case_count++] = *wanted;

@@ -7,8 +7,11 @@
  *             what the slot held and takes the new run. The stream is made from the seed alone,
  *             before the clock starts, and is the same for every strategy. A refused take leaves
  *             the slot empty; the stream does not notice.
- * Occupancy   pairs (1r, 8r, 64r) run in a file of which a random half is taken; mixes hold the
- *             *requested* occupancy at 50, 75 or 90 %. All threads together fill the file.
+ * Hand-over   threads in twos: one only takes and passes on through a ring of 256, the other only gives
+ *             back, as a driver does whose requests end on another processor. An operation is a run
+ *             that went all the way.
+ * Occupancy   pairs (1r, 8r, 64r) and hand-overs run in a file of which a random half is taken; mixes hold the
+ *             *requested* occupancy at 50, 75, 90 or 97 %. All threads together fill the file.
  * Checked     before a strategy's first sample of a case a part of the stream is replayed with a
  *             shadow byte per register: nothing out of range, nothing in two hands; after every
  *             sample all registers must be free again and the strategy's own audit must pass.
@@ -22,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handover.h"
 #include "order.h"
 #include "platform/prng.h"
 #include "registers/registers.h"
@@ -38,7 +42,7 @@ enum {
 static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)SLOT_MASK,
               "every register may be a slot of its own");
 
-enum pattern { PATTERN_PAIR, PATTERN_RANDOM, PATTERN_FIFO };
+enum pattern { PATTERN_PAIR, PATTERN_RANDOM, PATTERN_FIFO, PATTERN_HANDOVER };
 
 /* Run lengths and how many of 100 requests ask for them: one of first..last, all alike. */
 struct size_class {
@@ -72,8 +76,11 @@ static const struct ms_shape_info infos[] = {
      .is_quick = true,
      .is_timed = true},
     {.name = "mix90", .title = "mixed sizes 1 to 256, random lifetimes, 90 % full"},
+    {.name = "mix97", .title = "mixed sizes 1 to 256, random lifetimes, 97 % full"},
     {.name = "packets", .title = "network: 1 or 2 registers, first in first out", .is_quick = true},
     {.name = "storage", .title = "storage: 1 to 65 registers, 64 requests in flight"},
+    {.name = "handover1", .title = "one thread takes single registers, another gives them back"},
+    {.name = "handover8", .title = "one thread takes runs of 8, another gives them back"},
 };
 
 /* recipes[i] is what infos[i] announces. */
@@ -84,6 +91,7 @@ static const struct recipe recipes[] = {
     {.pattern = PATTERN_RANDOM, .fill_percent = 50, .size = SIZES_MIX},
     {.pattern = PATTERN_RANDOM, .fill_percent = 75, .size = SIZES_MIX},
     {.pattern = PATTERN_RANDOM, .fill_percent = 90, .size = SIZES_MIX},
+    {.pattern = PATTERN_RANDOM, .fill_percent = 97, .size = SIZES_MIX},
     {.pattern = PATTERN_FIFO,
      .fill_percent = 75,
      .depth_max = 512,
@@ -92,6 +100,8 @@ static const struct recipe recipes[] = {
      .fill_percent = 75,
      .depth_max = 64,
      .size = {{40, 1, 1}, {20, 2, 8}, {20, 16, 17}, {10, 32, 33}, {10, 64, 65}}},
+    {.pattern = PATTERN_HANDOVER, .fill_percent = 50, .size = {{100, 1, 1}}},
+    {.pattern = PATTERN_HANDOVER, .fill_percent = 50, .size = {{100, 8, 8}}},
 };
 
 enum { RECIPES = sizeof recipes / sizeof *recipes };
@@ -133,6 +143,7 @@ struct stage {
     struct held *resident; /* fills the file for the pairs; registers entries */
     uint32_t residents;
     struct lane *lane;                             /* threads entries */
+    struct ms_handover *ring;                      /* one for two threads; of hand-overs */
     uint8_t *shadow;                               /* who has a register: registers entries */
     const struct ms_reg_ops *checked[CHECKED_MAX]; /* strategies that passed the shadow */
     uint32_t checked_count;
@@ -248,6 +259,7 @@ static bool stream_make(const struct stage *s, struct lane *lane, uint64_t seed)
         target = 1;
     switch (s->recipe->pattern) {
     case PATTERN_PAIR:
+    case PATTERN_HANDOVER: /* the shadow replays it as pairs */
         stream_pair(s->recipe, lane);
         return true;
     case PATTERN_FIFO:
@@ -305,6 +317,22 @@ static void limit_run(struct lane *lane, uint64_t ops)
     }
 }
 
+/* One half of a hand-over; who takes does so twice for each operation asked for, because the other
+ * thread's share of the operations is done here too. */
+static void handover_run(const struct stage *s, struct lane *lane, uint32_t thread, uint64_t ops)
+{
+    struct ms_handover_end end = {.ring = &s->ring[thread / 2],
+                                  .ops = s->ops,
+                                  .state = s->state,
+                                  .cpu = lane->cpu,
+                                  .run = s->recipe->size[0].first};
+
+    if (thread % 2 == 0)
+        lane->refused += ms_handover_take(&end, 2 * ops);
+    else
+        ms_handover_give(&end);
+}
+
 static void run(void *stage, uint32_t thread, uint64_t ops)
 {
     const struct stage *s = stage;
@@ -312,6 +340,10 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
 
     if (!s->ops) {
         limit_run(lane, ops);
+        return;
+    }
+    if (s->recipe->pattern == PATTERN_HANDOVER) {
+        handover_run(s, lane, thread, ops);
         return;
     }
     /* The place in the stream stays in a processor register: through memory it would cost as much
@@ -424,7 +456,7 @@ static bool file_fill(struct stage *s, uint64_t seed, char *why)
     if (!state_fit(s, why))
         return false;
     s->residents = 0;
-    if (s->recipe->pattern == PATTERN_PAIR)
+    if (s->recipe->pattern == PATTERN_PAIR || s->recipe->pattern == PATTERN_HANDOVER)
         residents_take(s, seed);
     for (uint32_t i = 0; i < s->threads; i++) {
         struct lane *lane = &s->lane[i];
@@ -532,6 +564,8 @@ static void stage_close(void *stage)
     }
     if (s->lane)
         ms_free(s->lane, s->threads * sizeof *s->lane);
+    if (s->ring)
+        ms_free(s->ring, s->threads * sizeof *s->ring);
     if (s->state)
         ms_free(s->state, s->state_bytes);
     free(s->resident);
@@ -569,6 +603,11 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
                  key->threads, key->registers);
         return NULL;
     }
+    if (recipes[at].pattern == PATTERN_HANDOVER && key->threads % 2 != 0) {
+        snprintf(why, MS_WHY_BYTES, "a hand-over needs an even number of threads, not %" PRIu32,
+                 key->threads);
+        return NULL;
+    }
     s = calloc(1, sizeof *s);
     if (!s)
         goto no_memory;
@@ -578,7 +617,8 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
     s->threads = key->threads;
     s->resident = calloc(s->registers, sizeof *s->resident);
     s->shadow = calloc(s->registers, 1);
-    if (!s->resident || !s->shadow || !lanes_make(s))
+    s->ring = ms_alloc(s->threads * sizeof *s->ring);
+    if (!s->resident || !s->shadow || !s->ring || !lanes_make(s))
         goto no_memory;
     return s;
 
@@ -597,11 +637,19 @@ static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_
     return index < RECIPES ? &infos[index] : NULL;
 }
 
+/* Hand-overs need threads in twos. */
+static bool is_handover_of_odd(const struct ms_cell_key *key)
+{
+    for (size_t i = 0; i < RECIPES; i++)
+        if (strcmp(infos[i].name, key->shape) == 0)
+            return recipes[i].pattern == PATTERN_HANDOVER && key->threads % 2 != 0;
+    return false;
+}
+
 static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
 {
     (void)catalog;
-    (void)key;
-    return true;
+    return !is_handover_of_odd(key);
 }
 
 static size_t adapters(const struct ms_adapter_info **all)
@@ -619,6 +667,8 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
 
 static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
 {
+    if (is_handover_of_odd(key))
+        return "a hand-over needs an even number of threads";
     for (size_t i = 0; i < RECIPES; i++) {
         if (strcmp(infos[i].name, key->shape) != 0)
             continue;

@@ -25,7 +25,12 @@
 #include "registers/strategies/ledger.h"
 #include "registers/strategies/no_stock.h"
 
-enum { CHUNK_WORDS = 8, CHUNK_BITS = CHUNK_WORDS * MS_WORD_BITS };
+#ifndef MS_SIM
+enum { CHUNK_WORDS = 8 };
+#else
+enum { CHUNK_WORDS = 1 }; /* so that the small files of the simulator have whole chunks too */
+#endif
+enum { CHUNK_BITS = CHUNK_WORDS * MS_WORD_BITS };
 #define ENTRY_WHOLE 0x10000u /* above the 16 bits of the count */
 
 /* Where a CPU looks first. Owner CPU. */
