@@ -386,7 +386,7 @@ struct _MDL {
 #define MDL_INTERNAL                0x8000
 
 #define MmGetMdlPfnArray(mdl)       ((PPFN_NUMBER)((mdl) + 1))
-#define MmGetMdlVirtualAddress(mdl) ((PVOID)((PCHAR)(mdl)->StartVa + (mdl)->ByteOffset))
+#define MmGetMdlVirtualAddress(mdl) ((PVOID)((ULONG_PTR)(mdl)->StartVa + (mdl)->ByteOffset))
 #define MmGetMdlBaseVa(mdl)         ((mdl)->StartVa)
 #define MmGetMdlByteCount(mdl)      ((mdl)->ByteCount)
 #define MmGetMdlByteOffset(mdl)     ((mdl)->ByteOffset)
