@@ -204,7 +204,7 @@ static int plant_play(enum plant plant)
     return 0;
 }
 
-/* 19.5: what the layers' own code could do wrong is planted by editing it, see mutations.sh. */
+/* 19.5: what a driver, and the adapter below the framework, could do wrong. */
 MS_TEST(every_planted_fault_is_caught)
 {
     for (enum plant plant = PLANT_NONE + 1; plant < PLANTS; plant++) {
