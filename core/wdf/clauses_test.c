@@ -348,7 +348,7 @@ MS_TEST(setters_and_getters_keep_to_their_states)
 
 /* --- reservations --- */
 
-/* CON-15, RES-02, RES-04, RES-10, RES-13, RES-15, RES-17 */
+/* CON-15, REL-08, RES-02, RES-04, RES-10, RES-13, RES-15, RES-17 */
 MS_TEST(reservations_are_asked_for_and_given_back)
 {
     struct rig *rig = rig_open();
@@ -397,7 +397,11 @@ MS_TEST(reservations_are_asked_for_and_given_back)
     WdfDmaTransactionFreeResources(job.trx);
     assert_int_equal(other.reserves, 1);              /* now it has it */
     assert_false(WdfDmaTransactionCancel(other.trx)); /* CAN-14 */
-    rig_close_with(rig, 3); /* REL-08: deletion gives the second one back */
+    WdfObjectDelete(other.trx);                       /* REL-08: gives it back */
+    assert_status(WdfDmaTransactionAllocateResources(job.trx, job.direction, 1, job_reserve, &job),
+                  STATUS_SUCCESS);
+    assert_int_equal(job.reserves, 2);
+    rig_close_with(rig, 3);
 }
 
 /* RES-05 */

@@ -77,6 +77,12 @@ MS_TEST(a_transaction_holds_its_request_while_it_executes)
         assert_null(WdfDmaTransactionGetRequest(trx));
         assert_int_equal(outcome.times, 0);
     }
+    /* An execution without a request gives nothing back (TRX-23). */
+    assert_status(WdfDmaTransactionInitialize(trx, program, WdfDmaDirectionReadFromDevice, mdl,
+                                              MmGetMdlVirtualAddress(mdl), BYTES),
+                  STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(trx, NULL), STATUS_SUCCESS);
+    assert_true(WdfDmaTransactionDmaCompleted(trx, &status));
     WdfRequestComplete(request, STATUS_SUCCESS); /* TRX-23: held no more */
     assert_int_equal(outcome.times, 1);
     rig_close_with(&r, 1);
