@@ -257,7 +257,7 @@ static uint32_t model_mapped(const struct model *model, uint32_t end, uint32_t s
 {
     uint32_t last = model->end < end ? model->end : end;
 
-    if (slots < model->elements && model->start[slots] < last)
+    if (slots < SLOTS_MAX && slots < model->elements && model->start[slots] < last)
         last = model->start[slots];
     *elements = 0;
     while (*elements < model->elements && model->start[*elements] < last)
