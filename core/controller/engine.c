@@ -153,7 +153,8 @@ static uint32_t engine_burst(struct ms_controller *controller, struct ms_channel
         if (record->looped)
             copy_shared(window_at(channel, record, address), bytes, count);
         else
-            memcpy(channel->staging + moved, bytes, count); /* I1 */
+            ms_data_write(channel->staging + moved, count);
+        memcpy(channel->staging + moved, bytes, count); /* I1 */
     }
     if (!engine_count(controller, channel, record, seen, count))
         return 0;
@@ -178,6 +179,7 @@ static uint64_t engine_channel(struct ms_controller *controller, struct ms_chann
     again.raw = ms_load_seq_cst(&channel->state);
     if (again.phase == CHANNEL_RUNNING && again.transfer == seen.transfer) {
         seen = again;
+        ms_data_read(&ms_record_of(channel, (uint32_t)seen.transfer)->routine, RECORD_PLAIN_BYTES);
         while (moved < bytes && seen.phase == CHANNEL_RUNNING) {
             count =
                 engine_burst(controller, channel, ms_record_of(channel, (uint32_t)seen.transfer),

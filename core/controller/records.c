@@ -67,6 +67,7 @@ static bool deliver_one(struct ms_controller *controller, struct ms_channel *cha
         ms_record_fire(channel, state); /* whoever ended it is late */
         return true;
     }
+    ms_data_read(&record->routine, RECORD_PLAIN_BYTES);
     struct ms_record copy = {
         .routine = record->routine, .context = record->context, .device = record->device};
     ms_init(&copy.owner, ms_load_relaxed(&record->owner));

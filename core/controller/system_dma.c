@@ -255,6 +255,7 @@ static void record_fill(struct ms_controller *controller, struct ms_channel *cha
     memcpy(&elements, (const char *)program->list + offsetof(SCATTER_GATHER_LIST, NumberOfElements),
            sizeof elements);
     ms_assert(elements >= 1 && elements <= controller->config.elements_max);
+    ms_data_write(&record->routine, RECORD_PLAIN_BYTES);
     memcpy(record->element, (const char *)program->list + sizeof(SCATTER_GATHER_LIST),
            elements * sizeof *record->element);
     record->elements = elements;
@@ -380,6 +381,7 @@ static void staging_drain(struct ms_controller *controller, struct ms_channel *c
         uint64_t count = ms_min_u64(record->element[i].Length, bytes - done);
         ms_pa address = {(uint64_t)record->element[i].Address.QuadPart};
         uint8_t *memory = ms_memory_at(controller->memory, address, count);
+        ms_data_read(channel->staging + done, count);
         if (memory)
             memcpy(memory, channel->staging + done, count);
         done += count;

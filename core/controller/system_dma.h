@@ -89,6 +89,9 @@ struct ms_controller {
     ms_atomic_u32 stop;
 };
 
+/* What of a record is plain and handed over: I3. */
+#define RECORD_PLAIN_BYTES (sizeof(struct ms_record) - offsetof(struct ms_record, routine))
+
 /* --- records.c --- */
 
 static inline struct ms_record *ms_record_of(struct ms_channel *channel, uint32_t transfer)

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * system_sim.c: the races of a system DMA transfer, enumerated: a driver, cancellers and the engine under
+ * every interleaving of small programs, under seeded schedules and weak memory for longer ones, and with each
+ * of them stopped for ever before each of its steps.
+ *
+ * Judged      each started transfer is told once, with an end that fits; none that never started; bytes that
+ *             reached the buffer are those the device gave; after a cancel has returned none is counted; the
+ *             next owner of a channel does not feel a cancel meant for the last one; a refused map goes after
+ *             a flush. The race check judges staging, records and callbacks (CPL-07: one at a time).
+ */
+#include "adapter/test_fixture.h"
+#include "platform/sim_explore.h"
+
+enum {
+    RING_AFTER = 0xEE,
+    BYTES = 128,
+    SEED = 3,
+    MAPS_MAX = 6,
+    OPS_MAX = 8,
+    ACTORS = 4,
+    PAGE_OF_A = 0x4000
+};
+
+/* What an actor does, in order. */
+enum op {
+    END,
+    MAP,    /* adapter A, from the device */
+    FLUSH,  /* A's, and looks at what came */
+    FLUSH0, /* A's with length 0, as after a refused map */
+    FREE,   /* A's channel */
+    CANCEL, /* with A's context */
+    INIT,   /* A's context anew (TCX-09) */
+    LEFT,   /* A's counter */
+    STEP,   /* the engine: one burst for each channel */
+    STEP2,  /* two bursts */
+    MAP_B,
+    FLUSH_B,
+};
+
+struct transfer {
+    NTSTATUS mapped;
+    uint32_t told; /* plain: callbacks of a channel come one after the other */
+    DMA_COMPLETION_STATUS status;
+    bool is_over; /* plain too: a loop is told of its periods before its end, not behind */
+};
+
+static struct {
+    struct ms_memory *memory;
+    struct ms_kernel kernel;
+    struct ms_dma *dma;
+    struct ms_controller *controller;
+    DEVICE_OBJECT pdo;
+    struct ms_fifo fifo[2]; /* behind A's and B's line */
+    PDMA_ADAPTER adapter[2];
+    struct context context[2];
+    PVOID base[2];
+    PMDL mdl[2];
+    struct transfer transfer[2][MAPS_MAX];
+    uint32_t maps[2];
+    uint64_t given; /* A's bytes that were seen in its buffer */
+    uint32_t frees; /* of A: bytes that came meanwhile are lost */
+    uint32_t cancels, cancels_refused;
+    uint32_t left_at_cancel; /* A's counter when the first cancel had returned */
+    ms_atomic_u32 b_granted;
+    bool is_b_waiting;
+    bool is_whole; /* the last execution came to its end */
+} w;
+
+struct actor {
+    enum op op[OPS_MAX];
+};
+
+/* What stands before the actors begin. */
+enum scene { GRANTED, RUNNING, B_WAITS, B_WAITS_RUNNING, BOTH, LOOPS };
+
+static enum scene scene;
+static struct actor actors[ACTORS];
+
+/* --- the stage ------------------------------------------------------------------------------------- */
+
+static void memory_make(void)
+{
+    struct ms_memory_config config = ms_memory_config_default();
+
+    w.memory = ms_memory_create(&config);
+    ms_require(w.memory != NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        const PFN_NUMBER pfn[] = {PAGE_OF_A + i};
+        w.mdl[i] = ms_mdl_create(pfn, 0, BYTES);
+        ms_require(w.mdl[i] != NULL);
+    }
+}
+
+static void dma_end(void)
+{
+    if (!w.dma)
+        return;
+    if (w.is_whole) {
+        ms_cpu_leave();
+        ms_dma_destroy(w.dma);
+    } else {
+        ms_thread_local_set(NULL, NULL);
+        ms_sim_memory_drop();
+        w.memory = NULL;
+    }
+    w.dma = NULL;
+}
+
+static VOID completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
+                      DMA_COMPLETION_STATUS status)
+{
+    struct transfer *t = context;
+
+    (void)adapter, (void)device;
+    ms_data_write(&t->told, sizeof t->told);
+    t->told++;
+    t->status = status;
+    if (t->told > 1 && scene != LOOPS)
+        ms_sim_fail("O3 a transfer was told twice", "status %d", status);
+    if (t->is_over)
+        ms_sim_fail("O3 a period was told behind the end", "status %d", status); /* CPL-17 */
+    t->is_over = status != DmaComplete;
+}
+
+static uint8_t *buffer_byte(uint32_t at)
+{
+    return ms_memory_byte(w.memory, (ms_pa){PAGE_OF_A * UINT64_C(4096) + at});
+}
+
+static uint8_t byte_before(uint32_t at)
+{
+    return (uint8_t)(ms_fifo_byte(SEED, w.given + at) + 1);
+}
+
+/* A's buffer shows at each place what the device will not put there. */
+static void buffer_fill(void)
+{
+    for (uint32_t i = 0; i < BYTES; i++)
+        *buffer_byte(i) = byte_before(i);
+}
+
+static void map(uint32_t which)
+{
+    struct transfer *t = &w.transfer[which][w.maps[which]++];
+    ULONG length = BYTES;
+
+    t->mapped = w.adapter[which]->DmaOperations->MapTransferEx(
+        w.adapter[which], w.mdl[which], w.base[which], 0, 0, &length, FALSE, NULL, 0, completed, t);
+}
+
+/* How many of the device's next bytes lie in A's buffer; no other byte may have changed. */
+static void bytes_count(void)
+{
+    uint32_t came = 0;
+
+    while (came < BYTES && *buffer_byte(came) == ms_fifo_byte(SEED, w.given + came))
+        came++;
+    for (uint32_t i = came; i < BYTES; i++)
+        if (*buffer_byte(i) != byte_before(i))
+            ms_sim_fail("O6 a wrong byte in the buffer", "byte %u of %u", i, came);
+    w.given += came;
+    buffer_fill();
+}
+
+static void flush(uint32_t which, ULONG length)
+{
+    const DMA_OPERATIONS *ops = w.adapter[which]->DmaOperations;
+
+    if (!NT_SUCCESS(ops->FlushAdapterBuffersEx(w.adapter[which], w.mdl[which], w.base[which], 0,
+                                               length, FALSE)))
+        ms_sim_fail("O7 a flush was refused", "length %u", (unsigned)length);
+    if (scene != LOOPS && which == 0 && length > 0 && w.maps[0] > 0 &&
+        NT_SUCCESS(w.transfer[0][w.maps[0] - 1].mapped))
+        bytes_count();
+}
+
+/* B's routine: it has the channel now and uses it at once. */
+static IO_ALLOCATION_ACTION b_granted(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    (void)device, (void)irp, (void)context;
+    w.base[1] = base;
+    map(1);
+    ms_store_release(&w.b_granted, 1);
+    return KeepObject;
+}
+
+static void cancel(void)
+{
+    NTSTATUS status =
+        w.adapter[0]->DmaOperations->CancelMappedTransfer(w.adapter[0], &w.context[0]);
+
+    if (!NT_SUCCESS(status)) {
+        w.cancels_refused++;
+        return;
+    }
+    for (uint32_t i = 0; i < BYTES && scene == LOOPS; i++)
+        *buffer_byte(i) = RING_AFTER; /* the driver has its ring back */
+    if (w.cancels++ == 0)
+        w.left_at_cancel = w.adapter[0]->DmaOperations->ReadDmaCounter(w.adapter[0]);
+}
+
+/* The actors have been in the machine for long: each has its CPU. */
+static void cpu_take(uint32_t actor)
+{
+    if (!ms_thread_local_get())
+        ms_thread_local_set(&w.kernel.cpu[actor + 1], NULL);
+}
+
+static void actor_run(void *context)
+{
+    const struct actor *a = context;
+
+    cpu_take((uint32_t)(a - actors));
+    for (const enum op *op = a->op; *op != END; op++)
+        switch (*op) {
+        case MAP:
+            map(0);
+            break;
+        case FLUSH:
+            flush(0, BYTES);
+            break;
+        case FLUSH0:
+            flush(0, 0);
+            break;
+        case FREE:
+            w.adapter[0]->DmaOperations->FreeAdapterChannel(w.adapter[0]);
+            w.frees++;
+            break;
+        case CANCEL:
+            cancel();
+            break;
+        case INIT:
+            (void)w.adapter[0]->DmaOperations->InitializeDmaTransferContext(w.adapter[0],
+                                                                            &w.context[0]);
+            break;
+        case LEFT:
+            if (w.adapter[0]->DmaOperations->ReadDmaCounter(w.adapter[0]) > BYTES)
+                ms_sim_fail("O7 more is left than there was", "%u", 0u);
+            break;
+        case STEP:
+            ms_controller_step(w.controller, 64);
+            break;
+        case STEP2:
+            ms_controller_step(w.controller, 128);
+            break;
+        case MAP_B:
+            map(1);
+            break;
+        case FLUSH_B:
+            flush(1, BYTES);
+            break;
+        case END:
+            break;
+        }
+}
+
+static void grant(uint32_t which, ULONG flags, PDRIVER_CONTROL routine)
+{
+    const DMA_OPERATIONS *ops = w.adapter[which]->DmaOperations;
+
+    ms_require(NT_SUCCESS(ops->InitializeDmaTransferContext(w.adapter[which], &w.context[which])));
+    ms_require(NT_SUCCESS(ops->AllocateAdapterChannelEx(w.adapter[which], &w.pdo, &w.context[which],
+                                                        0, flags, routine, NULL,
+                                                        routine ? NULL : &w.base[which])));
+}
+
+static void reset(void *context)
+{
+    struct ms_controller_config controller = ms_controller_soc();
+    struct ms_dma_config config = fixture_config();
+    DEVICE_DESCRIPTION description = {.Version = DEVICE_DESCRIPTION_VERSION3,
+                                      .InterfaceType = Internal,
+                                      .MaximumLength = BYTES,
+                                      .DmaWidth = Width8Bits};
+    ULONG registers;
+
+    (void)context;
+    dma_end();
+    if (!w.memory)
+        memory_make();
+    ms_kernel_init(&w.kernel, NULL, w.memory);
+    controller.channels = scene == BOTH ? 2 : 1;
+    controller.lines = 2;
+    controller.elements_max = 1;
+    controller.address_width = 64;
+    config.registers[0] = config.registers[1] = 1;
+    config.grants = 4;
+    config.controllers = &controller;
+    config.controller_count = 1;
+    w.dma = ms_dma_create(&w.kernel, w.memory, &config);
+    ms_require(w.dma != NULL);
+    w.controller = ms_dma_controller(w.dma, 0);
+    ms_cpu_enter(&w.kernel);
+    ms_fetch_or_relaxed(&w.kernel.taken, ((1u << ACTORS) - 1) << 1); /* see cpu_take */
+    for (uint32_t i = 0; i < 2; i++) {
+        description.DmaRequestLine = controller.line_first + i;
+        description.AutoInitialize = scene == LOOPS;
+        ms_fifo_init(&w.fifo[i], SEED, NULL, 0);
+        ms_controller_attach(w.controller, description.DmaRequestLine,
+                             ms_fifo_endpoint(&w.fifo[i]));
+        w.adapter[i] = ms_adapter_open(w.dma, &w.pdo, &description, &registers);
+        ms_require(w.adapter[i] != NULL);
+        w.maps[i] = 0;
+        memset(w.transfer[i], 0, sizeof w.transfer[i]);
+    }
+    w.given = w.frees = w.cancels = w.cancels_refused = 0;
+    buffer_fill();
+    ms_init(&w.b_granted, 0);
+    w.is_whole = false;
+    w.is_b_waiting = scene == B_WAITS || scene == B_WAITS_RUNNING;
+    grant(0, DMA_SYNCHRONOUS_CALLBACK, NULL);
+    if (scene == BOTH)
+        grant(1, DMA_SYNCHRONOUS_CALLBACK, NULL);
+    if (w.is_b_waiting)
+        grant(1, 0, b_granted);
+    if (scene == RUNNING || scene == B_WAITS_RUNNING || scene == BOTH || scene == LOOPS)
+        map(0);
+    if (scene == BOTH)
+        map(1);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------ */
+
+/* The engine goes on until nothing moves and nothing waits to be told. */
+static void engine_finish(void)
+{
+    for (int i = 0; i < 16; i++)
+        ms_controller_step(w.controller, 1000);
+}
+
+/* Exactly one callback for each that started, none for one that did not. */
+static void told_check(uint32_t which)
+{
+    for (uint32_t i = 0; i < w.maps[which]; i++) {
+        const struct transfer *t = &w.transfer[which][i];
+        if (scene == LOOPS ? t->told < 1 || t->status != DmaCancelled
+                           : t->told != (NT_SUCCESS(t->mapped) ? 1 : 0))
+            ms_sim_fail("O3 a transfer was not told exactly once", "%u of adapter %u: %u times", i,
+                        which, t->told);
+        if (t->told && t->status != DmaComplete && t->status != DmaCancelled)
+            ms_sim_fail("O7 an end nobody asked for", "%d", t->status);
+        if (!NT_SUCCESS(t->mapped) && t->mapped != STATUS_CANCELLED &&
+            t->mapped != STATUS_INVALID_PARAMETER)
+            ms_sim_fail("O7 a map failed for another reason", "%08x", (unsigned)t->mapped);
+    }
+}
+
+static bool has_op(enum op op)
+{
+    for (uint32_t a = 0; a < ACTORS; a++)
+        for (uint32_t i = 0; i < OPS_MAX; i++)
+            if (actors[a].op[i] == op)
+                return true;
+    return false;
+}
+
+/* A transfer that could not come to its end by itself, was cancelled, and by nobody flushed or freed. */
+static void cancel_check(void)
+{
+    const struct transfer *t = &w.transfer[0][0];
+
+    if (w.cancels == 0 || scene == LOOPS || has_op(FLUSH) || has_op(FLUSH0) || has_op(FREE) ||
+        has_op(INIT))
+        return;
+    if (w.cancels > 1)
+        ms_sim_fail("O7 two cancels of one transfer succeeded", "%u", w.cancels); /* CMT-08 */
+    if (w.maps[0] == 0 || !NT_SUCCESS(t->mapped))
+        return;
+    if (w.adapter[0]->DmaOperations->ReadDmaCounter(w.adapter[0]) != w.left_at_cancel)
+        ms_sim_fail("O4 bytes were counted after the cancel", "%u left", w.left_at_cancel);
+    engine_finish();
+    if (t->status != (w.left_at_cancel ? DmaCancelled : DmaComplete))
+        ms_sim_fail("O4 a cancel was lost", "%u left, status %d", w.left_at_cancel, t->status);
+}
+
+static void check(void *context)
+{
+    (void)context;
+    if (ms_sim_somebody_is_stopped())
+        return;
+    cpu_take(ACTORS - 1);
+    cancel_check();
+    if (w.frees == 0)
+        flush(0, w.maps[0] > 0 ? BYTES : 0);
+    engine_finish();
+    told_check(0);
+    told_check(1);
+    for (uint32_t i = 0; i < BYTES && scene == LOOPS && w.cancels > 0; i++)
+        if (*buffer_byte(i) != RING_AFTER)
+            ms_sim_fail("O4 a byte of the ring came after the cancel", "byte %u", i); /* CMT-12 */
+    if (scene != LOOPS && w.frees == 0 && w.fifo[0].given_count != w.given)
+        ms_sim_fail("O6 the device gave what nobody got", "%lu, %lu",
+                    (unsigned long)w.fifo[0].given_count, (unsigned long)w.given);
+    if (w.is_b_waiting && w.frees > 0) {
+        if (!ms_load_relaxed(&w.b_granted))
+            ms_sim_fail("O3 the next owner was not granted", "%u", 0u);
+        if (!NT_SUCCESS(w.transfer[1][0].mapped) || w.transfer[1][0].status != DmaComplete)
+            ms_sim_fail("O4 a cancel hit the next owner of the channel", "%08x, status %d",
+                        (unsigned)w.transfer[1][0].mapped, w.transfer[1][0].status);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        w.adapter[i]->DmaOperations->FreeAdapterChannel(w.adapter[i]);
+        w.adapter[i]->DmaOperations->PutDmaAdapter(w.adapter[i]);
+    }
+    if (ms_dma_grants_used(w.dma) != 0 || !ms_dma_audit(w.dma))
+        ms_sim_fail("O9 something is left", "%u grants", (unsigned)ms_dma_grants_used(w.dma));
+    w.is_whole = true;
+}
+
+/* What the others could see of it. */
+static uint64_t digest(void *context)
+{
+    uint64_t sum = w.cancels * 7 + w.cancels_refused * 11 + w.given * 13;
+
+    (void)context;
+    for (uint32_t which = 0; which < 2; which++)
+        for (uint32_t i = 0; i < w.maps[which]; i++)
+            sum = sum * 31 + (uint32_t)w.transfer[which][i].mapped * UINT64_C(5) +
+                  w.transfer[which][i].told * 3 + (uint32_t)w.transfer[which][i].status;
+    return sum;
+}
+
+/* --- running it ---------------------------------------------------------------------------------------- */
+
+struct play {
+    const char *name;
+    enum scene scene;
+    struct actor actor[ACTORS];
+};
+
+static const char *const actor_names[ACTORS] = {"a", "b", "c", "d"};
+
+static struct ms_sim_scenario scenario_of(const struct play *play, struct ms_sim_actor *sim)
+{
+    struct ms_sim_scenario s = {.reset = reset, .digest = digest};
+    uint32_t count = 0;
+
+    scene = play->scene;
+    for (uint32_t i = 0; i < ACTORS; i++) {
+        actors[i] = play->actor[i];
+        if (play->actor[i].op[0] == END)
+            continue;
+        sim[count++] = (struct ms_sim_actor){actor_names[i], actor_run, &actors[i]};
+    }
+    ms_sim_config_init(&s.config);
+    s.config.actors = sim;
+    s.config.actor_count = count;
+    s.config.check = check;
+    s.config.steps_max = 20000;
+    return s;
+}
+
+/* Small: every interleaving of their steps is played. */
+static const struct play small[] = {
+    {"cancel, a burst", RUNNING, {{{CANCEL}}, {{STEP}}}},
+    {"cancel, the bursts that complete", RUNNING, {{{CANCEL}}, {{STEP2}}}},
+    {"cancel, cancel", RUNNING, {{{CANCEL}}, {{CANCEL}}}},
+    {"cancel, cancel, a burst", RUNNING, {{{CANCEL}}, {{CANCEL}}, {{STEP}}}},
+    {"cancel, flush", RUNNING, {{{CANCEL}}, {{FLUSH}}}},
+    {"cancel, free", RUNNING, {{{CANCEL}}, {{FREE}}}},
+    {"flush, the bursts that complete", RUNNING, {{{FLUSH}}, {{STEP2}}}},
+    {"free, a burst", RUNNING, {{{FREE}}, {{STEP}}}},
+    {"map, cancel", GRANTED, {{{MAP}}, {{CANCEL}}}},
+    {"map, cancel, cancel", GRANTED, {{{MAP}}, {{CANCEL}}, {{CANCEL}}}},
+    {"map, a burst", GRANTED, {{{MAP}}, {{STEP}}}},
+    {"initialise, cancel", GRANTED, {{{INIT}}, {{CANCEL}}}},
+    {"flush of nothing, cancel", GRANTED, {{{FLUSH0}}, {{CANCEL}}}},
+    {"free to the next one, cancel", B_WAITS, {{{FREE}}, {{CANCEL}}}},
+    {"a loop: cancel, the bursts of a pass", LOOPS, {{{CANCEL}}, {{STEP2}}}},
+    {"cancel, flush, a burst", RUNNING, {{{CANCEL}}, {{FLUSH}}, {{STEP}}}},
+    {"cancel, flush, the bursts that complete", RUNNING, {{{CANCEL}}, {{FLUSH}}, {{STEP2}}}},
+    {"map, cancel, a burst", GRANTED, {{{MAP}}, {{CANCEL}}, {{STEP}}}},
+    {"flush and map again, a burst", RUNNING, {{{FLUSH, MAP, FLUSH}}, {{STEP2}}}},
+    {"free to the next one, a burst, cancel", B_WAITS, {{{FREE}}, {{STEP2}}, {{CANCEL}}}},
+};
+
+/* More interleavings than a quick test has time for. */
+static const struct play vast[] = {
+    {"a loop: cancel, flush, a burst", LOOPS, {{{CANCEL}}, {{FLUSH}}, {{STEP}}}},
+    {"a loop: cancel, free, a burst", LOOPS, {{{CANCEL}}, {{FREE}}, {{STEP}}}},
+    {"flush and map again, cancel, a burst", RUNNING, {{{FLUSH, MAP}}, {{CANCEL}}, {{STEP}}}},
+    {"cancel, free, a burst", RUNNING, {{{CANCEL}}, {{FREE}}, {{STEP}}}},
+};
+
+static void explore(const struct play *play, size_t plays, uint64_t most, bool is_all)
+{
+    static struct ms_sim_explored explored;
+
+    for (size_t i = 0; i < plays; i++) {
+        struct ms_sim_actor sim[ACTORS];
+        struct ms_sim_scenario s = scenario_of(&play[i], sim);
+        ms_sim_explore(&s, MS_SIM_REDUCED, most, &explored);
+        if (explored.bug.verdict == MS_SIM_BUG)
+            fail_msg("%s: %s: %s", play[i].name, explored.bug.bug, explored.bug.story);
+        print_message("%-40s %6lu executions%s, %5lu blocked, %2u ends\n", play[i].name,
+                      (unsigned long)explored.executions,
+                      explored.is_complete ? ", all" : " of more",
+                      (unsigned long)explored.sleep_blocked, explored.state_count);
+        assert_true(explored.is_complete || !is_all);
+    }
+}
+
+/* CMT-05, CMT-08, CMT-10, CMT-11, CMT-12, CMT-16, CMT-19, CMT-20, CPL-07, CPL-09, MTX-46, MTX-60, FLX-07,
+ * FLX-12, FLX-13, FRE-13, QUE-04 */
+MS_TEST(every_interleaving_of_a_cancel_with_other_calls_and_the_engine_ends_well)
+{
+    explore(small, sizeof small / sizeof small[0], 100000, true);
+}
+
+/* CMT-12, CMT-17, CPL-17 and the above; of these the first few thousand. */
+MS_TEST(interleavings_of_longer_programs_end_well_as_far_as_they_are_tried)
+{
+    explore(vast, sizeof vast / sizeof vast[0], 4000, false);
+}
+
+/* Larger: many schedules, stale reads among them. */
+static const struct play large[] = {
+    {"a driver, two cancellers, the engine",
+     GRANTED,
+     {{{MAP, FLUSH, MAP, FLUSH, MAP, LEFT, FLUSH}},
+      {{CANCEL, CANCEL, CANCEL}},
+      {{CANCEL, LEFT, CANCEL}},
+      {{STEP, STEP2, STEP, STEP2, STEP, STEP2}}}},
+    {"the same, freed at the end",
+     RUNNING,
+     {{{FLUSH, MAP, FREE}}, {{CANCEL, CANCEL}}, {{LEFT, CANCEL}}, {{STEP, STEP2, STEP2}}}},
+    {"freed to the next one",
+     B_WAITS_RUNNING,
+     {{{FLUSH, FREE}}, {{CANCEL, CANCEL}}, {{CANCEL}}, {{STEP2, STEP, STEP2}}}},
+    {"initialised meanwhile",
+     GRANTED,
+     {{{INIT, MAP, FLUSH, INIT, MAP, FLUSH}},
+      {{CANCEL, CANCEL}},
+      {{CANCEL}},
+      {{STEP, STEP2, STEP}}}},
+    {"two channels",
+     BOTH,
+     {{{FLUSH, MAP, FLUSH}},
+      {{FLUSH_B, MAP_B, FLUSH_B}},
+      {{CANCEL, CANCEL}},
+      {{STEP2, STEP2, STEP2}}}},
+};
+enum { LARGES = sizeof large / sizeof large[0], RUNS = 1200 };
+
+MS_TEST(seeded_schedules_of_driver_cancellers_and_engine_end_well)
+{
+    static const enum ms_sim_strategy strategies[] = {MS_SIM_WALK, MS_SIM_POS, MS_SIM_PCT};
+
+    for (uint32_t i = 0; i < LARGES; i++) {
+        struct ms_sim_actor sim[ACTORS];
+        struct ms_sim_scenario s = scenario_of(&large[i], sim);
+        struct ms_sim_result result;
+        for (uint32_t run = 0; run < RUNS; run++) {
+            s.config.schedule.strategy = strategies[run % 3];
+            s.config.schedule.seed = run;
+            s.config.schedule.depth = 2 + run % 3;
+            s.config.schedule.steps_estimate = 300;
+            s.config.schedule.stale_of_256 = run % 2 ? 60 : 0;
+            reset(NULL);
+            ms_sim_run(&s.config, &result);
+            if (result.verdict != MS_SIM_CLEAN)
+                fail_msg("%s, seed %u: %s: %s", large[i].name, run, result.bug, result.story);
+        }
+    }
+}
+
+/* CMT-18, FLX-17. Canceller, engine, mapper, flusher: nobody waits for one that was stopped. */
+MS_TEST(whoever_is_stopped_anywhere_the_others_come_to_their_end)
+{
+    uint32_t points = 0, worst = 0;
+
+    for (uint32_t i = 0; i < LARGES; i++) {
+        struct ms_sim_actor sim[ACTORS];
+        struct ms_sim_scenario s = scenario_of(&large[i], sim);
+        struct ms_sim_stopped stopped;
+        ms_sim_stop_each(&s, MS_SIM_NOBODY, 6, 3000, &stopped);
+        if (stopped.failures > 0) {
+            char site[160] = "";
+            if (stopped.failed_site)
+                ms_sim_site_text(stopped.failed_site, site, sizeof site);
+            fail_msg("%s: actor %u stopped at step %u (%s): %s: %s", large[i].name,
+                     stopped.failed_actor, stopped.failed_step, site, stopped.failed.bug,
+                     stopped.failed.story);
+        }
+        points += stopped.points;
+        worst = stopped.steps_worst > worst ? stopped.steps_worst : worst;
+    }
+    print_message("%u stops, the others finished in at most %u steps\n", points, worst);
+    assert_true(points > 1000);
+}
