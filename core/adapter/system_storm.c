@@ -257,7 +257,7 @@ static void driver_run(void *context)
     const DMA_OPERATIONS *ops = d->adapter->DmaOperations;
 
     ms_cpu_enter(s->f.kernel);
-    while (ms_clock_ns() < s->until_ns) {
+    for (int rounds = 0; rounds == 0 || ms_clock_ns() < s->until_ns;) {
         (void)ops->InitializeDmaTransferContext(d->adapter, &d->context);
         if (!NT_SUCCESS(ops->AllocateAdapterChannelEx(d->adapter, &s->f.pdo, &d->context,
                                                       d->loops ? 0 : 2, DMA_SYNCHRONOUS_CALLBACK,
@@ -265,6 +265,7 @@ static void driver_run(void *context)
             ms_thread_yield();
             continue;
         }
+        rounds++;
         ms_store_seq_cst(&d->stage, !d->loops);
         for (int i = 0; i < 3; i++)
             if (d->loops)

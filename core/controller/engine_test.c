@@ -512,6 +512,9 @@ MS_TEST(a_late_engine_does_not_touch_the_next_transfer)
             assert_int_equal(b.count, 1);
             assert_int_equal(ms_channel_left(b.controller, b.channel), 0x180);
             assert_int_equal(b.fifo.given_count, 0x40);
+            for (uint32_t i = 0; i < 0x180; i++)
+                assert_int_equal(ram(&b, late_at(i)),
+                                 i < 0x40 ? ms_fifo_byte(5, i) : ram_first(late_at(i)));
             assert_int_equal(ms_controller_step(b.controller, 0x180), 0x180);
             if (!looped)
                 ms_channel_flush(b.controller, b.channel, UINT32_MAX);
@@ -537,6 +540,40 @@ MS_TEST(a_loop_started_again_and_again_finds_its_ring)
             assert_int_equal(ram(&b, late_at(i)),
                              ms_fifo_byte(5, before + (i < 0x40 ? 0x180 + i : i)));
     }
+    bench_close(&b);
+}
+
+/* As many transfers as the channel has records, and a loop whose record would be the one that the engine still
+ * holds. */
+static void late_wrap(struct bench *b)
+{
+    for (uint32_t i = 1; i < MS_RECORDS; i++) {
+        late_cancel_and_flush(b);
+        start(b);
+    }
+    late_cancel_and_flush(b);
+    b->program.looped = true;
+    start(b);
+}
+
+/* I3: a record that a late engine looks at is not used for another transfer: its burst would find its way into
+ * that one's ring. */
+MS_TEST(a_record_in_a_late_engines_hands_is_left_alone)
+{
+    struct bench b;
+
+    late_open(&b, false);
+    start(&b);
+    assert_int_equal(ms_controller_step(b.controller, 0x40), 0x40);
+    b.meanwhile = late_wrap;
+    assert_int_equal(ms_controller_step(b.controller, 0x40), 0);
+    for (uint32_t i = 0; i < 0x180; i++)
+        assert_int_equal(ram(&b, late_at(i)),
+                         i < 0x40 ? ms_fifo_byte(5, i) : ram_first(late_at(i)));
+    assert_int_equal(b.fifo.given_count, 0x40);
+    assert_int_equal(ms_controller_step(b.controller, 0x180), 0x180);
+    for (uint32_t i = 0; i < 0x180; i++)
+        assert_int_equal(ram(&b, late_at(i)), ms_fifo_byte(5, 0x40 + i));
     bench_close(&b);
 }
 
