@@ -91,7 +91,8 @@ bool ms_system_bind(struct ms_dma *dma, struct ms_adapter *adapter,
 static uint32_t list_choose(struct ms_adapter *adapter, uint32_t channel,
                             PSCATTER_GATHER_LIST *list, uint32_t bytes)
 {
-    uint32_t elements = ms_controller_config(adapter->controller)->elements_max;
+    const struct ms_controller_config *config = ms_controller_config(adapter->controller);
+    uint32_t elements = config->elements_max;
     size_t one = sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT);
 
     if (*list)
@@ -104,7 +105,7 @@ static uint32_t list_choose(struct ms_adapter *adapter, uint32_t channel,
     for (uint32_t i = 0; i < adapter->dma->controllers; i++)
         if (adapter->dma->controller[i] == adapter->controller)
             *list = (PSCATTER_GATHER_LIST)((char *)adapter->dma->scratch[i] + channel * one);
-    return elements;
+    return config->own_elements ? config->own_elements : elements; /* MTX-38 */
 }
 
 /* What every transfer of this adapter tells the channel; the list comes later. */

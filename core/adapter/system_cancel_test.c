@@ -373,6 +373,34 @@ MS_TEST(a_completion_routine_may_put_its_adapter)
     fixture_close(&s.f);
 }
 
+/* CMT-04, CMT-11, CMT-12, AMB-38: the callback comes by the channel's DPC, or, where the machine says so, in the
+ * caller. */
+MS_TEST(the_callback_of_a_cancel_comes_at_the_interrupt_or_in_the_caller)
+{
+    for (int in_caller = 0; in_caller <= 1; in_caller++) {
+        struct ms_controller_config c[2] = {ms_controller_legacy(), ms_controller_soc()};
+        struct system s;
+        DEVICE_DESCRIPTION d = description_soc();
+
+        c[1].tells_at_cancel = in_caller != 0;
+        system_open_on(&s, c, &d, scattered, 0, N);
+        system_grant(&s, 2);
+        assert_status(system_map(&s, 0, FALSE), STATUS_SUCCESS);
+        ms_controller_step(s.controller, 32);
+        assert_status(s.ops->CancelMappedTransfer(s.adapter, &s.context), STATUS_SUCCESS);
+        assert_int_equal(s.heard.count, in_caller);
+        assert_int_equal(ms_controller_step(s.controller, N), 0);
+        assert_int_equal(s.heard.count, 1);
+        assert_int_equal(s.heard.status, DmaCancelled);
+        assert_int_equal(s.heard.irql, DISPATCH_LEVEL);
+        assert_status(system_flush(&s, 0, N, FALSE), STATUS_SUCCESS);
+        chain_read(&s, N);
+        for (uint32_t i = 0; i < N; i++)
+            assert_int_equal(s.got[i], i < 32 ? ms_fifo_byte(99, i) : s.want[i]);
+        system_close(&s);
+    }
+}
+
 /* --- loops -------------------------------------------------------------------------------------------- */
 
 /* CPL-10, CPL-11, CPL-17, CMT-12, CMT-17, RDC-04, FLX-18: cancelled at each burst of its second pass, from

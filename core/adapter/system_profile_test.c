@@ -35,6 +35,32 @@ MS_TEST(a_map_ends_where_the_controller_takes_no_more_elements)
     system_close(&s);
 }
 
+/* MTX-11, MTX-38: without a list of the driver's one element is certain, and a machine may give no more. */
+MS_TEST(the_internal_list_has_as_many_elements_as_the_machine_says)
+{
+    for (uint32_t elements = 0; elements <= 3; elements++) {
+        struct ms_controller_config c[2] = {ms_controller_legacy(), ms_controller_soc()};
+        struct system s;
+        DEVICE_DESCRIPTION d = description_soc();
+
+        c[1].own_elements = elements;
+        system_open_on(&s, c, &d, scattered, 0, 0x3000);
+        system_grant(&s, 4);
+        for (ULONG done = 0; done < 0x3000; done += s.length) {
+            ULONG most = elements ? elements * 0x1000 : 0x3000;
+            s.length = 0x3000 - done;
+            assert_status(s.ops->MapTransferEx(s.adapter, s.mdl, s.base, done, 0, &s.length, TRUE,
+                                               NULL, 0, completed, &s.heard),
+                          STATUS_SUCCESS);
+            assert_int_equal(s.length, most < 0x3000 - done ? most : 0x3000 - done);
+            ms_controller_step(s.controller, 0x3000);
+            assert_status(system_flush(&s, done, s.length, TRUE), STATUS_SUCCESS);
+        }
+        assert_memory_equal(s.taken, s.want, 0x3000);
+        system_close(&s);
+    }
+}
+
 /* SGE-09, MTX-30, MTX-32, GAI-03, SDM-01: elements are multiples of the unit, or there is no mapping. */
 MS_TEST(elements_are_whole_transfer_units)
 {

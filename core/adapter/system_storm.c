@@ -352,6 +352,7 @@ MS_TEST(engines_drivers_flushers_and_cancellers_race_and_every_byte_is_accounted
     int threads = 0;
 
     controllers[1].channels = 3; /* fewer than drivers: they wait for one another's channels */
+    controllers[0].tells_at_cancel = true; /* routines in the cancellers' threads, too */
     config.controllers = controllers;
     config.controller_count = 2;
     fixture_open_with(&s->f, &config);

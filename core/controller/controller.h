@@ -115,9 +115,10 @@ struct ms_controller_config {
     uint32_t map_registers_max; /* cap on nMR (DDX-32); UINT32_MAX: none */
     bool interrupts;            /* completion routines are called (CPL-03) */
     bool counter;               /* ReadDmaCounter works (GAI-03) */
-    uint32_t burst_bytes; /* moved at a time, 1 .. MS_BURST_MAX; never less than a port's width */
-    uint32_t
-        coalesce; /* ends it collects before it interrupts, while it has bytes to move; 0, 1: none */
+    uint32_t burst_bytes;  /* moved at a time, 1 .. MS_BURST_MAX; never less than a port's width */
+    uint32_t coalesce;     /* ends collected for one interrupt while bytes move; 0, 1: none */
+    bool tells_at_cancel;  /* a cancel calls the routine, not the next interrupt (AMB-38) */
+    uint32_t own_elements; /* of the list MapTransferEx makes itself; 0: elements_max (MTX-38) */
 };
 
 /* 8237-like: 8 channels, 24 bits, 64 KiB, no scatter/gather, 16 map registers. */

@@ -94,7 +94,7 @@ static bool config_is_sound(const struct ms_controller_config *config)
            config->address_width >= 24 && config->address_width <= 64 && config->unit >= 1 &&
            ms_is_power_of_two(config->boundary) && config->burst_bytes >= 1 &&
            config->burst_bytes <= MS_BURST_MAX && config->element_bytes_max >= 1 &&
-           config->elements_max <= MS_ELEMENTS_MAX;
+           config->elements_max <= MS_ELEMENTS_MAX && config->own_elements <= config->elements_max;
 }
 
 static bool channels_create(struct ms_controller *controller)
@@ -353,6 +353,8 @@ enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *contr
         if (was.looped)
             ms_loop_window_close(channel, (uint32_t)was.transfer); /* CMT-12 */
         ms_record_fire(channel, next);
+        if (controller->config.tells_at_cancel)
+            ms_channel_deliver(controller, index); /* not inside another of its callbacks: CPL-15 */
         bell_ring(controller);
     }
     return CANCEL_DONE;
