@@ -98,7 +98,7 @@ static NTSTATUS buffer_create(WDFDMAENABLER handle, size_t length, const ULONG *
     status = ms_object_make(&buffer_ops, sizeof(struct common_buffer), attributes,
                             MS_PARENT_FORBIDDEN, &enabler->object, buffer_fill, &making, &object);
     if (NT_SUCCESS(status))
-        *out = (WDFCOMMONBUFFER)ms_object_handle(object);
+        *out = (WDFCOMMONBUFFER)ms_object_made(object);
 drop:
     ms_object_drop(&enabler->object);
     return status;

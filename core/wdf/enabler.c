@@ -262,7 +262,7 @@ NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
         status = ms_object_make(&enabler_ops, sizeof(struct ms_enabler), Attributes,
                                 MS_PARENT_OPTIONAL, device, enabler_fill, &making, &object);
     if (NT_SUCCESS(status))
-        *DmaEnablerHandle = (WDFDMAENABLER)ms_object_handle(object);
+        *DmaEnablerHandle = (WDFDMAENABLER)ms_object_made(object);
 out:
     ms_object_drop(device);
     return status;

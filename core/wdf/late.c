@@ -106,7 +106,7 @@ NTSTATUS WdfWorkItemCreate(PWDF_WORKITEM_CONFIG Config, PWDF_OBJECT_ATTRIBUTES A
     status = ms_object_make(&workitem_ops, sizeof(struct ms_workitem), Attributes,
                             MS_PARENT_REQUIRED, NULL, workitem_fill, Config, &object);
     if (NT_SUCCESS(status))
-        *WorkItem = ms_object_handle(object);
+        *WorkItem = ms_object_made(object);
     return status;
 }
 
@@ -264,7 +264,7 @@ NTSTATUS WdfDpcCreate(PWDF_DPC_CONFIG Config, PWDF_OBJECT_ATTRIBUTES Attributes,
     status = ms_object_make(&dpc_ops, sizeof(struct ms_dpc), Attributes, MS_PARENT_REQUIRED, NULL,
                             dpc_fill, Config, &object);
     if (NT_SUCCESS(status))
-        *Dpc = ms_object_handle(object);
+        *Dpc = ms_object_made(object);
     return status;
 }
 
@@ -377,7 +377,7 @@ NTSTATUS WdfInterruptCreate(WDFDEVICE Device, PWDF_INTERRUPT_CONFIG Configuratio
         ms_object_make(&interrupt_ops, sizeof(struct ms_interrupt), Attributes, MS_PARENT_OPTIONAL,
                        &device->object, interrupt_fill, Configuration, &object);
     if (NT_SUCCESS(status))
-        *Interrupt = ms_object_handle(object);
+        *Interrupt = ms_object_made(object);
     ms_object_drop(&device->object);
     return status;
 }

@@ -91,7 +91,7 @@ NTSTATUS WdfSpinLockCreate(PWDF_OBJECT_ATTRIBUTES SpinLockAttributes, WDFSPINLOC
     status = ms_object_make(&spinlock_ops, sizeof(struct ms_spinlock), SpinLockAttributes,
                             MS_PARENT_OPTIONAL, wdf->root, spinlock_fill, NULL, &object);
     if (NT_SUCCESS(status))
-        *SpinLock = ms_object_handle(object);
+        *SpinLock = ms_object_made(object);
     return status;
 }
 
@@ -144,7 +144,7 @@ NTSTATUS WdfWaitLockCreate(PWDF_OBJECT_ATTRIBUTES LockAttributes, WDFWAITLOCK *L
     status = ms_object_make(&waitlock_ops, sizeof(struct ms_waitlock), LockAttributes,
                             MS_PARENT_OPTIONAL, wdf->root, waitlock_fill, NULL, &object);
     if (NT_SUCCESS(status))
-        *Lock = ms_object_handle(object);
+        *Lock = ms_object_made(object);
     return status;
 }
 

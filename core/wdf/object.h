@@ -182,13 +182,23 @@ struct ms_object *ms_object_ancestor(struct ms_object *object, enum ms_object_ki
 
 /* Checks attributes, finds the parent they name (or takes `otherwise`; NULL with
  * MS_PARENT_REQUIRED), makes the object and gives `fill` (may be NULL) the chance to fail before
- * it is adopted. *object NULL on failure. */
+ * it is adopted. *object has a reference of the caller's, which ms_object_made gives back; NULL on
+ * failure. */
 NTSTATUS ms_object_make(const struct ms_object_ops *ops, size_t bytes,
                         const WDF_OBJECT_ATTRIBUTES *attributes, enum ms_parent_rule rule,
                         struct ms_object *otherwise,
                         NTSTATUS (*fill)(struct ms_object *object, struct ms_object *parent,
                                          void *context),
                         void *context, struct ms_object **object);
+
+/* The handle of what ms_object_make made. It may be deleted by now: its parent may have been. */
+static inline WDFOBJECT ms_object_made(struct ms_object *object)
+{
+    WDFOBJECT handle = ms_object_handle(object);
+
+    ms_object_drop(object);
+    return handle;
+}
 
 /* True when it has an undeleted child of that kind. */
 bool ms_object_has(struct ms_object *object, enum ms_object_kind kind);

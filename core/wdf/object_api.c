@@ -120,6 +120,7 @@ NTSTATUS ms_object_make(const struct ms_object_ops *ops, size_t bytes,
     status = fill ? fill(o, parent, context) : STATUS_SUCCESS;
     if (!NT_SUCCESS(status))
         goto undo_new;
+    ms_object_hold(o); /* the caller's: from the adoption on, its parent may delete it */
     status = ms_object_adopt(o, parent);
     if (!NT_SUCCESS(status))
         goto undo_fill;
@@ -152,7 +153,7 @@ NTSTATUS WdfObjectCreate(PWDF_OBJECT_ATTRIBUTES Attributes, WDFOBJECT *Object)
     status = ms_object_make(&general_ops, sizeof *object, Attributes, MS_PARENT_OPTIONAL, wdf->root,
                             NULL, NULL, &object);
     if (NT_SUCCESS(status))
-        *Object = ms_object_handle(object);
+        *Object = ms_object_made(object);
     return status;
 }
 

@@ -262,13 +262,16 @@ NTSTATUS WdfIoQueueCreate(WDFDEVICE Device, PWDF_IO_QUEUE_CONFIG Config,
         status = ms_object_make(&queue_ops, sizeof(struct ms_queue), QueueAttributes,
                                 MS_PARENT_OPTIONAL, &device->object, queue_fill,
                                 &(struct queue_fill){device, Config}, &object);
-    if (NT_SUCCESS(status) && Config->DefaultQueue &&
-        !ms_cas_release(&device->queue_default, &none, object)) { /* hb:queue-of */
-        ms_object_delete(object);
-        status = STATUS_UNSUCCESSFUL;
+    if (NT_SUCCESS(status)) {
+        if (Config->DefaultQueue &&
+            !ms_cas_release(&device->queue_default, &none, object)) { /* hb:queue-of */
+            ms_object_delete(object);
+            status = STATUS_UNSUCCESSFUL;
+        }
+        WDFQUEUE made = ms_object_made(object);
+        if (NT_SUCCESS(status) && Queue)
+            *Queue = made;
     }
-    if (NT_SUCCESS(status) && Queue)
-        *Queue = ms_object_handle(object);
     ms_object_drop(&device->object);
     return status;
 }

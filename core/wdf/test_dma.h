@@ -93,6 +93,7 @@ static inline struct rig *rig_open_with(const struct ms_wdf_config *config)
                                  ms_wdf_root(rig->f.wdf), device_fill, rig, &object),
                   STATUS_SUCCESS);
     rig->device = (struct ms_device *)object;
+    ms_object_drop(object); /* the root has it */
     for (uint32_t i = 0; i < DEVICE_BYTES; i++) {
         rig->memory[i] = (uint8_t)(i * 13 + i / 251);
         rig->device_memory[i] = (uint8_t)(i * 7 + i / 253 + 1);

@@ -271,7 +271,7 @@ NTSTATUS WdfTimerCreate(PWDF_TIMER_CONFIG Config, PWDF_OBJECT_ATTRIBUTES Attribu
     status = ms_object_make(&timer_ops, sizeof(struct ms_timer), Attributes, MS_PARENT_REQUIRED,
                             NULL, timer_fill, &fill, &object);
     if (NT_SUCCESS(status))
-        *Timer = ms_object_handle(object);
+        *Timer = ms_object_made(object);
     return status;
 }
 

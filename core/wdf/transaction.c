@@ -395,7 +395,7 @@ NTSTATUS WdfDmaTransactionCreate(WDFDMAENABLER DmaEnabler, PWDF_OBJECT_ATTRIBUTE
     status = ms_object_make(&trx_ops, sizeof(struct ms_trx), Attributes, MS_PARENT_FORBIDDEN,
                             &enabler->object, trx_fill, NULL, &object); /* TRX-01, TRX-02 */
     if (NT_SUCCESS(status))
-        *DmaTransaction = (WDFDMATRANSACTION)ms_object_handle(object);
+        *DmaTransaction = (WDFDMATRANSACTION)ms_object_made(object);
 out:
     ms_object_drop(&enabler->object);
     return status;
