@@ -63,7 +63,7 @@ MS_TEST(plan_the_default_has_every_scenario_and_ends_in_time)
         assert_false(s->cases[i].shape->is_full);
     }
     assert_true(has[0] && has[1] && has[2] && has[3]);
-    assert_true(s->seconds < 150.0);
+    assert_true(s->seconds < 165.0); /* of three minutes: waits for a quiet moment come on top */
     ms_schedule_free(s);
     s = planned("--quick", &problem);
     assert_non_null(s);
