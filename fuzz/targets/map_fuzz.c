@@ -31,7 +31,7 @@ enum {
 };
 
 /* A request's fate, bits that come one after another. */
-enum { ASKED = 1, ENTERED = 2, CANCELLED = 4, DONE = 8, RETURNED = 16 };
+enum { ASKED = 1, ENTERED = 2, CANCELLED = 4, DONE = 8 };
 /* Who has the list: hb:device. */
 enum { DEVICE_IDLE, DEVICE_STARTED, DEVICE_MOVING, DEVICE_DONE };
 
@@ -41,12 +41,13 @@ struct request {
     ms_atomic_u32 device; /* hb:device */
     uint32_t driver, slot;
     uint32_t registers;
-    uint8_t action;  /* what its routine does */
-    bool is_held;    /* registers: driver, or the routine */
-    PVOID base;      /* routine, then driver (hb:fate) */
-    bool is_mapped;  /* driver */
-    bool to_device;  /* driver, device while it moves */
-    uint32_t offset; /* likewise */
+    uint8_t action;                  /* what its routine does */
+    bool is_held;                    /* registers: driver, or the routine */
+    bool was_entered, was_cancelled; /* shadow: what was said to whom first */
+    PVOID base;                      /* routine, then driver (hb:fate) */
+    bool is_mapped;                  /* driver */
+    bool to_device;                  /* driver, device while it moves */
+    uint32_t offset;                 /* likewise */
     uint32_t bytes;
     uint64_t owned;                                     /* registers the shadow gave it */
     char list[LIST_BYTES] __attribute__((aligned(16))); /* likewise */
@@ -368,6 +369,15 @@ static void request_free(struct request *r)
     a->DmaOperations->FreeMapRegisters(a, r->base, r->registers);
 }
 
+static void request_entered(struct request *r)
+{
+    if (r->was_cancelled)
+        ms_sim_fail("O4 entered after a cancel said yes", "request %u", (unsigned)(r - m.request));
+    if (r->was_entered)
+        ms_sim_fail("O3 a routine entered twice", "request %u", (unsigned)(r - m.request));
+    r->was_entered = true;
+}
+
 /* What its routine does: 0 keeps the registers for later; 1 maps and lets all go with the answer; 2
  * maps and frees before the answer. */
 static IO_ALLOCATION_ACTION routine(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
@@ -376,12 +386,8 @@ static IO_ALLOCATION_ACTION routine(PDEVICE_OBJECT device, PIRP irp, PVOID base,
     uint8_t action = r->action;
 
     (void)device, (void)irp;
-    /* hb:fate */
-    uint32_t fate = ms_fetch_or_acq_rel(&r->fate, ENTERED);
-    if (fate & CANCELLED)
-        ms_sim_fail("O4 entered after a cancel said yes", "request %u", (unsigned)(r - m.request));
-    if (fate & ENTERED)
-        ms_sim_fail("O3 a routine entered twice", "request %u", (unsigned)(r - m.request));
+    request_entered(r);
+    ms_fetch_or_acq_rel(&r->fate, ENTERED); /* hb:fate */
     r->base = base;
     r->is_held = true;
     m.digest = m.digest * 31 + (uint32_t)(r - m.request) + 7;
@@ -437,10 +443,8 @@ static void do_ask(uint32_t driver, uint32_t slot, uint8_t registers, uint8_t ac
         return;
     status = a->DmaOperations->AllocateAdapterChannelEx(a, &m.pdo, r->context, r->registers, 0,
                                                         routine, r, NULL);
-    if (NT_SUCCESS(status)) {
-        ms_fetch_or_acq_rel(&r->fate, RETURNED);
+    if (NT_SUCCESS(status))
         return;
-    }
     /* ACX-18: it was cancelled before; or there are no grants (they are fewer than requests). */
     if (ms_fetch_or_acq_rel(&r->fate, DONE) & ENTERED)
         ms_sim_fail("O3 refused and entered", "%08x", (unsigned)status);
@@ -459,6 +463,8 @@ static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
         return;
     status = a->DmaOperations->AllocateAdapterChannelEx(
         a, &m.pdo, r->context, r->registers, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &r->base);
+    if (NT_SUCCESS(status))
+        request_entered(r);
     ms_fetch_or_acq_rel(&r->fate, ENTERED | DONE);
     if (!NT_SUCCESS(status)) {
         m.current[driver][slot] = NULL;
@@ -486,22 +492,27 @@ static struct request *held(uint32_t driver, uint32_t slot)
     return r;
 }
 
-/* By anybody, at any time: the context is made, and used for one request only. */
+/* As held; an empty slot stands for the next one that is not: most operations should do something. */
+static struct request *held_near(uint32_t driver, uint32_t slot)
+{
+    struct request *r = NULL;
+
+    for (uint32_t i = 0; i < SLOTS && !r; i++)
+        r = held(driver, (slot + i) % SLOTS);
+    return r;
+}
+
+/* By anybody, at any time, also while the request is being made: the context is made, and used for one
+ * request only. TRUE says that the routine will not be called (CAC-03, CAC-05), or that the context is idle
+ * again after it was. The shadow is plain: no step lies between the answer and what is noted. */
 static void request_cancel(struct request *r)
 {
     PDMA_ADAPTER a = m.adapter[r->driver];
 
-    /* Cancelling what is entered already only marks the context; it says nothing about the request. */
-    uint32_t fate = ms_load_acquire(&r->fate);
-    if ((fate & (ENTERED | CANCELLED | DONE)) || !(fate & RETURNED))
+    if (!a->DmaOperations->CancelAdapterChannel(a, &m.pdo, r->context) || r->was_entered)
         return;
-    if (!a->DmaOperations->CancelAdapterChannel(a, &m.pdo, r->context))
-        return;
-    if (ms_load_acquire(&r->fate) & (ENTERED | DONE))
-        return;
-    if (ms_fetch_or_acq_rel(&r->fate, CANCELLED) & ENTERED)
-        ms_sim_fail("O4 a cancel said yes and the routine was entered", "request %u",
-                    (unsigned)(r - m.request));
+    r->was_cancelled = true;
+    ms_fetch_or_acq_rel(&r->fate, CANCELLED);
 }
 
 static void do_cancel(uint32_t driver, uint32_t slot)
@@ -563,17 +574,17 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
         do_ask_sync(driver, slot, op->operand[1]);
         break;
     case MAP:
-        r = held(driver, slot);
+        r = held_near(driver, slot);
         if (r)
             request_map(r, op->operand[1], op->operand[2]);
         break;
     case FLUSH:
-        r = held(driver, slot);
+        r = held_near(driver, slot);
         if (r)
             request_flush(r);
         break;
     case FREE:
-        r = held(driver, slot);
+        r = held_near(driver, slot);
         if (r)
             request_free(r);
         break;
