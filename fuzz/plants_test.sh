@@ -25,12 +25,13 @@ for patch in "$source"/fuzz/plants/*.patch; do
         say "$(cat "$work/said")"
         continue
     fi
-    # A header is compiled through the sources that include it, one is enough.
+    # A header is compiled through a source that includes it, or, if only headers do, alone.
     unit=$work/tree/$file
     case $file in
     *.h) unit=$(grep -rl --include='*.c' "/$(basename "$file")\"" "$work/tree/core" | grep -v _test | head -n 1) ;;
     esac
-    if [ -z "$unit" ] || ! "$compiler" -std=gnu17 -fsyntax-only -DMS_SIM -I"$work/tree/core" \
+    [ -n "$unit" ] || unit=$work/tree/$file
+    if ! "$compiler" -std=gnu17 -x c -fsyntax-only -DMS_SIM -I"$work/tree/core" \
         -I"$work/tree/core/include" "$unit" 2>"$work/said"; then
         say "$name: what it makes of $file does not compile:"
         head -n 5 "$work/said"

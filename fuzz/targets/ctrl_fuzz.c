@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctrl_fuzz.c: system DMA: a driver allocates the channel, maps, flushes and frees; the engine is stepped
+ * beside it; a third thread cancels at any moment.
+ *
+ * Proves       each started transfer with a routine is told exactly once, and one that was refused never
+ *              (CMT-11, MTX-46); complete means all bytes, cancelled means at least as many as the
+ *              counter said before, a prefix in order and nothing behind it (O5, O6, CMT-12); a map after an accepted
+ *              cancel is refused until the mark is taken away (CMT-05, FLX-08); statuses (O7); at the end
+ *              the channel is free (O9)
+ */
+#include "stage.h"
+
+enum { DRIVER, ENGINE, CANCEL, ACTORS, PAGES = 2, BYTES = PAGES * MS_PAGE_BYTES, STARTS_MAX = 32 };
+
+static const PFN_NUMBER pfn[PAGES] = {0x4002, 0x4000};
+/* Bursts have 64 bytes. */
+static const uint32_t lengths[8] = {64, 1, 65, 63, 128, 200, 2, 300};
+static const uint32_t offsets[4] = {0, 4095, 4000, 7};
+
+struct start {
+    uint32_t told;
+    DMA_COMPLETION_STATUS status;
+    bool has_routine;
+};
+
+static struct {
+    struct stage stage;
+    struct ms_controller *controller;
+    struct ms_fifo fifo;
+    uint8_t taken[BYTES];
+    PDMA_ADAPTER adapter;
+    PMDL mdl;
+    char context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
+    ms_atomic_u32 is_made; /* hb:ctrl-fuzz: the context may be cancelled */
+    PVOID base;
+    bool is_held, is_mapped, to_device;
+    bool has_cancelled; /* a cancel was accepted since the mark was last taken away */
+    uint32_t offset, length;
+    uint64_t given; /* bytes of the device that arrived so far */
+    struct start start[STARTS_MAX];
+    uint32_t starts;
+    uint64_t digest;
+} c;
+
+static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
+                 DMA_COMPLETION_STATUS status)
+{
+    struct start *s = context;
+
+    (void)adapter, (void)device;
+    if (s->told++ != 0)
+        ms_sim_fail("O3 a transfer was told twice", "transfer %u", (unsigned)(s - c.start));
+    s->status = status;
+}
+
+static void ctrl_reset(const uint8_t *setup)
+{
+    const struct ms_controller_config controller = ms_controller_soc();
+    struct ms_dma_config config = {
+        .strategy = &ms_reg_cas_bitmap,
+        .variant = ms_sg_variant_find("scalar"),
+        .registers = {1, 4},
+        .grants = 4,
+        .controllers = &controller,
+        .controller_count = 1,
+    };
+    DEVICE_DESCRIPTION description = {
+        .Version = DEVICE_DESCRIPTION_VERSION3,
+        .InterfaceType = ACPIBus,
+        .ScatterGather = TRUE,
+        .DmaWidth = Width8Bits,
+        .MaximumLength = BYTES,
+        .DmaRequestLine = 0x1003,
+    };
+    ULONG most;
+
+    (void)setup;
+    stage_end(&c.stage);
+    if (stage_memory(&c.stage)) {
+        for (uint32_t i = 0; i < PAGES; i++)
+            ms_require(ms_frames_take_at(c.stage.memory, pfn[i], 1));
+        c.mdl = ms_mdl_create(pfn, 0, BYTES);
+        ms_require(c.mdl != NULL);
+    }
+    stage_dma(&c.stage, &config, ACTORS);
+    c.controller = ms_dma_controller(c.stage.dma, 0);
+    ms_fifo_init(&c.fifo, 99, c.taken, sizeof c.taken);
+    ms_controller_attach(c.controller, 0x1003, ms_fifo_endpoint(&c.fifo));
+    c.adapter = ms_adapter_open(c.stage.dma, &c.stage.pdo, &description, &most);
+    ms_require(c.adapter != NULL);
+    memset(c.context, 0, sizeof c.context);
+    ms_init(&c.is_made, 0);
+    c.is_held = c.is_mapped = c.has_cancelled = false;
+    c.given = 0;
+    c.starts = 0;
+    memset(c.start, 0, sizeof c.start);
+    c.digest = 0;
+}
+
+static uint8_t *byte_at(uint32_t at)
+{
+    return ms_memory_byte(c.stage.memory,
+                          (ms_pa){(pfn[at / MS_PAGE_BYTES] << MS_PAGE_SHIFT) + at % MS_PAGE_BYTES});
+}
+
+/* What lies there before: never what the device would bring. */
+static uint8_t untouched(uint32_t i)
+{
+    return (uint8_t)~ms_fifo_byte(99, c.given + i);
+}
+
+/* --- the driver ---------------------------------------------------------------------------------- */
+
+static void do_grant(void)
+{
+    if (c.is_held)
+        return;
+    if (!NT_SUCCESS(c.adapter->DmaOperations->InitializeDmaTransferContext(c.adapter, c.context)))
+        ms_sim_fail("O7 a context cannot be initialised", "%u transfers", c.starts);
+    c.has_cancelled = false;
+    ms_store_release(&c.is_made, 1); /* hb:ctrl-fuzz */
+    NTSTATUS status = c.adapter->DmaOperations->AllocateAdapterChannelEx(
+        c.adapter, &c.stage.pdo, c.context, 2, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &c.base);
+    if (status != STATUS_SUCCESS)
+        ms_sim_fail("O7 a free channel is not granted", "%08x", (unsigned)status);
+    c.is_held = true;
+}
+
+static void do_map(uint8_t length_class, uint8_t how)
+{
+    struct start *s = &c.start[c.starts];
+    bool was_cancelled = c.has_cancelled;
+    ULONG length = lengths[length_class & 7];
+
+    if (!c.is_held || c.is_mapped || c.starts == STARTS_MAX)
+        return;
+    c.offset = offsets[how >> 2 & 3];
+    c.to_device = how & 1;
+    c.length = length;
+    s->has_routine = !(how & 2);
+    for (uint32_t i = 0; i < length + 1; i++)
+        *byte_at(c.offset + i) = untouched(i);
+    NTSTATUS status = c.adapter->DmaOperations->MapTransferEx(c.adapter, c.mdl, c.base, c.offset, 0,
+                                                              &length, (BOOLEAN)c.to_device, NULL,
+                                                              0, s->has_routine ? told : NULL, s);
+    c.digest = c.digest * 31 + (uint32_t)status;
+    if (status == STATUS_CANCELLED) {
+        if (s->told != 0)
+            ms_sim_fail("O3 a transfer that never started was told", "%u", c.starts);
+        memset(s, 0, sizeof *s);
+        return;
+    }
+    if (was_cancelled && NT_SUCCESS(status))
+        ms_sim_fail("O4 a transfer started after an accepted cancel", "%u", c.starts);
+    if (status != STATUS_SUCCESS || length != c.length)
+        ms_sim_fail("O7 a transfer of another status or length", "%08x, %u of %u", (unsigned)status,
+                    (unsigned)length, c.length);
+    c.starts++;
+    c.is_mapped = true;
+}
+
+/* How many bytes of the device are there: a prefix, and nothing behind it. */
+static uint32_t bytes_arrived(void)
+{
+    uint32_t count = 0;
+
+    while (count < c.length && *byte_at(c.offset + count) == ms_fifo_byte(99, c.given + count))
+        count++;
+    for (uint32_t i = count; i < c.length + 1; i++)
+        if (*byte_at(c.offset + i) != untouched(i))
+            ms_sim_fail("O6 a byte that is not the next", "byte %u, after %u of %u", i, count,
+                        c.length);
+    return count;
+}
+
+static void do_flush(void)
+{
+    const struct start *s = &c.start[c.starts - 1];
+    bool is_over = c.is_mapped && s->told != 0;
+    ULONG left = c.adapter->DmaOperations->ReadDmaCounter(c.adapter);
+
+    if (!c.is_held)
+        return;
+    NTSTATUS status = c.adapter->DmaOperations->FlushAdapterBuffersEx(
+        c.adapter, c.mdl, c.base, c.is_mapped ? c.offset : 0, c.is_mapped ? c.length : 0,
+        (BOOLEAN)c.to_device);
+    if (status != STATUS_SUCCESS)
+        ms_sim_fail("O7 a flush failed", "%08x", (unsigned)status);
+    if (!c.is_mapped)
+        return; /* it takes a mark away, and a cancel may set one again: the shadow keeps quiet */
+    c.is_mapped = false;
+    if (left > c.length)
+        ms_sim_fail("O5 more is left than was mapped", "%u of %u", (unsigned)left, c.length);
+    if (c.to_device)
+        return;
+    uint32_t arrived = bytes_arrived();
+    c.given += arrived;
+    if (arrived < c.length - left) /* nothing orders the driver after a cancel: `left` may be old */
+        ms_sim_fail("O5 the counter and the bytes disagree", "%u arrived, %u of %u left", arrived,
+                    (unsigned)left, c.length);
+    if (is_over && s->told != 0 && s->status == DmaComplete && arrived != c.length)
+        ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", arrived, c.length);
+}
+
+static void do_free(void)
+{
+    if (!c.is_held)
+        return;
+    if (c.is_mapped)
+        do_flush();
+    c.is_held = false;
+    c.adapter->DmaOperations->FreeAdapterChannel(c.adapter);
+}
+
+/* --- the canceller ------------------------------------------------------------------------------- */
+
+/* What an accepted cancel promises ends with the flush, the free and the next initialising; the driver
+ * does those, so only what it has not begun meanwhile is judged. */
+static void do_cancel(void)
+{
+    uint32_t starts = c.starts;
+    bool was_mapped = c.is_mapped;
+
+    if (!ms_load_acquire(&c.is_made) || !c.is_held) /* hb:ctrl-fuzz */
+        return;
+    NTSTATUS status = c.adapter->DmaOperations->CancelMappedTransfer(c.adapter, c.context);
+    if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
+        ms_sim_fail("O7 a cancel of another status", "%08x", (unsigned)status);
+    if (status == STATUS_SUCCESS && was_mapped && c.is_mapped && starts == c.starts)
+        c.has_cancelled = true;
+}
+
+enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT };
+
+static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
+{
+    stage_cpu(&c.stage, actor);
+    switch ((enum kind)op->kind) {
+    case GRANT:
+        do_grant();
+        break;
+    case MAP:
+        do_grant();
+        do_map(op->operand[0], op->operand[1]);
+        break;
+    case FLUSH:
+        if (c.is_mapped)
+            do_flush();
+        c.has_cancelled = false;
+        break;
+    case FREE:
+        do_free();
+        break;
+    case COUNT:
+        if (c.is_mapped && c.adapter->DmaOperations->ReadDmaCounter(c.adapter) > c.length)
+            ms_sim_fail("O5 more is left than was mapped", "of %u", c.length);
+        break;
+    case STEP:
+        ms_controller_step(c.controller, 1 + op->operand[0] % 130);
+        break;
+    case CANCEL_IT:
+        do_cancel();
+        break;
+    }
+}
+
+static void ctrl_finish(uint32_t actor)
+{
+    stage_cpu(&c.stage, actor);
+    if (actor == DRIVER)
+        do_free();
+}
+
+static void ctrl_check(void *unused)
+{
+    (void)unused;
+    ms_controller_step(c.controller, 1); /* what is queued is delivered */
+    for (uint32_t i = 0; i < c.starts; i++)
+        if (c.start[i].told != c.start[i].has_routine)
+            ms_sim_fail("O3 a transfer was not told, or told to nobody", "%u of %u: %u times", i,
+                        c.starts, c.start[i].told);
+    if (ms_dma_grants_used(c.stage.dma) != 0)
+        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(c.stage.dma));
+    if (!ms_dma_audit(c.stage.dma))
+        ms_sim_fail("O2 the audit fails", "at the end");
+    c.stage.is_whole = true;
+}
+
+static uint64_t ctrl_digest(void)
+{
+    return c.digest;
+}
+
+static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
+{
+    switch ((enum kind)op->kind) {
+    case GRANT:
+        return "allocate the channel";
+    case MAP:
+        snprintf(text, bytes, "map %u bytes %s%s", lengths[op->operand[0] & 7],
+                 op->operand[1] & 1 ? "out" : "in", op->operand[1] & 2 ? ", no routine" : "");
+        break;
+    case FLUSH:
+        return "flush";
+    case FREE:
+        return "free the channel";
+    case COUNT:
+        return "read the counter";
+    case STEP:
+        snprintf(text, bytes, "the engine moves up to %u bytes", 1 + op->operand[0] % 130u);
+        break;
+    case CANCEL_IT:
+        return "cancel the transfer";
+    }
+    return text;
+}
+
+static const char *const actor_names[] = {"driver", "engine", "cancel"};
+static const struct fuzz_kind kinds[] = {
+    [GRANT] = {"grant", 0, 1, "context and channel"},
+    [MAP] = {"map", 2, 1, "length class; direction, routine, offset class"},
+    [FLUSH] = {"flush", 0, 1, "also before the end: it stops the transfer"},
+    [FREE] = {"free", 0, 1, "the channel"},
+    [COUNT] = {"count", 0, 1, "reads the counter"},
+    [STEP] = {"step", 1, 2, "bytes, less one"},
+    [CANCEL_IT] = {"cancel", 0, 4, "CancelMappedTransfer"},
+};
+
+const struct fuzz_target fuzz_target_ctrl = {
+    .name = "ctrl",
+    .summary = "system DMA: map, step, cancel, flush, free on one channel; one callback each",
+    .actors = actor_names,
+    .actor_count = ACTORS,
+    .settings = NULL,
+    .setting_count = 0,
+    .kinds = kinds,
+    .kind_count = sizeof kinds / sizeof kinds[0],
+    .steps_max = 6000,
+    .reset = ctrl_reset,
+    .perform = ctrl_perform,
+    .finish = ctrl_finish,
+    .check = ctrl_check,
+    .digest = ctrl_digest,
+    .tell = ctrl_tell,
+};
