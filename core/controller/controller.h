@@ -132,7 +132,10 @@ struct ms_controller;
 typedef void ms_channel_done(void *owner, DMA_COMPLETION_STATUS status,
                              PDMA_COMPLETION_ROUTINE routine, PVOID context, PDEVICE_OBJECT device);
 
-/* NULL: no memory, or a number out of range. Single-threaded. */
+/* Every number of it is in range. Pure. */
+bool ms_controller_is_sound(const struct ms_controller_config *config);
+
+/* NULL: no memory, or not sound. Single-threaded. */
 struct ms_controller *ms_controller_create(const struct ms_memory *memory, struct ms_kernel *kernel,
                                            const struct ms_controller_config *config,
                                            ms_channel_done *done);

@@ -86,7 +86,7 @@ struct ms_controller_config ms_controller_soc(void)
 
 /* --- making and ending --- */
 
-static bool config_is_sound(const struct ms_controller_config *config)
+bool ms_controller_is_sound(const struct ms_controller_config *config)
 {
     return config->lines >= 1 && config->lines <= MS_LINES_MAX && config->channels >= 1 &&
            config->channels <= MS_CHANNELS_MAX &&
@@ -141,7 +141,7 @@ struct ms_controller *ms_controller_create(const struct ms_memory *memory, struc
 {
     struct ms_controller *controller;
 
-    if (!config_is_sound(config))
+    if (!ms_controller_is_sound(config))
         return NULL;
     controller = ms_alloc(sizeof *controller);
     if (!controller)

@@ -29,6 +29,7 @@ extern "C" {
 #endif
 
 struct ms_machine;
+struct ms_controller_config;
 
 /*
  * Where the documents are silent or disagree, and nothing tells which way a real system goes
@@ -69,13 +70,17 @@ struct ms_machine_config {
     bool defer_requests;    /* an asynchronous routine never runs inside its request (ACX-16; no) */
     bool defer_grants;      /* a release leaves who waited to a DPC thread (QUE-07; no) */
     uint32_t
-        table_bytes;     /* Size of the version-3 table: 0xE8, 0x110, 0x118, 0x138, 0x140 as Windows
+        table_bytes;    /* Size of the version-3 table: 0xE8, 0x110, 0x118, 0x138, 0x140 as Windows
                              grew; 0: all of it (AMB-03) */
-    bool null_bases;     /* a grant without registers has map register base NULL (MRG-09; no) */
-    uint32_t alignment;  /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
-    bool engine_threads; /* system DMA runs by itself, on a thread per controller; default: it is
+    bool null_bases;    /* a grant without registers has map register base NULL (MRG-09; no) */
+    uint32_t alignment; /* what GetDmaAlignment answers: a power of two (GDA-03; 0 counts as 1) */
+    const struct ms_controller_config
+        *controllers; /* system DMA controllers, as controller/controller.h describes them; may go
+                        after the create; NULL: the legacy one and a SoC's */
+    uint32_t controller_count; /* of `controllers`: 0 to 8 */
+    bool engine_threads;  /* system DMA runs by itself, on a thread per controller; default: it is
                             stepped (ms_controller_step in machine/machine.h) */
-    uint32_t wdf_objects;    /* framework objects alive at a time; 0: 65536 */
+    uint32_t wdf_objects; /* framework objects alive at a time; 0: 65536 */
     bool wdf_timers_stepped; /* framework timers go off by ms_wdf_timer_fire, not by the clock */
     struct ms_alternatives other; /* all zero by default */
     /* What sources about the framework disagree on (contract, section 21); no: as we chose. K6 there is

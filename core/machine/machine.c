@@ -73,14 +73,38 @@ static const char *config_resolve(const struct ms_machine_config *config, struct
     return NULL;
 }
 
+/* NULL, or what is wrong with the controllers. */
+static const char *controllers_check(const struct ms_dma_config *dma)
+{
+    uint32_t gates = 0;
+
+    if (dma->controller_count > MS_CONTROLLERS_MAX)
+        return "controller_count must be 0 to 8";
+    for (uint32_t i = 0; i < dma->controller_count; i++) {
+        const struct ms_controller_config *c = &dma->controllers[i];
+        uint64_t end = (uint64_t)c->line_first + c->lines;
+        if (!ms_controller_is_sound(c))
+            return "a number of one of the controllers is out of range; see "
+                   "controller/controller.h";
+        for (uint32_t k = 0; k < i; k++)
+            if (c->line_first <
+                    (uint64_t)dma->controllers[k].line_first + dma->controllers[k].lines &&
+                dma->controllers[k].line_first < end)
+                return "two of the controllers serve the same request line";
+        gates += c->legacy ? c->lines : 1;
+    }
+    return gates > MS_GATES_MAX ? "the legacy controllers have more than 60 lines in all" : NULL;
+}
+
 struct ms_machine *ms_machine_create(const struct ms_machine_config *config, const char **error)
 {
     struct ms_machine_config chosen = config ? *config : ms_machine_config_default();
     struct ms_memory_config memory = ms_memory_config_default();
-    const struct ms_controller_config controllers[] = {ms_controller_legacy(), ms_controller_soc()};
+    const struct ms_controller_config usual[] = {ms_controller_legacy(), ms_controller_soc()};
     struct ms_dma_config dma = {
-        .controllers = controllers,
-        .controller_count = sizeof controllers / sizeof controllers[0],
+        .controllers = chosen.controllers ? chosen.controllers : usual,
+        .controller_count =
+            chosen.controllers ? chosen.controller_count : sizeof usual / sizeof usual[0],
     };
     struct ms_wdf_config wdf = {
         .objects = chosen.wdf_objects,
@@ -97,6 +121,8 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
     struct ms_machine *machine;
     const char *wrong = config_resolve(&chosen, &dma);
 
+    if (!wrong)
+        wrong = controllers_check(&dma);
     if (wrong)
         goto fail;
     wrong = "not enough memory for the machine";
@@ -104,6 +130,7 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
     if (!machine)
         goto fail;
     machine->config = chosen;
+    machine->config.controllers = NULL; /* the caller's memory */
     machine->memory = ms_memory_create(&memory);
     if (!machine->memory)
         goto undo_machine;

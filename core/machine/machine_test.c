@@ -136,3 +136,75 @@ MS_TEST(a_wrong_option_is_refused_with_a_reason)
         assert_non_null(strstr(wrong, rows[i].says));
     }
 }
+
+/* SDM-01, DDX-30 */
+MS_TEST(a_machine_is_made_with_the_controllers_it_is_given)
+{
+    struct ms_controller_config c[3] = {ms_controller_legacy(), ms_controller_soc(),
+                                        ms_controller_soc()};
+    struct ms_machine_config config = ms_machine_config_default();
+
+    c[2].name = "second";
+    c[2].line_first = 0x2000;
+    config.controllers = c;
+    for (uint32_t count = 0; count <= 3; count++) {
+        config.controller_count = count;
+        struct ms_machine *machine = ms_machine_create(&config, NULL);
+        assert_non_null(machine);
+        for (uint32_t i = 0; i < 4; i++) {
+            struct ms_controller *made = ms_dma_controller(machine->dma, i);
+            assert_int_equal(made != NULL, i < count);
+            if (made)
+                assert_string_equal(ms_controller_config(made)->name, c[i].name);
+        }
+        ms_machine_enter(machine);
+        for (uint32_t i = 0; i < 3; i++) { /* a line nobody serves has no adapter */
+            DEVICE_DESCRIPTION d = {.Version = DEVICE_DESCRIPTION_VERSION3,
+                                    .InterfaceType = Internal,
+                                    .MaximumLength = 4096,
+                                    .DmaAddressWidth = 32,
+                                    .DmaWidth = Width8Bits,
+                                    .DmaRequestLine = c[i].line_first,
+                                    .ScatterGather = i > 0};
+            ULONG registers;
+            PDMA_ADAPTER a =
+                c[i].legacy ? NULL : IoGetDmaAdapter(ms_machine_pdo(machine), &d, &registers);
+            assert_int_equal(a != NULL, i < count && !c[i].legacy);
+            if (a)
+                a->DmaOperations->PutDmaAdapter(a);
+        }
+        ms_machine_leave();
+        ms_machine_destroy(machine);
+    }
+}
+
+MS_TEST(a_controller_out_of_range_is_refused_with_a_reason)
+{
+    struct ms_controller_config c[9];
+    struct ms_machine_config config = ms_machine_config_default();
+    const char *wrong = NULL;
+
+    for (uint32_t i = 0; i < 9; i++) {
+        c[i] = ms_controller_soc();
+        c[i].line_first = 0x1000 * (i + 1);
+    }
+    config.controllers = c;
+    config.controller_count = 9;
+    assert_null(ms_machine_create(&config, &wrong));
+    assert_non_null(strstr(wrong, "0 to 8"));
+    config.controller_count = 2;
+    c[1].line_first = c[0].line_first + c[0].lines - 1;
+    assert_null(ms_machine_create(&config, &wrong));
+    assert_non_null(strstr(wrong, "same request line"));
+    c[1].line_first++;
+    c[1].burst_bytes = 0;
+    assert_null(ms_machine_create(&config, &wrong));
+    assert_non_null(strstr(wrong, "out of range"));
+    config.controller_count = 8;
+    for (uint32_t i = 0; i < 8; i++) {
+        c[i] = ms_controller_legacy();
+        c[i].line_first = 8 * i;
+    }
+    assert_null(ms_machine_create(&config, &wrong));
+    assert_non_null(strstr(wrong, "60 lines"));
+}

@@ -22,8 +22,9 @@ include(${CMAKE_CURRENT_LIST_DIR}/mapstorm-driver.cmake)
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/mapstorm-driver.cmake DESTINATION ${package_folder})
 install(DIRECTORY ${CMAKE_CURRENT_LIST_DIR}/compat DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/mapstorm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-# What a strategy outside the tree includes, on the same path as the contract.
-install(DIRECTORY core/platform core/kernel core/memory core/registers core/verify
+# What a strategy, or a program that steps controllers, includes, on the same path as the contract.
+install(DIRECTORY core/platform core/kernel core/memory core/registers core/sg core/controller core/adapter core/wdf
+          core/machine core/verify
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mapstorm
   FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "test*.h" EXCLUDE PATTERN "sim*.h" EXCLUDE)
 install(DIRECTORY corpus/layouts DESTINATION ${CMAKE_INSTALL_DATADIR}/mapstorm OPTIONAL)
