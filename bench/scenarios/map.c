@@ -352,11 +352,14 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
     if (!s->adapter)
         goto undo;
     s->lane = ms_alloc(key->threads * sizeof *s->lane);
-    s->slots = calloc((size_t)key->threads * SLOTS, MS_PAGE_BYTES);
+    /* Where map registers lie: at the beginning of a page, so that each byte keeps its place in the
+     * page. From calloc the slots begin 16 bytes into one, where Zen copies 30 times slower. */
+    s->slots = aligned_alloc(MS_PAGE_BYTES, (size_t)key->threads * SLOTS * MS_PAGE_BYTES);
     if (!s->lane || !s->slots) {
         snprintf(why, MS_WHY_BYTES, "out of memory");
         goto undo;
     }
+    memset(s->slots, 0, (size_t)key->threads * SLOTS * MS_PAGE_BYTES);
     s->threads = key->threads;
     s->bounds = ms_bounds_get();
     for (uint32_t i = 0; i < s->threads; i++)
