@@ -215,6 +215,41 @@ FORCEINLINE void map_finish(SCATTER_GATHER_LIST *list, const uint8_t *slot_end, 
     mapped->registers = 0;
 }
 
+/* One page out of reach is what a small device maps most. Made here, its four walks over the range (to
+ * try, to check, to plan, to copy) are none: they took as long as the copy. False, and
+ * nothing is done: some other case. */
+static bool map_bounced_page(const struct ms_sg_builder *builder,
+                             const struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
+                             struct ms_sg_mapped *mapped)
+{
+    const MDL *mdl = request->at.mdl;
+    uint64_t skip = request->offset - request->at.base;
+    uint32_t length = request->length;
+    ms_reg reg = request->registers.head;
+
+    if (!mdl || skip >= mdl->ByteCount || length > mdl->ByteCount - skip ||
+        !ms_mdl_is_resident(mdl) || builder->limits.never_bounce || !builder->pool ||
+        request->registers.count == 0)
+        return false;
+
+    uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
+    uint64_t in_page = first % MS_PAGE_BYTES;
+    PFN_NUMBER pfn = ms_mdl_frames(mdl)[first >> MS_PAGE_SHIFT];
+    uint64_t address = (pfn << MS_PAGE_SHIFT) + in_page;
+    if (in_page + length > MS_PAGE_BYTES || address + length - 1 <= builder->limits.reach_last ||
+        !ms_memory_has_pfn(builder->memory, pfn))
+        return false;
+
+    uint8_t *page = ms_pool_page(builder->pool, reg) + in_page; /* MRG-18 */
+    if (request->write_to_device)
+        memcpy(page, ms_memory_byte(builder->memory, (ms_pa){address}), length); /* MRG-15 */
+    else
+        memset(page, 0, length); /* MRG-16 */
+    ms_sg_list_page(list, ms_pool_la(builder->pool, reg).value + in_page, length);
+    *mapped = (struct ms_sg_mapped){.bytes = length, .elements = 1, .registers = 1};
+    return true;
+}
+
 static DECLSPEC_NOINLINE NTSTATUS map_long(const struct ms_sg_builder *builder,
                                            struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
                                            uint32_t capacity, struct ms_sg_mapped *mapped)
@@ -324,6 +359,17 @@ static DECLSPEC_NOINLINE NTSTATUS map_short(const struct ms_sg_builder *builder,
     return STATUS_SUCCESS;
 }
 
+/* What ms_sg_map has no way of its own for. */
+static DECLSPEC_NOINLINE NTSTATUS map_any(const struct ms_sg_builder *builder,
+                                          struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
+                                          uint32_t capacity, struct ms_sg_mapped *mapped)
+{
+    if (!builder->is_direct && builder->is_plain && !request->check_pfns &&
+        map_bounced_page(builder, request, list, mapped))
+        return STATUS_SUCCESS;
+    return map_long(builder, request, list, capacity, mapped);
+}
+
 /* Only decides which way to go, and jumps there: it has no registers to save. */
 NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *request,
                    SCATTER_GATHER_LIST *list, uint32_t capacity, struct ms_sg_mapped *mapped)
@@ -337,7 +383,7 @@ NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *re
     ms_assert(request->at.base <= request->offset);
     if (MS_UNLIKELY(!builder->is_simple || request->check_pfns || !mdl || skip >= mdl->ByteCount ||
                     length > mdl->ByteCount - skip || !ms_mdl_is_resident(mdl)))
-        return map_long(builder, request, list, capacity, mapped);
+        return map_any(builder, request, list, capacity, mapped);
 
     uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
     uint64_t piece_end = first % MS_PAGE_BYTES + length;
