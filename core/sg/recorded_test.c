@@ -365,3 +365,45 @@ MS_TEST(a_32_bit_device_that_reaches_no_page_half_of_them_or_all_sees_its_bytes)
 {
     each_layout(reaches);
 }
+
+/* One page has a way of its own: the last byte in reach, the first out of it, and no memory at all. */
+MS_TEST(one_page_bounces_from_the_first_byte_out_of_reach_and_only_if_it_is_ram)
+{
+    static const struct {
+        PFN_NUMBER pfn;
+        NTSTATUS status;
+        uint32_t registers;
+    } cases[] = {
+        {0xFFF, STATUS_SUCCESS, 0},                  /* ends where the reach of 24 bits does */
+        {0x1000, STATUS_SUCCESS, 1},                 /* begins there */
+        {0xD0000, STATUS_INSUFFICIENT_RESOURCES, 0}, /* of a device: RAM ends at 3 GiB */
+    };
+    struct ms_memory_config config = ms_memory_config_default();
+    struct ms_memory *memory = ms_memory_create(&config);
+    struct ref_pool *pool = ref_pool_create(0x800);
+    const uint32_t runs[1][2] = {{3, 1}};
+    struct ms_sg_builder builder;
+    struct ms_sg_limits limits;
+
+    assert_non_null(memory);
+    ms_sg_limits_init(&limits, 24);
+    ms_sg_builder_init(&builder, memory, &pool->pool, ref_variant_at(0), &limits);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t list[5] = {0};
+        struct ref_chain chain = {.count = 0};
+        struct ms_sg_mapped mapped = {0};
+
+        ref_chain_add(&chain, &cases[i].pfn, 0, 4096);
+        struct ms_sg_request request = {
+            .at = {chain.mdl[0], 0}, .length = 4096, .registers = ref_pool_set(pool, runs, 1)};
+        assert_status(
+            ms_sg_map(&builder, &request, (SCATTER_GATHER_LIST *)(void *)list, 1, &mapped),
+            cases[i].status);
+        assert_int_equal(mapped.registers, cases[i].registers); /* MRG-14 */
+        if (NT_SUCCESS(cases[i].status))
+            assert_int_equal(list[2], (cases[i].registers ? 0x803 : cases[i].pfn) << 12);
+        ref_chain_clear(&chain);
+    }
+    free(pool);
+    ms_memory_destroy(memory);
+}
