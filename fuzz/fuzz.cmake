@@ -56,7 +56,8 @@ if(MAPSTORM_BUILD_TESTS)
   set_tests_properties(fuzz.cover PROPERTIES LABELS "fuzz;slow" TIMEOUT 900)
   add_test(NAME fuzz.upstream COMMAND ${PROJECT_SOURCE_DIR}/fuzz/oss-fuzz/check_test.sh
            ${CMAKE_CURRENT_BINARY_DIR}/upstream)
-  set_tests_properties(fuzz.upstream PROPERTIES LABELS "fuzz;slow" TIMEOUT 1400)
+  # Every sanitizer and both engines, seven minutes: for people, `ctest --test-dir build/dev -L deep`.
+  set_tests_properties(fuzz.upstream PROPERTIES LABELS "fuzz;slow;deep" TIMEOUT 1400)
   add_test(NAME fuzz.same-trace COMMAND ${PROJECT_SOURCE_DIR}/fuzz/same_trace_test.sh
            ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/same-trace $<TARGET_FILE:mapstorm-fuzz>)
   set_tests_properties(fuzz.same-trace PROPERTIES LABELS "fuzz;slow" TIMEOUT 1200)

@@ -60,7 +60,7 @@ if(MAPSTORM_BUILD_TESTS AND NOT MAPSTORM_SANITIZE)
   ms_tool_test(package.reproducible "package;slow" ninja ${here}/reproducible_test.sh)
   ms_tool_test(package.strategies "package;slow" ninja ${here}/strategies_test.sh)
   # The script itself says what is missing.
-  ms_tool_test(package.arm64 "package;slow" aarch64-linux-gnu-gcc ${here}/arm64_test.sh
+  ms_tool_test(package.arm64 "package;slow;deep" aarch64-linux-gnu-gcc ${here}/arm64_test.sh
     ${PROJECT_BINARY_DIR}/arm64)
   set_tests_properties(package.install package.floors package.script package.reproducible
     package.strategies

@@ -170,7 +170,7 @@ static void alignment_choose(struct ms_enabler *enabler)
 /* ENB-07, ENB-08 */
 static NTSTATUS masters_open(struct ms_enabler *enabler, bool wide)
 {
-    for (int i = 0; i <= enabler->duplex; i++) {
+    for (int i = 0; i < (enabler->duplex ? 2 : 1); i++) {
         DEVICE_DESCRIPTION description = master_description(enabler, wide);
         struct ms_dma_way *way = &enabler->way[i];
         NTSTATUS status = way_open(enabler, way, &description);

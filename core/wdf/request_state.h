@@ -71,7 +71,8 @@ static inline enum ms_request_verdict request_mark(union ms_request_word *r)
 static inline enum ms_request_verdict request_mark_or_claim(union ms_request_word *r)
 {
     if (r->delivered && !r->completed && !r->marked && !r->claimed && r->cancelled) {
-        r->claimed = r->entered = 1;
+        r->claimed = 1;
+        r->entered = 1;
         return REQUEST_RUN_CANCEL;
     }
     return r->claimed ? REQUEST_REFUSED : request_mark(r);
