@@ -441,8 +441,7 @@ MS_TEST(calls_of_a_version_2_packet_transaction)
     assert_true(job.over);
     expect("flush-2 mdl0 mrb va+0x1080 0x780 dir=0@0\nfree-registers mrb 2@2\n");
     assert_status(WdfDmaTransactionRelease(other.trx), STATUS_SUCCESS);
-    assert_status(job_init(&other, 0x80, 0x100), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(other.trx, &other), STATUS_SUCCESS);
+    job_start(&other, 0x80, 0x100);
     report_all(&other);
     assert_true(other.over);
     rig_close_with(rig, 2);
@@ -519,8 +518,7 @@ MS_TEST(calls_of_the_other_sg_transactions)
     struct rig *rig =
         record_open(&job, WdfDmaProfileScatterGather, 2, WdfDmaDirectionWriteToDevice);
     rec.log[rec.used = 0] = '\0';
-    assert_status(job_init(&job, 0x80, 0x100), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0x80, 0x100);
     report_all(&job);
     assert_non_null(strstr(rec.log, "build-2 fdo mdl0 va+0x80 0x100 dir=1 buffer="));
     rig_close(rig);
@@ -559,8 +557,7 @@ MS_TEST(calls_of_a_system_transaction)
 
 static void execute_reserved(struct job *job)
 {
-    assert_status(job_init(job, 0x80, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job->trx, job), STATUS_SUCCESS);
+    job_start(job, 0x80, ALL);
 }
 
 /* c2, c3r, c5, c9. RES-01, RES-06, RES-07, RES-08, RES-09, RES-11, RES-12, RES-13, HRQ-17 */
@@ -602,10 +599,8 @@ MS_TEST(calls_of_a_cancel)
     job_callbacks(&holder);
     job_callbacks(&job);
     holder.inside_complete = report_none_and_end;
-    assert_status(job_init(&holder, 0, 0x100), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(holder.trx, &holder), STATUS_SUCCESS);
-    assert_status(job_init(&job, 0, 0x100), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&holder, 0, 0x100);
+    job_start(&job, 0, 0x100);
     rec.log[rec.used = 0] = '\0';
     assert_false(WdfDmaTransactionCancel(holder.trx));
     expect(""); /* CAN-10: decided without the adapter */
@@ -647,8 +642,7 @@ MS_TEST(a_failing_flush_ends_it_with_its_status)
     struct rig *rig = record_open(&job, WdfDmaProfilePacket64, 3, WdfDmaDirectionWriteToDevice);
 
     ((DMA_OPERATIONS *)(uintptr_t)rec.table[3])->FlushAdapterBuffersEx = flush_fails;
-    assert_status(job_init(&job, 0x80, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0x80, ALL);
     rec.log[rec.used = 0] = '\0';
     report_all(&job);
     assert_true(job.over);
@@ -667,8 +661,7 @@ MS_TEST(an_aborted_transfer_is_passed_on)
     ((DMA_OPERATIONS *)(uintptr_t)rec.table[3])->MapTransferEx = map_played;
     job_callbacks(&job);
     job.inside_complete = report_none_and_end;
-    assert_status(job_init(&job, 0, 0x800), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, 0x800);
     played.routine(rec.adapter[0], rec.fdo, played.context, DmaAborted);
     assert_int_equal(job.completions, 1);
     assert_int_equal(job.told[0], DmaAborted);

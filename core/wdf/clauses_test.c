@@ -91,8 +91,7 @@ MS_TEST(a_list_of_too_many_pages_is_refused)
     assert_status(job_init(&job, 0, 0x1200), STATUS_SUCCESS);
     assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
     WdfDmaEnablerSetMaximumScatterGatherElements(rig->enabler, 4);
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     assert_true(job.elements[0] <= 4); /* SGP-04 */
     report_all(&job);
     assert_true(job.over);
@@ -115,8 +114,7 @@ MS_TEST(a_later_list_of_too_many_pages_ends_it)
         rig_mdl(rig, 0, 0x4000);
         job_make(rig, &job, WdfDmaDirectionReadFromDevice);
         job.inside_program = inside ? limit_and_report : NULL;
-        assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, ALL);
         if (!inside)
             limit_and_report(&job);
         assert_true(job.over);
@@ -161,8 +159,7 @@ MS_TEST(a_single_transfer_is_one_fragment_or_refused)
         if (!lists)
             assert_status(job_init(&job, 0x8F80, 0x100), STATUS_WDF_TOO_FRAGMENTED); /* two MDLs */
         WdfDmaTransactionSetSingleTransferRequirement(job.trx, TRUE);
-        assert_status(job_init(&job, 0, lists ? 0x8000 : 0x1000), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, lists ? 0x8000 : 0x1000);
         job.over = WdfDmaTransactionDmaCompletedFinal(job.trx, 0x800, &job.status);
         assert_true(job.over); /* TRX-32: Final is not exempt */
         assert_status(job.status, STATUS_WDF_TOO_MANY_TRANSFERS);
@@ -191,8 +188,7 @@ MS_TEST(a_report_of_too_many_bytes_ends_it_after_a_flush)
             rig->mdl = ms_mdl_create(&high, 0, 0x1000); /* out of reach: it bounces */
             rig->bytes = 0x1000;
             job_make(rig, &job, WdfDmaDirectionReadFromDevice);
-            assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-            assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+            job_start(&job, 0, ALL);
             job.over = final
                            ? WdfDmaTransactionDmaCompletedFinal(job.trx, 0x1001, &job.status)
                            : WdfDmaTransactionDmaCompletedWithLength(job.trx, 0x1001, &job.status);
@@ -217,8 +213,7 @@ MS_TEST(partial_reports_send_the_rest_again)
         rig_mdl(rig, 0x234, 0x2100);
         rig_mdl(rig, 0x10, 0x300);
         job_make(rig, &job, WdfDmaDirectionWriteToDevice);
-        assert_status(job_init(&job, 3, ALL), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 3, ALL);
         for (int i = 0; !job.over; i++) {
             size_t staged = WdfDmaTransactionGetCurrentDmaTransferLength(job.trx);
             size_t part = i % 3 == 0 ? 0 : i % 3 == 1 ? staged / 2 : staged;
@@ -458,8 +453,7 @@ MS_TEST(a_late_cancel_of_sg_refuses_the_next_list)
         rig_enabler(rig, WdfDmaProfileScatterGather, 3, 0x1000);
         rig_mdl(rig, 0, 0x2000);
         job_make(rig, &job, WdfDmaDirectionWriteToDevice);
-        assert_status(job_init(&job, 0, last ? 0x1000 : 0x2000), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, last ? 0x1000 : 0x2000);
         assert_false(WdfDmaTransactionCancel(job.trx));
         report_all(&job);
         assert_true(job.over);
@@ -489,8 +483,7 @@ MS_TEST(cancel_inside_a_callback_is_false)
     job.inside_complete = report_all;
     assert_status(WdfDmaTransactionAllocateResources(job.trx, job.direction, 1, job_reserve, &job),
                   STATUS_SUCCESS);
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     assert_true(job.over);
     assert_status(job.status, STATUS_SUCCESS);
@@ -513,8 +506,7 @@ MS_TEST(cancel_before_execute_is_false_or_pre_emptive)
     assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_CANCELLED);
     assert_int_equal(job.programs, 0);
     assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     report_all(&job);
     assert_true(job.over);
     rig_close(rig);
@@ -530,8 +522,7 @@ MS_TEST(immediate_execution_fails_rather_than_waits)
     rig_mdl(rig, 0, 0x800);
     job_make(rig, &holder, WdfDmaDirectionWriteToDevice);
     job_make(rig, &job, WdfDmaDirectionWriteToDevice);
-    assert_status(job_init(&holder, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(holder.trx, &holder), STATUS_SUCCESS);
+    job_start(&holder, 0, ALL);
     assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
     WdfDmaTransactionSetImmediateExecution(job.trx, TRUE);
     assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_INSUFFICIENT_RESOURCES);
@@ -559,8 +550,7 @@ MS_TEST(system_callbacks_survive_a_release_unless_told)
     job_make(rig, &job, WdfDmaDirectionWriteToDevice);
     job_callbacks(&job);
     assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     assert_int_equal(job.completions + job.configures, 0);
     report_all(&job);
@@ -579,8 +569,7 @@ MS_TEST(knobs_bring_the_originals_nesting_and_strictness_back)
     rig_mdl(rig, 0, 0x8000);
     job_make(rig, &job, WdfDmaDirectionWriteToDevice);
     job.inside_program = report_all;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     assert_state(&job, S_COMPLETED);
     assert_int_equal(job.programs, 8);
     assert_int_equal(job.depth_max, 1); /* the adapter itself runs no routine inside another */

@@ -109,8 +109,7 @@ MS_TEST(a_whole_life_at_passive_and_at_dispatch_level)
             object = ms_object_find((WDFOBJECT)job.trx, MS_OBJECT_TRANSACTION);
             assert_ptr_equal(object->parent, ms_object_find((WDFOBJECT)rig->enabler,
                                                             MS_OBJECT_ENABLER)); /* TRX-01 */
-            assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-            assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+            job_start(&job, 0, ALL);
             while (!job.over) {
                 if (p == 2)
                     rig_run(rig);
@@ -137,8 +136,7 @@ MS_TEST(evt_program_dma_may_end_it)
         rig_mdl(rig, 0x10, 0x2000);
         job_make(rig, &job, WdfDmaDirectionWriteToDevice);
         job.inside_program = report_none_and_end;
-        assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, ALL);
         assert_true(job.over);
         assert_state(&job, S_COMPLETED);
         assert_int_equal(job.programs, 1);
@@ -172,8 +170,7 @@ static struct rig *crowded(struct job *first, struct job *second)
     rig_enabler(rig, WdfDmaProfileScatterGather, 3, 40 * PAGE_SIZE);
     job_make(rig, first, WdfDmaDirectionWriteToDevice);
     job_make(rig, second, WdfDmaDirectionWriteToDevice);
-    assert_status(job_init(first, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(first->trx, first), STATUS_SUCCESS);
+    job_start(first, 0, ALL);
     assert_int_equal(first->programs, 1);
     assert_status(job_init(second, 0, ALL), STATUS_SUCCESS);
     return rig;
@@ -196,8 +193,7 @@ MS_TEST(a_list_that_waits)
     assert_true(first.over);
     assert_int_equal(second.programs, 0);
     assert_status(WdfDmaTransactionRelease(second.trx), STATUS_SUCCESS);
-    assert_status(job_init(&second, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(second.trx, &second), STATUS_SUCCESS);
+    job_start(&second, 0, ALL);
     assert_int_equal(second.programs, 1);
     report_all(&second);
     assert_true(second.over);

@@ -112,11 +112,9 @@ MS_TEST(stop_in_the_queue_waits_for_the_grant)
     job_make(rig, &holder, WdfDmaDirectionWriteToDevice);
     job_callbacks(&holder);
     holder.inside_complete = report_all;
-    assert_status(job_init(&holder, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(holder.trx, &holder), STATUS_SUCCESS);
+    job_start(&holder, 0, ALL);
     job.inside_complete = end_at_cancel;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     stop(&job);
     assert_int_equal(job.completions, 0);
     rig_run(rig);
@@ -134,8 +132,7 @@ MS_TEST(stop_in_the_configure_callback_refuses_the_map)
 
     job.inside_complete = end_at_cancel;
     job.inside_configure = stop;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     finish(rig, &job, true, STATUS_SUCCESS, 0, 0, 1);
 }
 
@@ -147,8 +144,7 @@ MS_TEST(stop_inside_program_is_told_after_it_returned)
 
     job.inside_complete = end_at_cancel;
     job.inside_program = stop;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     assert_int_equal(job.told[0], DmaCancelled);
     finish(rig, &job, true, STATUS_SUCCESS, 0, 1, 1);
@@ -169,8 +165,7 @@ MS_TEST(a_transfer_that_ended_during_program_is_told_once_and_the_next_refused)
 
     job.inside_complete = end_at_cancel;
     job.inside_program = stop_after_it_ran;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     assert_int_equal(job.told[0], DmaComplete);
     assert_int_equal(job.told[1], DmaCancelled);
     finish(rig, &job, true, STATUS_SUCCESS, FRAGMENT, 1, 2);
@@ -183,8 +178,7 @@ MS_TEST(stop_of_a_running_transfer_cancels_it)
         struct job job;
         struct rig *rig = system_open(&job, (WDF_DMA_DIRECTION)way);
         job.inside_complete = end_at_cancel;
-        assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, ALL);
         ms_controller_step(rig->controller, 0x300);
         stop(&job);
         rig_run(rig);
@@ -216,8 +210,7 @@ MS_TEST(stop_between_fragments_ends_with_what_was_reported)
         struct rig *rig = system_open(&job, WdfDmaDirectionWriteToDevice);
         job.phase = last;
         job.inside_complete = stop_then_report;
-        assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, ALL);
         rig_run(rig);
         assert_state(&job, last == 3 ? S_COMPLETED : S_FAILED);
         finish(rig, &job, true, last == 3 ? STATUS_SUCCESS : STATUS_CANCELLED,
@@ -249,8 +242,7 @@ MS_TEST(stop_and_cancel_without_an_execution_leave_no_trace)
     assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
     stop(&job); /* released */
     job.over = FALSE;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     assert_true(job.over);
     assert_status(job.status, STATUS_SUCCESS);
@@ -264,8 +256,7 @@ MS_TEST(a_second_stop_is_reported_and_does_nothing)
     struct rig *rig = system_open(&job, WdfDmaDirectionWriteToDevice);
 
     job.inside_complete = end_at_cancel;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     stop(&job);
     stop(&job);
     assert_reported(&rig->f, MS_RULE_WDF_STOP_TWICE);
@@ -292,15 +283,13 @@ MS_TEST(a_late_completion_meets_nobody)
     for (int later = 0; later <= 2; later++) {
         struct job job;
         struct rig *rig = system_open(&job, WdfDmaDirectionWriteToDevice);
-        assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-        assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+        job_start(&job, 0, ALL);
         ms_controller_step(rig->controller, 64);
         stop(&job);
         end_running(&job);
         if (later == 1) {
             job.inside_complete = report_all;
-            assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-            assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+            job_start(&job, 0, ALL);
         } else if (later == 2) {
             WdfObjectDelete(job.trx);
         }
@@ -327,8 +316,7 @@ MS_TEST(the_configure_callback_may_end_it_and_say_no)
 
     job.inside_complete = report_all;
     job.inside_configure = end_in_configure;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     assert_state(&job, S_COMPLETED);
     assert_int_equal(WdfDmaTransactionGetBytesTransferred(job.trx), FRAGMENT);
@@ -344,8 +332,7 @@ MS_TEST(a_configure_callback_that_only_says_no_is_reported)
     struct rig *rig = system_open(&job, WdfDmaDirectionWriteToDevice);
 
     job.configure_says = FALSE;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     assert_reported(&rig->f, MS_RULE_WDF_CONFIGURE_FALSE);
     assert_state(&job, S_TRANSFER);
     assert_int_equal(job.completions, 0);
@@ -363,8 +350,7 @@ MS_TEST(without_a_completion_callback_the_driver_polls)
         WdfDmaEnablerWdmGetDmaAdapter(rig->enabler, WdfDmaDirectionWriteToDevice);
 
     WdfDmaTransactionSetTransferCompleteCallback(job.trx, NULL, NULL);
-    assert_status(job_init(&job, 0, FRAGMENT), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, FRAGMENT);
     assert_int_equal(adapter->DmaOperations->ReadDmaCounter(adapter), FRAGMENT);
     rig_run(rig);
     assert_int_equal(adapter->DmaOperations->ReadDmaCounter(adapter), 0); /* HRQ-11, PRG-12 */
@@ -379,8 +365,7 @@ MS_TEST(without_a_completion_callback_the_driver_polls)
     report_none_and_end(&job);
     assert_true(job.over);
     assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     stop(&job);
     report_all(&job); /* STP-07, CON-01: TRUE, and why */
@@ -399,8 +384,7 @@ static void again_inside(struct job *job)
     if (++job->phase == 4)
         return;
     job->over = FALSE;
-    assert_status(job_init(job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job->trx, job), STATUS_SUCCESS);
+    job_start(job, 0, ALL);
 }
 
 static void runs_inside(struct job *job)
@@ -417,8 +401,7 @@ MS_TEST(a_deferred_completion_may_execute_it_again)
 
     job.inside_complete = again_inside;
     job.inside_program = runs_inside;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     assert_int_equal(job.phase, 4);
     assert_int_equal(job.programs, 12);
     assert_int_equal(job.completions, 12);
@@ -443,8 +426,7 @@ MS_TEST(a_transaction_may_be_deleted_below_its_own_execute)
 
     job.inside_complete = delete_inside;
     job.inside_program = runs_inside;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     assert_true(job.over);
     assert_null(ms_object_find((WDFOBJECT)job.trx, MS_OBJECT_TRANSACTION));
     rig_close(rig);
@@ -457,8 +439,7 @@ MS_TEST(a_transaction_deleted_while_executing_lives_until_its_end)
     struct rig *rig = system_open(&job, WdfDmaDirectionWriteToDevice);
 
     job.inside_complete = report_all;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     WdfObjectDelete(job.trx);
     assert_reported(&rig->f, MS_RULE_WDF_DELETE_EXECUTING);
     rig_run(rig);
@@ -477,8 +458,7 @@ MS_TEST(a_looped_transfer_tells_periods_until_it_is_stopped)
     rig_mdl(rig, 0, 0x800);
     job_make(rig, &job, WdfDmaDirectionWriteToDevice);
     job_callbacks(&job);
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     for (int period = 1; period <= 5; period++) {
         for (int i = 0; i < 0x800 / 64; i++)
             ms_controller_step(rig->controller, 64);
@@ -502,8 +482,7 @@ MS_TEST(a_deferred_completion_may_be_left_to_the_dpc_thread)
 
     job.inside_complete = report_all;
     job.inside_program = runs_inside;
-    assert_status(job_init(&job, 0, FRAGMENT), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, FRAGMENT);
     KeFlushQueuedDpcs();
     assert_true(job.over);
     assert_int_equal(job.completions, 1);
@@ -520,8 +499,7 @@ MS_TEST(a_superfluous_free_is_harmless)
     KIRQL old;
 
     job.inside_complete = report_all;
-    assert_status(job_init(&job, 0, FRAGMENT), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, FRAGMENT);
     rig_run(rig);
     assert_true(job.over);
     assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
@@ -529,8 +507,7 @@ MS_TEST(a_superfluous_free_is_harmless)
     adapter->DmaOperations->FreeAdapterChannel(adapter);
     KeLowerIrql(old);
     job.over = FALSE;
-    assert_status(job_init(&job, 0, ALL), STATUS_SUCCESS);
-    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    job_start(&job, 0, ALL);
     rig_run(rig);
     assert_true(job.over);
     assert_status(job.status, STATUS_SUCCESS);

@@ -325,6 +325,13 @@ static inline NTSTATUS job_init(struct job *job, size_t offset, int bytes)
                                                   job->rig->mdl, offset, length);
 }
 
+/* Initialized and executed, both with success. */
+static inline void job_start(struct job *job, size_t offset, int bytes)
+{
+    assert_status(job_init(job, offset, bytes), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionExecute(job->trx, job), STATUS_SUCCESS);
+}
+
 static inline void assert_state(const struct job *job, uint32_t state)
 {
     struct ms_trx *trx = ms_object_find((WDFOBJECT)job->trx, MS_OBJECT_TRANSACTION);
