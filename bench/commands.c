@@ -92,7 +92,7 @@ static void scenario_list(const struct ms_catalog *catalog, const struct ms_scen
 {
     const struct ms_shape_info *shape;
     const struct ms_adapter_info *adapter;
-    size_t adapters = scenario->adapters(&adapter);
+    size_t adapters = ms_scenario_list_adapters(scenario, &adapter);
 
     printf("\n%s: %s\n", scenario->name, scenario->title);
     for (size_t i = 0; i < adapters; i++)

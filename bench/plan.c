@@ -106,7 +106,7 @@ static void names_collect(const struct ms_catalog *catalog, struct names *strate
     for (size_t i = 0; ms_scenarios[i]; i++) {
         const struct ms_shape_info *shape;
         const struct ms_adapter_info *adapter;
-        size_t adapter_count = ms_scenarios[i]->adapters(&adapter);
+        size_t adapter_count = ms_scenario_list_adapters(ms_scenarios[i], &adapter);
 
         names_add(scenarios, ms_scenarios[i]->name);
         for (size_t j = 0; (shape = ms_scenarios[i]->shape(catalog, j)); j++)
@@ -190,7 +190,7 @@ static void entrant_add(struct ms_case *c, const struct ms_contender *who)
     entrant->who = who;
     if (who->part == MS_PART_LIMIT)
         return;
-    entrant->why = c->scenario->refuses(who, &c->key);
+    entrant->why = ms_scenario_refusal(c->scenario, who, &c->key);
     entrant->state = entrant->why ? MS_STATE_REFUSED : MS_STATE_READY;
 }
 
@@ -210,7 +210,7 @@ static bool entrants_add(const struct ms_catalog *catalog, const struct ms_wish 
 {
     const struct ms_contender *all, *limits;
     size_t count = ms_catalog_contenders(catalog, &all);
-    size_t limit_count = c->scenario->limits(&c->key, &limits);
+    size_t limit_count = ms_scenario_list_limits(c->scenario, &c->key, &limits);
 
     c->entrant = calloc(count + limit_count, sizeof *c->entrant);
     if (!c->entrant || count + limit_count > MS_ENTRANTS_MAX)
@@ -262,7 +262,7 @@ static bool case_is_impossible(const struct ms_case *c)
 {
     static const struct ms_contender anybody = {.name = "", .run_max = UINT32_MAX};
 
-    return c->scenario->refuses && c->scenario->refuses(&anybody, &c->key) != NULL;
+    return ms_scenario_refusal(c->scenario, &anybody, &c->key) != NULL;
 }
 
 static void case_add(struct making *m, const struct ms_case *wanted)
@@ -270,7 +270,7 @@ static void case_add(struct making *m, const struct ms_case *wanted)
     struct ms_schedule *s = m->schedule;
     bool is_asked_for = m->wish->shapes.count > 0 && m->wish->thread_count > 0;
 
-    if (!is_asked_for && !wanted->scenario->offers(m->catalog, &wanted->key))
+    if (!is_asked_for && !ms_scenario_is_offered(wanted->scenario, m->catalog, &wanted->key))
         return;
     if (case_is_impossible(wanted))
         return;
@@ -353,7 +353,7 @@ static void cases_of_adapter(struct making *m, const struct ms_scenario *scenari
 static void cases_of_scenario(struct making *m, const struct ms_scenario *scenario)
 {
     const struct ms_adapter_info *adapters;
-    size_t adapter_count = scenario->adapters(&adapters);
+    size_t adapter_count = ms_scenario_list_adapters(scenario, &adapters);
 
     if (adapter_count == 0 && m->wish->adapters.count == 0)
         cases_of_adapter(m, scenario, NULL);

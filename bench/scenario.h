@@ -87,13 +87,16 @@ struct ms_scenario {
 
     /* The index-th shape, NULL behind the last; it lives as long as the catalog. */
     const struct ms_shape_info *(*shape)(const struct ms_catalog *catalog, size_t index);
-    size_t (*adapters)(const struct ms_adapter_info **adapters);
-    /* Whether a plan holds this case without being asked for it by shape and threads. */
-    bool (*offers)(const struct ms_catalog *catalog, const struct ms_cell_key *key);
-    /* The limits measured in the blocks of a case; 0 where there are none. */
-    size_t (*limits)(const struct ms_cell_key *key, const struct ms_contender **limits);
 
-    /* The sentence why a strategy refuses the shape by design, or NULL. */
+    /* These four may be NULL: then the answer is what stands in brackets. Ask through the functions
+     * below. */
+    /* The adapters a case may go through (none). */
+    size_t (*adapters)(const struct ms_adapter_info **adapters);
+    /* Whether a plan holds this case without being asked for it by shape and threads (always). */
+    bool (*offers)(const struct ms_catalog *catalog, const struct ms_cell_key *key);
+    /* The limits measured in the blocks of a case (none). */
+    size_t (*limits)(const struct ms_cell_key *key, const struct ms_contender **limits);
+    /* The sentence why a strategy refuses the shape by design, or NULL (NULL). */
     const char *(*refuses)(const struct ms_contender *contender, const struct ms_cell_key *key);
 
     /* Sets up what does not depend on the strategy. NULL and a sentence on failure. */
@@ -111,6 +114,20 @@ struct ms_scenario {
 /* All scenarios in the order of scenarios.def; NULL behind the last. */
 extern const struct ms_scenario *const ms_scenarios[];
 const struct ms_scenario *ms_scenario_find(const char *name);
+
+size_t ms_scenario_list_adapters(const struct ms_scenario *s,
+                                 const struct ms_adapter_info **adapters);
+bool ms_scenario_is_offered(const struct ms_scenario *s, const struct ms_catalog *catalog,
+                            const struct ms_cell_key *key);
+size_t ms_scenario_list_limits(const struct ms_scenario *s, const struct ms_cell_key *key,
+                               const struct ms_contender **limits);
+const char *ms_scenario_refusal(const struct ms_scenario *s, const struct ms_contender *contender,
+                                const struct ms_cell_key *key);
+
+/* `offers` and `refuses` of a scenario with one driver: one thread. */
+bool ms_one_driver_offers(const struct ms_catalog *catalog, const struct ms_cell_key *key);
+const char *ms_one_driver_refuses(const struct ms_contender *contender,
+                                  const struct ms_cell_key *key);
 
 #define MS_SCENARIO(identifier) extern const struct ms_scenario ms_scenario_##identifier;
 #include "scenarios.def"

@@ -66,7 +66,7 @@ MS_TEST(stand_every_strategy_serves_every_shape_and_is_whole_afterwards)
                          "registers/strategy:%s/shape:%s/threads:%u/registers:1024", all[i].name,
                          shape->name, threads);
                 assert_true(ms_key_parse(cell, &key));
-                if (scenario->refuses(&all[i], &key))
+                if (ms_scenario_refusal(scenario, &all[i], &key))
                     continue;
                 r = measured(cell, 5, 600);
                 assert_int_equal(r.ops, 600);
@@ -186,7 +186,7 @@ MS_TEST(stand_maps_every_shape_on_every_adapter_and_the_bytes_are_right)
     const struct ms_shape_info *shape;
 
     stand_open();
-    for (size_t a = 0; a < scenario->adapters(&adapters); a++) {
+    for (size_t a = 0; a < ms_scenario_list_adapters(scenario, &adapters); a++) {
         for (size_t s = 0; (shape = scenario->shape(catalog, s)); s++) {
             char cell[MS_CELL_NAME_BYTES];
             struct ms_cell_key key;
@@ -194,7 +194,7 @@ MS_TEST(stand_maps_every_shape_on_every_adapter_and_the_bytes_are_right)
             snprintf(cell, sizeof cell, "map/strategy:spin-bitmap/adapter:%s/shape:%s/threads:1",
                      adapters[a].name, shape->name);
             assert_true(ms_key_parse(cell, &key));
-            if (scenario->offers(catalog, &key))
+            if (ms_scenario_is_offered(scenario, catalog, &key))
                 assert_int_equal(measured(cell, 1, 40).ops, 40);
         }
     }
@@ -209,7 +209,7 @@ MS_TEST(stand_every_strategy_does_whole_transfers)
     const struct ms_shape_info *shape;
 
     stand_open();
-    for (size_t a = 0; a < scenario->adapters(&adapters); a++) {
+    for (size_t a = 0; a < ms_scenario_list_adapters(scenario, &adapters); a++) {
         for (size_t s = 0; (shape = scenario->shape(catalog, s)); s++) {
             for (size_t i = 0; i < ms_catalog_contenders(catalog, &all); i++) {
                 char cell[MS_CELL_NAME_BYTES];
@@ -219,11 +219,13 @@ MS_TEST(stand_every_strategy_does_whole_transfers)
                          "transfer/strategy:%s/adapter:%s/shape:%s/threads:2/registers:1024",
                          all[i].name, adapters[a].name, shape->name);
                 assert_true(ms_key_parse(cell, &key));
-                if (all[i].part <= MS_PART_BASELINE && !scenario->refuses(&all[i], &key))
+                if (all[i].part <= MS_PART_BASELINE &&
+                    !ms_scenario_refusal(scenario, &all[i], &key))
                     assert_int_equal(measured(cell, 2, 200).ops, 200);
                 key.threads = 1;
                 ms_key_print(&key, cell, sizeof cell);
-                if (all[i].part <= MS_PART_BASELINE && !scenario->refuses(&all[i], &key))
+                if (all[i].part <= MS_PART_BASELINE &&
+                    !ms_scenario_refusal(scenario, &all[i], &key))
                     assert_int_equal(measured(cell, 2, 200).ops, 200);
             }
         }

@@ -162,32 +162,12 @@ static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_
     return index < SHAPES ? &infos[index] : NULL;
 }
 
-static size_t adapters(const struct ms_adapter_info **all)
-{
-    *all = NULL;
-    return 0;
-}
-
-static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
-{
-    (void)catalog;
-    (void)key;
-    return true;
-}
-
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
 {
     size_t at = shape_find(key->shape);
 
     *all = &contenders[at < SHAPES ? at : 0];
     return at < SHAPES ? 1 : 0;
-}
-
-static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
-{
-    (void)contender;
-    (void)key;
-    return NULL;
 }
 
 static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why)
@@ -242,10 +222,7 @@ const struct ms_scenario ms_scenario_limits = {
     .version = 1,
     .is_bare = true,
     .shape = shape,
-    .adapters = adapters,
-    .offers = offers,
     .limits = limits,
-    .refuses = refuses,
     .open = stage_open,
     .prepare = prepare,
     .run = run,

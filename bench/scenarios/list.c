@@ -239,19 +239,6 @@ undo:
 
 /* ---- the table -------------------------------------------------------------------------------- */
 
-static size_t adapters(const struct ms_adapter_info **all)
-{
-    *all = NULL;
-    return 0;
-}
-
-static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
-{
-    (void)catalog;
-    (void)key;
-    return true;
-}
-
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
 {
     struct ms_cpu_features here = ms_cpu_features_get();
@@ -261,13 +248,6 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
     return here.avx512 ? WORKS : here.avx2 ? WORK_AVX512 : WORK_AVX2;
 }
 
-static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
-{
-    (void)contender;
-    (void)key;
-    return NULL;
-}
-
 const struct ms_scenario ms_scenario_list = {
     .name = "list",
     .title = "an MDL chain to a scatter/gather list, nothing around it",
@@ -275,10 +255,7 @@ const struct ms_scenario ms_scenario_list = {
     .is_bare = true,
     .is_recorded_full = true,
     .shape = ms_chain_shape,
-    .adapters = adapters,
-    .offers = offers,
     .limits = limits,
-    .refuses = refuses,
     .open = stage_open,
     .prepare = prepare,
     .run = run,

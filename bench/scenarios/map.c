@@ -392,13 +392,6 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
     return bounces ? 1 : sizeof limit_list / sizeof *limit_list;
 }
 
-static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
-{
-    (void)contender;
-    (void)key;
-    return NULL;
-}
-
 const struct ms_scenario ms_scenario_map = {
     .name = "map",
     .title = "one MapTransferEx + FlushAdapterBuffersEx",
@@ -407,7 +400,6 @@ const struct ms_scenario ms_scenario_map = {
     .adapters = ms_chain_adapters,
     .offers = offers,
     .limits = limits,
-    .refuses = refuses,
     .open = stage_open,
     .prepare = prepare,
     .run = run,

@@ -654,12 +654,6 @@ static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *k
     return !is_handover_of_odd(key);
 }
 
-static size_t adapters(const struct ms_adapter_info **all)
-{
-    *all = NULL;
-    return 0;
-}
-
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
 {
     (void)key;
@@ -689,7 +683,6 @@ const struct ms_scenario ms_scenario_registers = {
     .oversubscribes = true,
     .has_registers = true,
     .shape = shape,
-    .adapters = adapters,
     .offers = offers,
     .limits = limits,
     .refuses = refuses,

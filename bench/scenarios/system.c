@@ -506,41 +506,13 @@ static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_
     return index < WAYS ? &ways[index].info : NULL;
 }
 
-static size_t adapters(const struct ms_adapter_info **all)
-{
-    *all = NULL;
-    return 0;
-}
-
-/* One driver: the controller's channels share nothing that more of them would show. */
-static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
-{
-    (void)catalog;
-    return key->threads == 1;
-}
-
-static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
-{
-    (void)key;
-    *all = NULL;
-    return 0;
-}
-
-static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
-{
-    (void)contender;
-    return key->threads == 1 ? NULL : "the scenario has one driver";
-}
-
 const struct ms_scenario ms_scenario_system = {
     .name = "system",
     .title = "system DMA: transfers, cancels and completions of the emulated controller",
     .version = 1,
     .shape = shape,
-    .adapters = adapters,
-    .offers = offers,
-    .limits = limits,
-    .refuses = refuses,
+    .offers = ms_one_driver_offers,
+    .refuses = ms_one_driver_refuses,
     .open = stage_open,
     .prepare = prepare,
     .run = run,

@@ -256,13 +256,6 @@ static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *k
     return strcmp(key->shape, "packet") != 0;
 }
 
-static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
-{
-    (void)key;
-    *all = NULL;
-    return 0;
-}
-
 /* A packet adapter wants its registers in one run; a scatter/gather one takes them one by one. */
 static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
 {
@@ -284,7 +277,6 @@ const struct ms_scenario ms_scenario_transfer = {
     .shape = shape,
     .adapters = adapters,
     .offers = offers,
-    .limits = limits,
     .refuses = refuses,
     .open = stage_open,
     .prepare = prepare,
