@@ -5,7 +5,7 @@ if(NOT TARGET sim_adapter)
   return()
 endif()
 file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/targets/*_fuzz.c)
-set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c)
+set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
 
 set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/stop.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
   fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c)
@@ -27,7 +27,8 @@ if(MAPSTORM_BUILD_TESTS)
   set(corpus ${PROJECT_SOURCE_DIR}/corpus)
   ms_fuzz_test(canary "fuzz;quick" fuzz canary --executions 200000 --quiet --fresh)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
-  foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000 ctrl:6000)
+  foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000 ctrl:6000
+      sg_differential:30000)
     string(REPLACE ":" ";" run ${run})
     list(GET run 0 subject)
     list(GET run 1 executions)

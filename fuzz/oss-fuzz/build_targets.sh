@@ -43,7 +43,7 @@ for floor in $floors; do
     done < <(find "core/$floor" -name '*.c' ! -name '*_test.c' ! -name '*_storm.c' ! -name '*_sim.c' \
         ! -name 'test_*.c' ! -name platform_threads.c ! -path core/platform/check.c | sort)
 done
-still+=(core/platform/platform_sim.c fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c)
+still+=(core/platform/platform_sim.c fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
 while IFS= read -r file; do loud+=("$file"); done < <(find fuzz/targets -name '*_fuzz.c' | sort)
 
 # compile FOLDER FLAGS FILE...: objects into a folder; only what is out of date.
