@@ -16,7 +16,7 @@
  *
  *   Q1  a strategy that failed conformance or fuzzing, or crashed
  *   Q2  a fifth of the samples or more disturbed from outside
- *   Q3  shapes where another strategy beats the winner
+ *   Q3  shapes where another strategy beats the winner, unless that is the default (standing.c)
  *   Q4  the winner against the baseline
  *   Q5  what the winner's progress property means
  *   Q6  strategies left out because they cannot serve every shape
@@ -609,8 +609,10 @@ static char *conformance_make(const struct ms_result *r)
 static void ranked_qualify(struct ms_answer *a, const struct ms_result *r,
                            const struct ms_ranking *const *k, size_t count)
 {
+    const struct ms_strategy *own = a->standing ? ms_result_default(r) : NULL;
+
     for (size_t i = 0; i < count; i++)
-        if (is_won(k[i]))
+        if (is_won(k[i]) && !(own && ms_text_same(k[i]->leader, own->name)))
             exceptions_qualify(a, r, k[i]);
     baseline_qualify(a, r, k, count);
     for (size_t i = 0; i < count; i++) {
@@ -636,6 +638,7 @@ struct ms_answer *ms_answer_make(const struct ms_result *r)
         exit(MS_EXIT_INCOMPLETE);
     }
     a->headline = headline_make(a, r, k, count);
+    a->standing = ms_standing_sentence(r);
     failures_qualify(a, r);
     disturbed_qualify(a, r);
     if (ms_result_ranks(r))
@@ -652,6 +655,7 @@ void ms_answer_free(struct ms_answer *a)
     if (!a)
         return;
     free(a->headline);
+    free(a->standing);
     for (size_t i = 0; i < MS_ANSWER_QUALIFICATIONS; i++)
         free(a->qualifications[i]);
     free(a->map);

@@ -405,3 +405,129 @@ MS_TEST(report_sentences_map_against_its_limits)
     ms_answer_free(a);
     ms_result_free(r);
 }
+
+/* ---- the default strategy -----------------------------------------------------------------------
+ */
+
+/* magazine is the default; against it the others have these ratios in their cells of one thread, in the
+ * order of shapes 1p, 4p, 16p, mix; 0: a ratio nobody may rely on. */
+static struct ms_result *default_make(const double spin[4], const double cas[4])
+{
+    struct ms_result *r = run_make();
+    size_t at[2] = {0, 0};
+
+    r->strategies[2].is_default = true;
+    for (uint32_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+        bool is_cas = c->strategy == names[1];
+        double ratio;
+
+        if (c->strategy == names[2] || c->threads > 1)
+            continue;
+        ratio = (is_cas ? cas : spin)[at[is_cas]++];
+        *ms_result_add_pair(r) = (struct ms_pair){.cell = i,
+                                                  .base = i + (is_cas ? 1 : 2),
+                                                  .ratio = {ratio > 0 ? ratio : 1, 0.1, 9, 36},
+                                                  .verdict = ratio > 1   ? MS_VERDICT_FASTER
+                                                             : ratio > 0 ? MS_VERDICT_SLOWER
+                                                                         : MS_VERDICT_UNKNOWN};
+    }
+    return r;
+}
+
+static void standing_is(struct ms_result *r, const char *want)
+{
+    struct ms_answer *a = ms_answer_make(r);
+
+    if (want)
+        assert_string_equal(a->standing, want);
+    else
+        assert_null(a->standing);
+    ms_answer_free(a);
+    ms_result_free(r);
+}
+
+MS_TEST(report_sentences_the_default_that_nobody_beats)
+{
+    standing_is(
+        default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){0.7, 0.7, 0, 0.7}),
+        "magazine, the default, is the fastest in 3 of 4 cells and beaten by more than 5 % in "
+        "none.");
+}
+
+MS_TEST(report_sentences_the_default_is_beaten_and_by_whom_where_and_how_much)
+{
+    standing_is(
+        default_make((double[]){1.2, 0.5, 0.5, 0.5}, (double[]){1.1, 1.41, 0.5, 1.06}),
+        "magazine, the default, is the fastest in 1 of 4 cells and beaten by more than 5 % in "
+        "3: cas-bitmap is ahead on 4p and mix with 1 thread, by up to 1.41x; spin-bitmap is "
+        "ahead on 1p with 1 thread, by 1.20x.");
+}
+
+MS_TEST(report_sentences_the_default_five_percent_behind_is_not_beaten)
+{
+    standing_is(
+        default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){1.05, 0.5, 0.5, 0.5}),
+        "magazine, the default, is the fastest in 3 of 4 cells and beaten by more than 5 % in "
+        "none.");
+}
+
+MS_TEST(report_sentences_the_default_is_not_beaten_by_who_failed_or_cannot_be_told)
+{
+    struct ms_result *r = default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){3, 3, 3, 3});
+
+    r->strategies[1].conformance = MS_CHECK_FAILED;
+    standing_is(r,
+                "magazine, the default, is the fastest in 4 of 4 cells and beaten by more than 5 "
+                "% in none.");
+}
+
+MS_TEST(report_sentences_the_default_with_more_threads_than_cores_is_not_counted)
+{
+    struct ms_result *r =
+        default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){0.5, 2, 0.5, 0.5});
+
+    for (size_t i = 0; i < r->cell_count; i++)
+        r->cells[i].oversubscribed = ms_text_same(r->cells[i].shape, "4p");
+    standing_is(r,
+                "magazine, the default, is the fastest in 3 of 3 cells and beaten by more than 5 "
+                "% in none.");
+}
+
+MS_TEST(report_sentences_the_default_in_files_of_two_sizes_is_named_with_the_size)
+{
+    struct ms_result *r =
+        default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){0.5, 0.5, 0.5, 2});
+
+    for (size_t i = 0; i < r->cell_count; i++)
+        if (ms_text_same(r->cells[i].shape, "mix")) {
+            r->cells[i].registers = 65536;
+            r->cells[i].name = ms_cell_name(r, &r->cells[i]);
+        }
+    standing_is(r,
+                "magazine, the default, is the fastest in 3 of 4 cells and beaten by more than 5 "
+                "% in 1: cas-bitmap is ahead on mix (65536 registers) with 1 thread, by 2.00x.");
+}
+
+MS_TEST(report_sentences_the_default_is_not_spoken_of_where_nothing_is_ranked)
+{
+    struct ms_result *r =
+        default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){0.5, 0.5, 0.5, 2});
+
+    r->controls[0].trusted = false;
+    standing_is(r, NULL);
+    standing_is(run_make(), NULL);
+}
+
+/* Where the default leads, its sentence says who beats it; a qualification would say it again. */
+MS_TEST(report_sentences_q3_is_left_to_the_default)
+{
+    struct ms_result *r =
+        default_make((double[]){0.5, 0.5, 0.5, 0.5}, (double[]){0.5, 2, 0.5, 0.5});
+    bool winner;
+
+    ranking_make(r, 1, names[2], names[0], MS_VERDICT_FASTER);
+    char *text = answer_text(r, &winner);
+    assert_null(strstr(text, "cas-bitmap is faster than magazine"));
+    free(text);
+}

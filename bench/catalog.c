@@ -57,6 +57,7 @@ static void contender_add(struct ms_catalog *c, const struct ms_reg_ops *ops, co
         .part = part,
         .is_blocking = ops->progress == MS_PROGRESS_BLOCKING,
         .strands = ops->strands,
+        .is_default = ops == ms_strategy_default() && part <= MS_PART_BASELINE,
         .run_max = ops->run_max,
     };
 }

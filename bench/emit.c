@@ -14,7 +14,7 @@
 /* ---- summary.md ---------------------------------------------------------------------------------
  */
 
-enum { SUMMARY_LINES = 60, SUMMARY_FIXED = 38, MATRIX_COLUMNS = 12 };
+enum { SUMMARY_LINES = 60, SUMMARY_FIXED = 43, MATRIX_COLUMNS = 12, ADAPTER_ROWS = 3 };
 
 static const char *verdict_mark(enum ms_verdict v)
 {
@@ -126,20 +126,60 @@ static void summary_row(const struct ms_result *r, FILE *out, const char *scenar
     fputc('\n', out);
 }
 
+/* Places in the matrix: the baseline, the default, then who came out best, then the others. */
+static size_t place_of(const struct ms_result *r, const struct ms_strategy *s, uint32_t threads)
+{
+    size_t place = 2 + (size_t)(s - r->strategies);
+
+    if (s->role == MS_ROLE_BASELINE || s->is_default)
+        return s->is_default;
+    for (size_t i = 0; i < r->ranking_count; i++) {
+        const struct ms_ranking *k = &r->rankings[i];
+        if (!ms_text_same(k->scenario, MS_SCENARIO_POOL) || k->threads != threads)
+            continue;
+        place += k->standing_count;
+        for (size_t n = 0; n < k->standing_count; n++)
+            if (k->standings[n].ranked && ms_text_same(k->standings[n].strategy, s->name))
+                return 2 + n;
+    }
+    return place;
+}
+
+/* The strategy that comes after those at or before `place`, or NULL. */
+static const struct ms_strategy *strategy_after(const struct ms_result *r, uint32_t threads,
+                                                size_t *place)
+{
+    const struct ms_strategy *next = NULL;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < r->strategy_count; i++) {
+        size_t own = place_of(r, &r->strategies[i], threads);
+        if (ms_strategy_is_control(&r->strategies[i]) || own < *place || own >= least)
+            continue;
+        next = &r->strategies[i];
+        least = own;
+    }
+    *place = least + 1;
+    return next;
+}
+
 /* One matrix for the smallest and one for the largest ranked thread count; rows within budget. */
 static void summary_matrix(const struct ms_result *r, uint32_t threads, size_t rows, FILE *out)
 {
-    size_t printed = 0;
+    const struct ms_strategy *s;
+    size_t place = 0, left_out = 0;
 
     fprintf(out, "\nTake and give, %s, time of the baseline / own time (higher is better):\n",
             ms_word_threads(threads).s);
     summary_head(r, "strategy", MS_SCENARIO_POOL, out);
-    for (size_t i = 0; i < r->strategy_count && printed < rows; i++) {
-        if (ms_strategy_is_control(&r->strategies[i]))
-            continue;
-        summary_row(r, out, MS_SCENARIO_POOL, NULL, r->strategies[i].name, threads);
-        printed++;
+    while ((s = strategy_after(r, threads, &place)) != NULL) {
+        if (rows > 0)
+            summary_row(r, out, MS_SCENARIO_POOL, NULL, s->name, threads);
+        left_out += rows == 0;
+        rows -= rows > 0;
     }
+    if (left_out)
+        fprintf(out, "\n%zu more on the page.\n", left_out);
 }
 
 static bool threads_span(const struct ms_result *r, uint32_t *least, uint32_t *most)
@@ -177,6 +217,11 @@ static void summary_answer(const struct ms_result *r, FILE *out)
     fputs("**", out);
     ms_print_markdown(out, a->headline);
     fputs("**\n", out);
+    if (a->standing) {
+        fputc('\n', out);
+        ms_print_markdown(out, a->standing);
+        fputc('\n', out);
+    }
     for (size_t i = 0; i < MS_ANSWER_QUALIFICATIONS && a->qualifications[i]; i++) {
         fputs(i == 0 ? "\n- " : "- ", out);
         ms_print_markdown(out, a->qualifications[i]);
@@ -195,7 +240,8 @@ static void summary_answer(const struct ms_result *r, FILE *out)
 
 bool ms_emit_summary(const struct ms_result *r, FILE *out)
 {
-    size_t rows = (SUMMARY_LINES - SUMMARY_FIXED) / 3;
+    size_t adapters = r->adapter_count < ADAPTER_ROWS ? r->adapter_count : ADAPTER_ROWS;
+    size_t rows = (SUMMARY_LINES - SUMMARY_FIXED - adapters) / 2;
     uint32_t least, most;
 
     fputs("# mapstorm\n\n", out);
@@ -206,7 +252,7 @@ bool ms_emit_summary(const struct ms_result *r, FILE *out)
         if (most != least)
             summary_matrix(r, most, rows, out);
     }
-    summary_map(r, rows, out);
+    summary_map(r, adapters, out);
     fprintf(out, "\n\u25b2 faster, \u25bc slower, = same, ? cannot tell. %s%s%s\n",
             r->run.machine ? r->run.machine : "", r->run.build ? "; " : "",
             r->run.build ? r->run.build : "");

@@ -57,6 +57,7 @@ struct ms_answer {
     bool winner;                                    /* a strategy is named */
     char *headline;                                 /* one sentence */
     char *qualifications[MS_ANSWER_QUALIFICATIONS]; /* then NULLs */
+    char *standing;    /* where the default strategy is beaten, one sentence, or NULL */
     char *map;         /* MapTransferEx against its limits, one sentence, or NULL */
     char *system;      /* system DMA: what a transfer and a cancel cost, one sentence, or NULL */
     char *conformance; /* who passed, who was fuzzed and how long, or NULL */

@@ -106,6 +106,7 @@ static void strategies_add(struct judge *j)
         s->name = ms_result_copy(j->result, all[i].name);
         s->title = ms_result_copy(j->result, all[i].title);
         s->role = role_of(&all[i]);
+        s->is_default = all[i].is_default;
         s->progress = progress_of(&all[i]);
         s->run_max = all[i].run_max == UINT32_MAX ? 0 : all[i].run_max;
         s->conformance = check_of(j->schedule, &all[i]);

@@ -200,6 +200,11 @@ static void answer_print(const struct ms_result *r, FILE *out)
     fputs(strlen(a->headline) > HEADLINE_LONG ? "<h1 class=long>" : "<h1>", out);
     sentence_print(r, a->headline, out);
     fputs("</h1>\n", out);
+    if (a->standing) {
+        fputs("<p class=standing>", out);
+        sentence_print(r, a->standing, out);
+        fputs("</p>\n", out);
+    }
     if (a->qualifications[0])
         fputs("<ul class=qualify>\n", out);
     for (size_t i = 0; i < MS_ANSWER_QUALIFICATIONS && a->qualifications[i]; i++) {

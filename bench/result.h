@@ -152,6 +152,7 @@ struct ms_strategy {
     const char *name;
     const char *title; /* one line for a person */
     enum ms_role role;
+    bool is_default; /* what a machine uses unless told otherwise */
     enum ms_progress progress;
     uint32_t run_max; /* longest run it gives; 0: any */
     enum ms_check conformance;

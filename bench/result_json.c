@@ -149,10 +149,10 @@ FORM(control_form, ms_control, TEXT(ms_control, thread_class), U32(ms_control, t
      FLAG(ms_control, trusted), FLAG(ms_control, blunt));
 
 FORM(strategy_form, ms_strategy, TEXT(ms_strategy, name), TEXT(ms_strategy, title),
-     WORD(ms_strategy, role, role_words), WORD(ms_strategy, progress, progress_words),
-     U32(ms_strategy, run_max), WORD(ms_strategy, conformance, check_words),
-     WORD(ms_strategy, fuzz, check_words), U64(ms_strategy, fuzz_executions),
-     F64(ms_strategy, fuzz_seconds));
+     WORD(ms_strategy, role, role_words), FLAG(ms_strategy, is_default),
+     WORD(ms_strategy, progress, progress_words), U32(ms_strategy, run_max),
+     WORD(ms_strategy, conformance, check_words), WORD(ms_strategy, fuzz, check_words),
+     U64(ms_strategy, fuzz_executions), F64(ms_strategy, fuzz_seconds));
 
 FORM(adapter_form, ms_adapter, TEXT(ms_adapter, name), TEXT(ms_adapter, title),
      FLAG(ms_adapter, bounces));

@@ -60,6 +60,7 @@ struct ms_contender {
     bool is_blocking;
     bool strands;
     bool is_plugin;
+    bool is_default;  /* what a machine uses unless told otherwise */
     uint32_t run_max; /* UINT32_MAX: any */
 };
 

@@ -331,6 +331,8 @@ static void answer_print(const struct ms_result *r, bool color, FILE *out)
     struct ms_answer *a = ms_answer_make(r);
 
     fprintf(out, "\n%s%s%s\n", color ? "\033[1m" : "", a->headline, color ? "\033[0m" : "");
+    if (a->standing)
+        fprintf(out, "%s\n", a->standing);
     for (size_t i = 0; i < MS_ANSWER_QUALIFICATIONS && a->qualifications[i]; i++)
         fprintf(out, "  %s\n", a->qualifications[i]);
     if (a->map)
