@@ -267,6 +267,31 @@ static const struct ms_cell *cell_named(const struct ms_result *r, const char *n
     return NULL;
 }
 
+/* The version of its scenario that a cell was measured with; 0: its file does not say. */
+static uint32_t version_of(const struct ms_result *r, const struct ms_cell *c)
+{
+    const struct ms_shape *shape = ms_result_shape(r, c->scenario, c->shape);
+
+    return shape ? shape->version : 0;
+}
+
+/* Whether a cell means the same in all files that have it. */
+static bool means_the_same(const struct ms_compare *c, struct ms_result *const *r, const char *name)
+{
+    bool is_first = true, is_same = true;
+    uint32_t version = 0;
+
+    for (size_t f = 0; f < c->file_count; f++) {
+        const struct ms_cell *cell = cell_named(r[f], name);
+        if (!cell)
+            continue;
+        is_same = is_same && (is_first || version_of(r[f], cell) == version);
+        version = version_of(r[f], cell);
+        is_first = false;
+    }
+    return is_same;
+}
+
 static void time_add(struct ms_grid *g, const struct ms_cell *c)
 {
     if (!c)
@@ -277,15 +302,40 @@ static void time_add(struct ms_grid *g, const struct ms_cell *c)
         ms_grid_add(g, MS_INK_PLAIN, ms_word_ns(c->time.value).s);
 }
 
-static void times_print(const struct ms_compare *c, struct ms_result *const *r, FILE *out)
+/* Says once a scenario which cells are not compared. */
+static void different_print(const struct set *different, FILE *err)
 {
+    for (size_t i = 0; i < different->count; i++)
+        fprintf(
+            err,
+            "mapstorm: not compared: %s: the files have different versions of it, which measure "
+            "different things; measure both with one program\n",
+            different->words[i]);
+}
+
+/* Names a cell among those to be compared, or its scenario among those that must not. */
+static void cell_sort(const struct ms_compare *c, struct ms_result *const *r,
+                      const struct ms_cell *cell, struct set *names, struct set *different)
+{
+    if (means_the_same(c, r, cell->name))
+        set_add(names, cell->name);
+    else
+        set_add(different, cell->scenario);
+}
+
+/* False when no cell may be compared. */
+static bool times_print(const struct ms_compare *c, struct ms_result *const *r, FILE *out,
+                        FILE *err)
+{
+    struct set different = {0};
     struct ms_grid *g = ms_grid_new(c->file_count + 1);
     struct set names = {0};
 
     for (size_t f = 0; f < c->file_count; f++)
         for (size_t i = 0; i < r[f]->cell_count; i++)
             if (is_wanted(c, r[f], &r[f]->cells[i]))
-                set_add(&names, r[f]->cells[i].name);
+                cell_sort(c, r, &r[f]->cells[i], &names, &different);
+    different_print(&different, err);
     ms_grid_add(g, MS_INK_HEAD, "cell");
     for (size_t f = 0; f < c->file_count; f++)
         ms_grid_add(g, MS_INK_HEAD, c->files[f]);
@@ -294,9 +344,13 @@ static void times_print(const struct ms_compare *c, struct ms_result *const *r, 
         for (size_t f = 0; f < c->file_count; f++)
             time_add(g, cell_named(r[f], names.words[n]));
     }
-    ms_grid_print(g, c->color, out);
+    bool has_any = names.count > 0 || different.count == 0;
+    if (has_any)
+        ms_grid_print(g, c->color, out);
     ms_grid_free(g);
+    free(different.words);
     free(names.words);
+    return has_any;
 }
 
 static const struct ms_count *count_named(const struct ms_cell *c, const char *name)
@@ -316,6 +370,8 @@ static size_t counts_print(const struct ms_compare *c, struct ms_result *const *
     for (size_t i = 0; i < r[f]->cell_count; i++) {
         const struct ms_cell *now = &r[f]->cells[i];
         const struct ms_cell *then = is_wanted(c, r[f], now) ? cell_named(r[0], now->name) : NULL;
+        if (then && version_of(r[0], then) != version_of(r[f], now))
+            continue;
         for (size_t k = 0; then && k < now->count_count; k++) {
             const struct ms_count *before = count_named(then, now->counts[k].name);
             if (!before || before->per_op == now->counts[k].per_op)
@@ -330,7 +386,8 @@ static size_t counts_print(const struct ms_compare *c, struct ms_result *const *
     return grown;
 }
 
-static enum ms_exit several_print(const struct ms_compare *c, struct ms_result *const *r, FILE *out)
+static enum ms_exit several_print(const struct ms_compare *c, struct ms_result *const *r, FILE *out,
+                                  FILE *err)
 {
     size_t grown = 0;
 
@@ -341,7 +398,8 @@ static enum ms_exit several_print(const struct ms_compare *c, struct ms_result *
     fputs("times per operation, side by side: these runs were not paired, so there is no "
           "verdict\n\n",
           out);
-    times_print(c, r, out);
+    if (!times_print(c, r, out, err))
+        return MS_EXIT_USAGE;
     for (size_t f = 1; f < c->file_count; f++)
         grown += counts_print(c, r, f, out);
     return c->fail_if && grown ? MS_EXIT_GATE : MS_EXIT_OK;
@@ -419,7 +477,7 @@ enum ms_exit ms_command_compare(const struct ms_compare *c, FILE *out, FILE *err
             goto done;
         }
     }
-    code = c->file_count == 1 ? one_compare(c, r[0], out, err) : several_print(c, r, out);
+    code = c->file_count == 1 ? one_compare(c, r[0], out, err) : several_print(c, r, out, err);
 
 done:
     for (size_t f = 0; f < c->file_count; f++)

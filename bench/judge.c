@@ -134,6 +134,7 @@ static void names_add(struct judge *j)
             struct ms_shape *s = ms_result_add_shape(r);
             s->name = ms_result_copy(r, c->shape->name);
             s->scenario = ms_result_copy(r, c->key.scenario);
+            s->version = c->scenario->version;
             s->title = ms_result_copy(r, c->shape->title);
             s->pages = c->shape->pages;
             s->bytes = c->shape->bytes;

@@ -170,6 +170,7 @@ struct ms_adapter {
 struct ms_shape {
     const char *name;
     const char *scenario; /* the family it belongs to */
+    uint32_t version;     /* of the scenario: another one measures another thing; 0: not told */
     const char *title;
     uint32_t pages; /* pages (map) or registers (registers) one operation asks for; 0: a mix */
     uint64_t bytes; /* one operation moves or maps; 0: not applicable */

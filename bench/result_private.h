@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* result_private.h: between result.c, result_json.c, result_check.c and the emitters. */
+/* result_private.h: between the files of the result and the emitters. */
 #ifndef MS_RESULT_PRIVATE_H
 #define MS_RESULT_PRIVATE_H
 

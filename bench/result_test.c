@@ -450,6 +450,56 @@ MS_TEST(report_compare_a_grown_count_breaks_the_gate)
     ms_result_free(r);
 }
 
+/* The stored run beside itself with another version of one scenario's shapes. */
+static struct said versions_compare(const char *scenario, const char *const *filters, size_t count)
+{
+    char folder[64], path[256];
+    struct ms_problem problem = {0};
+    struct ms_result *r = run_read();
+
+    folder_new(folder);
+    for (size_t i = 0; i < r->shape_count; i++)
+        r->shapes[i].version =
+            strcmp(r->shapes[i].scenario, scenario) == 0 ? 7 : r->shapes[i].version;
+    for (size_t i = 0; i < r->cell_count; i++)
+        if (r->cells[i].count_count && strcmp(r->cells[i].scenario, scenario) == 0)
+            r->cells[i].counts[0].per_op += 1;
+    assert_true(ms_file_write(r, folder, "result.json", ms_emit_json, &problem));
+    snprintf(path, sizeof(path), "%s/result.json", folder);
+    const char *const files[] = {run_file[0], path};
+    struct said s = compare_run(&(struct ms_compare){.files = files,
+                                                     .file_count = 2,
+                                                     .filters = filters,
+                                                     .filter_count = count,
+                                                     .fail_if = "slower"});
+    folder_drop(folder);
+    ms_result_free(r);
+    return s;
+}
+
+MS_TEST(report_compare_leaves_out_what_another_version_measured)
+{
+    struct said s = versions_compare(MS_SCENARIO_MAP, NULL, 0);
+
+    assert_int_equal(s.code, MS_EXIT_OK);
+    assert_non_null(strstr(s.err, "not compared: map: "));
+    assert_null(strstr(s.err, "not compared: registers"));
+    assert_null(strstr(s.out, "map/strategy"));
+    assert_non_null(strstr(s.out, "registers/strategy"));
+    assert_null(strstr(s.out, "count grew"));
+    said_free(&s);
+}
+
+MS_TEST(report_compare_refuses_where_nothing_means_the_same)
+{
+    struct said s = versions_compare(MS_SCENARIO_MAP, (const char *const[]){"scenario:map"}, 1);
+
+    assert_int_equal(s.code, MS_EXIT_USAGE);
+    assert_non_null(strstr(s.err, "not compared: map: "));
+    assert_null(strstr(s.out, "map/strategy"));
+    said_free(&s);
+}
+
 MS_TEST(report_compare_report_makes_the_page_again_beside_its_result)
 {
     char folder[64], path[256];
