@@ -186,3 +186,87 @@ MS_TEST(features_show_who_read_from_whom)
     assert_int_equal(alone, 0);
     assert_true(together > 10);
 }
+
+/* --- nothing of one execution reaches the next --------------------------------------------------- */
+
+enum { ORDER_INPUTS = 60 };
+
+struct outcome {
+    enum ms_sim_verdict verdict;
+    uint64_t hash, digest;
+    char story[256];
+};
+
+static void outcome_of(const struct fuzz_target *target, const struct fuzz_input *input,
+                       struct outcome *outcome)
+{
+    struct ms_sim_result result;
+
+    memset(outcome, 0, sizeof *outcome);
+    fuzz_play(target, input, NULL, &result);
+    outcome->verdict = result.verdict;
+    outcome->hash = result.trace_hash;
+    outcome->digest = result.verdict == MS_SIM_CLEAN ? target->digest() : 0;
+    memcpy(outcome->story, result.story, sizeof outcome->story);
+}
+
+static void outcome_must_be(const struct fuzz_target *target, const struct fuzz_input *input,
+                            const struct outcome *first, const char *when)
+{
+    struct outcome again;
+
+    outcome_of(target, input, &again);
+    if (memcmp(&again, first, sizeof again) != 0)
+        fail_msg("%s: an input has another trace %s", target->name, when);
+}
+
+static uint32_t give_up(const struct ms_sim_choice *choice, void *context)
+{
+    uint32_t *left = context;
+
+    return (*left)-- == 0 ? MS_SIM_NOBODY : (uint32_t)__builtin_ctz(choice->runnable);
+}
+
+/* As a finding does it, or a search: the actors are left where they are. */
+static void break_off(const struct fuzz_target *target, const struct fuzz_input *input,
+                      uint32_t decisions)
+{
+    struct ms_sim_scenario scenario = {0};
+    struct ms_sim_result result;
+
+    fuzz_scenario(target, input, &scenario);
+    scenario.config.schedule.strategy = MS_SIM_ASKED;
+    scenario.config.schedule.decide = give_up;
+    scenario.config.schedule.decide_context = &decisions;
+    scenario.reset(scenario.context);
+    ms_sim_run(&scenario.config, &result);
+}
+
+MS_TEST(an_execution_is_the_same_whatever_was_played_before_it)
+{
+    static struct fuzz_input inputs[ORDER_INPUTS];
+    static struct outcome first[ORDER_INPUTS];
+    struct ms_prng prng = {11};
+    struct outcome other;
+
+    for (const struct fuzz_target *const *t = fuzz_targets; *t; t++) {
+        for (uint32_t i = 0; i < ORDER_INPUTS; i++) {
+            fuzz_generate(*t, &prng, &inputs[i]);
+            outcome_of(*t, &inputs[i], &first[i]);
+        }
+        for (uint32_t i = ORDER_INPUTS; i-- > 0;)
+            outcome_must_be(*t, &inputs[i], &first[i], "in another order");
+        for (uint32_t i = 0; i < ORDER_INPUTS; i++) {
+            break_off(*t, &inputs[ms_prng_below(&prng, ORDER_INPUTS)], ms_prng_below(&prng, 300));
+            outcome_must_be(*t, &inputs[i], &first[i], "after one that broke off");
+        }
+        for (const struct fuzz_target *const *o = fuzz_targets; *o; o++) {
+            struct fuzz_input between;
+            fuzz_generate(*o, &prng, &between);
+            outcome_of(*o, &between, &other);
+            uint32_t i = ms_prng_below(&prng, ORDER_INPUTS);
+            outcome_must_be(*t, &inputs[i], &first[i], "beside another target");
+            outcome_must_be(*o, &between, &other, "between two of another");
+        }
+    }
+}

@@ -77,6 +77,13 @@ static void config_fill(const struct fuzz_target *target, const struct fuzz_inpu
     config->no_check_when_frozen = true;
 }
 
+/* What the last target left must not be where this one takes its memory. */
+static void reset(const struct fuzz_target *target, const struct fuzz_input *input)
+{
+    ms_sim_image_leave();
+    target->reset(input->setup);
+}
+
 static struct ms_sim_schedule schedule_of(const struct fuzz_input *input)
 {
     return (struct ms_sim_schedule){
@@ -114,7 +121,7 @@ void fuzz_play(const struct fuzz_target *target, const struct fuzz_input *input,
         config.break_step = options->break_step;
     }
     mark_count = 0;
-    target->reset(input->setup);
+    reset(target, input);
     ms_sim_run(&config, result);
 }
 
@@ -228,7 +235,7 @@ bool fuzz_make_keyed(const struct fuzz_target *target, struct fuzz_input *input)
     config.schedule.decide = watch;
     config.schedule.decide_context = &maker;
     config.strong_memory = input->strong_memory;
-    target->reset(input->setup);
+    reset(target, input);
     ms_sim_run(&config, &result);
     if (maker.is_full || strcmp(result.bug, bug) != 0)
         return false;
@@ -246,7 +253,7 @@ static void scenario_reset(void *context)
 {
     const struct part *part = context;
 
-    part->target->reset(part->input->setup);
+    reset(part->target, part->input);
 }
 
 static uint64_t scenario_digest(void *context)

@@ -17,17 +17,22 @@
 #include "platform/sim_state.h"
 
 /* What an execution that broke off leaves behind cannot be taken down in order: it is dropped as a
- * whole. So everything taken is remembered. */
+ * whole. So everything taken is remembered, with the image it belongs to. */
 enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };
-enum { TAKEN_MAX = 8192 };
+enum {
+    TAKEN_MAX = 16384,
+    SMALL_BYTES = 64 * 1024 /* reserves up to here are copied with an image */
+};
 
 static struct {
     void *memory;
     size_t bytes;
     int handle;
     enum taken_kind kind;
+    uint32_t image;
 } taken[TAKEN_MAX];
 static uint32_t taken_count;
+static uint32_t late_count; /* of them, those that an execution took beside its image */
 static uint32_t drops;
 
 static void *remember(void *memory, size_t bytes, enum taken_kind kind, int handle)
@@ -37,37 +42,57 @@ static void *remember(void *memory, size_t bytes, enum taken_kind kind, int hand
         taken[taken_count].memory = memory;
         taken[taken_count].bytes = bytes;
         taken[taken_count].handle = handle;
-        taken[taken_count++].kind = kind;
+        taken[taken_count].kind = kind;
+        taken[taken_count].image = sim_image_owner();
+        late_count += taken[taken_count++].image == SIM_IMAGE_LATE;
     }
     return memory;
 }
 
-static void forget(const void *memory, size_t bytes)
+/* False: it stays, for the image it belongs to will be used again. */
+static bool forget(const void *memory, size_t bytes)
 {
+    bool is_given_back = true;
+
     for (uint32_t i = taken_count; memory && i-- > 0;)
         if (taken[i].memory == memory) {
+            is_given_back = taken[i].image == sim_image_owner() || taken[i].image == SIM_IMAGE_NONE;
+            if (!is_given_back)
+                break;
+            late_count -= taken[i].image == SIM_IMAGE_LATE;
             taken[i] = taken[--taken_count];
             break;
         }
-    if (!sim.current)
-        return;
-    sim_memory_forget(memory, bytes);
-    sim_race_forget(memory, bytes);
+    if (sim.current) {
+        sim_memory_forget(memory, bytes);
+        sim_race_forget(memory, bytes);
+    }
+    return is_given_back;
+}
+
+void sim_memory_drop_of(uint32_t image)
+{
+    for (uint32_t i = taken_count; i-- > 0;) {
+        if (image == SIM_IMAGE_LATE && late_count == 0)
+            return;
+        if (taken[i].image != image)
+            continue;
+        late_count -= image == SIM_IMAGE_LATE;
+        if (taken[i].kind == TAKEN_ALLOC)
+            free(taken[i].memory);
+        else
+            munmap(taken[i].memory, taken[i].bytes);
+        if (taken[i].kind == TAKEN_HOST)
+            close(taken[i].handle);
+        taken[i] = taken[--taken_count];
+    }
 }
 
 void ms_sim_memory_drop(void)
 {
-    ms_require(!sim.is_active);
+    ms_sim_image_leave();
     drops++;
-    while (taken_count > 0) {
-        taken_count--;
-        if (taken[taken_count].kind == TAKEN_ALLOC)
-            free(taken[taken_count].memory);
-        else
-            munmap(taken[taken_count].memory, taken[taken_count].bytes);
-        if (taken[taken_count].kind == TAKEN_HOST)
-            close(taken[taken_count].handle);
-    }
+    sim_memory_drop_of(SIM_IMAGE_NONE);
 }
 
 uint32_t ms_sim_memory_drops(void)
@@ -83,9 +108,10 @@ static void *remember(void *memory, size_t bytes, enum taken_kind kind, int hand
     return memory;
 }
 
-static void forget(const void *memory, size_t bytes)
+static bool forget(const void *memory, size_t bytes)
 {
     (void)memory, (void)bytes;
+    return true;
 }
 #endif
 
@@ -96,6 +122,11 @@ void *ms_alloc(size_t bytes)
 
     if (bytes > rounded || ms_fault_here())
         return NULL;
+#ifdef MS_SIM
+    void *copied = sim_image_alloc(bytes);
+    if (copied)
+        return copied;
+#endif
     if (posix_memalign(&memory, MS_CACHE_LINE, rounded) != 0)
         return NULL;
     return remember(memset(memory, 0, rounded), rounded, TAKEN_ALLOC, -1);
@@ -103,8 +134,14 @@ void *ms_alloc(size_t bytes)
 
 void ms_free(void *memory, size_t bytes)
 {
-    if (memory)
-        forget(memory, bytes);
+    if (!memory || !forget(memory, bytes))
+        return;
+#ifdef MS_SIM
+    if (sim_image_holds(memory)) {
+        sim_image_free(memory, bytes);
+        return;
+    }
+#endif
     free(memory);
 }
 
@@ -112,6 +149,11 @@ void *ms_reserve(size_t bytes)
 {
     if (ms_fault_here())
         return NULL;
+#ifdef MS_SIM
+    void *copied = bytes <= SMALL_BYTES ? sim_image_alloc(bytes) : NULL;
+    if (copied)
+        return copied;
+#endif
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : remember(memory, bytes, TAKEN_RESERVE, -1);
@@ -119,9 +161,14 @@ void *ms_reserve(size_t bytes)
 
 void ms_unreserve(void *memory, size_t bytes)
 {
-    if (!memory)
+    if (!memory || !forget(memory, bytes))
         return;
-    forget(memory, bytes);
+#ifdef MS_SIM
+    if (sim_image_holds(memory)) {
+        sim_image_free(memory, bytes);
+        return;
+    }
+#endif
     ms_require(munmap(memory, bytes) == 0);
 }
 
@@ -149,9 +196,10 @@ undo_handle:
 
 void ms_host_memory_destroy(struct ms_host_memory *memory)
 {
-    forget(memory->base, memory->bytes);
-    ms_require(munmap(memory->base, memory->bytes) == 0);
-    close(memory->handle);
+    if (forget(memory->base, memory->bytes)) {
+        ms_require(munmap(memory->base, memory->bytes) == 0);
+        close(memory->handle);
+    }
     memory->base = NULL;
 }
 

@@ -201,12 +201,18 @@ void ms_sim_memory_drop(void);
 /* How often that was. Who keeps memory from one execution to the next looks whether it is still there. */
 uint32_t ms_sim_memory_drops(void);
 
-/* For subjects that are dear to make: from the start on the simulator notes what each atomic held, and
- * the rewind puts all back, so the next execution finds the subject as this one did. For subjects whose
- * plain data means nothing when all is given back. False: too long, make it anew. Outside of an
- * execution, or in its final check. */
-void ms_sim_journal_start(void);
-bool ms_sim_journal_rewind(void);
+/* Images, for subjects that are dear to make: each is made once, and every further execution begins with
+ * it as it was when it was kept, whatever the one before did and wherever it broke off. Outside of an
+ * execution.
+ *
+ * use: true: the subject is as it was kept, `own` too. False: there is none of this owner and number; the
+ * caller makes its subject, from nothing, and keeps it. Memory taken meanwhile belongs to the image.
+ * Brought back are all blocks of ms_alloc, reserves of up to 64 KiB, and of what is larger (physical memory)
+ * the atomics alone: bytes in pages that must not show what was there before are the caller's to clear.
+ * leave: who comes next knows nothing of images. */
+bool ms_sim_image_use(const void *owner, uint32_t number);
+void ms_sim_image_keep(void *own, size_t bytes);
+void ms_sim_image_leave(void);
 
 /* Tells a search that something is in a state: a small number under a label. Sequential targets have no
  * interleaving to learn from; they say which edge they met. */

@@ -30,7 +30,6 @@ enum {
     LOCATIONS_MAX = 4096,
     SLOTS = 16384, /* of the hash table; a power of two, at least twice LOCATIONS_MAX */
     NO_FIBER = 0xFF,
-    JOURNAL_MAX = 1 << 16,
 };
 
 struct sim_stored {
@@ -72,40 +71,9 @@ uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
                                : *(const volatile uint64_t *)address;
 }
 
-/* What atomics held before, oldest first, so that an execution can be taken back. */
-static struct {
-    void *address;
-    uint64_t value;
-    enum ms_sim_width width;
-} journal[JOURNAL_MAX];
-static uint32_t journal_count;
-static bool journal_is_on;
-
-void ms_sim_journal_start(void)
-{
-    journal_count = 0;
-    journal_is_on = true;
-}
-
-bool ms_sim_journal_rewind(void)
-{
-    bool is_whole = journal_is_on && journal_count < JOURNAL_MAX;
-
-    journal_is_on = false;
-    while (is_whole && journal_count-- > 0)
-        sim_raw_write(journal[journal_count].address, journal[journal_count].width,
-                      journal[journal_count].value);
-    journal_count = 0;
-    return is_whole;
-}
-
 void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value)
 {
-    if (journal_is_on && journal_count < JOURNAL_MAX) {
-        journal[journal_count].address = address;
-        journal[journal_count].width = width;
-        journal[journal_count++].value = sim_raw_read(address, width);
-    }
+    sim_image_note(address, width);
     if (width == MS_SIM_U32)
         *(volatile uint32_t *)address = (uint32_t)value;
     else

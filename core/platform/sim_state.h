@@ -170,6 +170,24 @@ void sim_memory_fence_all(struct sim_fiber *f);
 /* [memory, memory + bytes) is somebody else's from now on. */
 void sim_memory_forget(const void *memory, size_t bytes);
 
+/* --- sim_image.c, platform_memory.c: memory that an image brings back ------------------------------
+ */
+
+enum {
+    SIM_IMAGE_NONE = 0,
+    SIM_IMAGE_LATE = UINT16_MAX /* taken by an execution, not its image's */
+};
+/* Whose a large block is that is taken now: an image's number, or one of these. */
+uint32_t sim_image_owner(void);
+/* From the arena; NULL: no image is in use, or there is no room. */
+void *sim_image_alloc(size_t bytes);
+bool sim_image_holds(const void *memory);
+void sim_image_free(void *memory, size_t bytes);
+/* The atomic is about to be written. */
+void sim_image_note(void *address, enum ms_sim_width width);
+/* Gives the host what belongs to this one. */
+void sim_memory_drop_of(uint32_t image);
+
 /* --- sim_race.c: plain data ----------------------------------------------------------------------
  */
 

@@ -11,12 +11,7 @@
  * Legal only   what a driver may not do (flush while the device moves, a context used twice) is kept
  *              from happening by the drivers' own atomics, so a finding is never "the driver did it"
  */
-#include "../fuzz.h"
-
-#include <string.h>
-
-#include "adapter/adapter.h"
-#include "controller/controller.h"
+#include "stage.h"
 
 enum {
     DRIVERS = 2,
@@ -62,34 +57,26 @@ static const struct {
               {5, 1, true},  {2, 2, false}, {8, 2, true}, {1, 1, false}};
 
 static struct {
-    struct ms_memory *memory; /* lives as long as the process, unless an execution broke off */
-    struct ms_kernel kernel;
-    struct ms_dma *dma;
-    DEVICE_OBJECT pdo;
+    struct stage stage;
     PDMA_ADAPTER adapter[DRIVERS];
     struct ms_pool *pool;
     PMDL mdl[DRIVERS][SLOTS];
     PFN_NUMBER pfn[DRIVERS][SLOTS][PAGES];
+    bool is_packet; /* registers in runs */
+    /* From here on each execution's own. */
     struct request request[REQUESTS_MAX];
     uint32_t requests;
     ms_atomic_u32 newest[DRIVERS][SLOTS]; /* request + 1, hb:newest: for device and canceller */
     struct request *current[DRIVERS][SLOTS];
     uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
     uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
-    bool is_packet;          /* registers in runs */
-    bool is_whole;           /* the last execution came to its end: all can be taken down */
     uint64_t digest;
 } m;
 
 /* --- the stage ----------------------------------------------------------------------------------- */
 
-static void memory_make(void)
+static void buffers_make(void)
 {
-    struct ms_memory_config config = ms_memory_config_default();
-
-    m.memory = ms_memory_create(&config);
-    ms_require(m.memory != NULL);
-    ms_kernel_init(&m.kernel, NULL, m.memory);
     for (uint32_t d = 0; d < DRIVERS; d++)
         for (uint32_t s = 0; s < SLOTS; s++) {
             uint64_t first = 0x140000 + (d * SLOTS + s) * 16;
@@ -97,42 +84,16 @@ static void memory_make(void)
             PFN_NUMBER pfn[PAGES] = {first, 0x80000 + (d * SLOTS + s) * 4, first + 2};
             memcpy(m.pfn[d][s], pfn, sizeof pfn);
             for (uint32_t i = 0; i < PAGES; i++)
-                ms_require(ms_frames_take_at(m.memory, pfn[i], 1));
+                ms_require(ms_frames_take_at(m.stage.memory, pfn[i], 1));
             m.mdl[d][s] = ms_mdl_create(pfn, 0, BYTES);
             ms_require(m.mdl[d][s] != NULL);
         }
 }
 
-static void dma_end(void)
+static void machine_make(const struct ms_reg_ops *strategy, uint32_t shape)
 {
-    if (!m.dma)
-        return;
-    if (!m.is_whole) {
-        ms_thread_local_set(NULL, NULL);
-        ms_sim_memory_drop();
-        m.dma = NULL;
-        m.memory = NULL;
-        return;
-    }
-    ms_cpu_leave();
-    ms_dma_destroy(m.dma);
-    m.dma = NULL;
-}
-
-static const struct ms_reg_ops *strategy_at(uint32_t index)
-{
-    uint32_t count = 0;
-
-    while (ms_strategies[count])
-        count++;
-    return ms_strategies[index % count];
-}
-
-static void map_reset(const uint8_t *setup)
-{
-    uint32_t shape = setup[1] % (sizeof shapes / sizeof shapes[0]);
     struct ms_dma_config config = {
-        .strategy = strategy_at(setup[0]),
+        .strategy = strategy,
         .variant = ms_sg_variant_find("scalar"),
         .registers = {1, shapes[shape].registers},
         .grants = 8,
@@ -147,37 +108,38 @@ static void map_reset(const uint8_t *setup)
     };
     ULONG most;
 
-    dma_end();
-    if (!m.memory)
-        memory_make();
-    ms_kernel_init(&m.kernel, NULL, m.memory);
-    m.dma = ms_dma_create(&m.kernel, m.memory, &config);
-    ms_require(m.dma != NULL);
-    ms_cpu_enter(&m.kernel);
-    ms_fetch_or_relaxed(&m.kernel.taken, ((1u << ACTORS) - 1) << 1); /* see cpu_take */
+    (void)stage_memory(&m.stage);
+    buffers_make();
+    stage_dma(&m.stage, &config, ACTORS);
     for (uint32_t d = 0; d < DRIVERS; d++) {
         m.adapter[d] = d < shapes[shape].adapters
-                           ? ms_adapter_open(m.dma, &m.pdo, &description, &most)
+                           ? ms_adapter_open(m.stage.dma, &m.stage.pdo, &description, &most)
                            : m.adapter[0];
         ms_require(m.adapter[d] != NULL);
     }
-    m.pool = ms_dma_pool(m.dma, MS_REACH_32,
+    m.pool = ms_dma_pool(m.stage.dma, MS_REACH_32,
                          shapes[shape].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
     m.is_packet = shapes[shape].packet;
+    stage_keep(&m.stage, m.request);
+    for (uint32_t d = 0; d < DRIVERS; d++)
+        for (uint32_t s = 0; s < SLOTS; s++)
+            for (uint32_t i = 0; i < PAGES; i++)
+                stage_pages_fill(&m.stage, m.pfn[d][s][i], 1);
+}
+
+static void map_reset(const uint8_t *setup)
+{
+    uint32_t shape = setup[1] % (sizeof shapes / sizeof shapes[0]);
+
+    if (!stage_ready(&m.stage, stage_strategy_index(setup[0]) * 8 + shape))
+        machine_make(stage_strategy(setup[0]), shape);
+    /* The buffers' bytes are written before they are looked at. */
+    stage_pages_fill(&m.stage, m.pool->first_pfn, m.pool->registers);
     m.requests = 0;
     memset(m.current, 0, sizeof m.current);
     memset(m.newest, 0, sizeof m.newest);
     memset(m.owner, 0, sizeof m.owner);
     m.digest = 0;
-    m.is_whole = false;
-}
-
-/* The actors have been in the machine for long: each has its CPU. Entering is not what is tried here,
- * and its shared word would multiply the interleavings. */
-static void cpu_take(uint32_t actor)
-{
-    if (!ms_thread_local_get())
-        ms_thread_local_set(&m.kernel.cpu[actor + 1], NULL);
 }
 
 /* --- the shadow ---------------------------------------------------------------------------------- */
@@ -191,7 +153,7 @@ static uint8_t *buffer_byte(const struct request *r, uint32_t at)
 {
     PFN_NUMBER pfn = m.pfn[r->driver][r->slot][at / MS_PAGE_BYTES];
 
-    return ms_memory_byte(m.memory, (ms_pa){(pfn << MS_PAGE_SHIFT) + at % MS_PAGE_BYTES});
+    return ms_memory_byte(m.stage.memory, (ms_pa){(pfn << MS_PAGE_SHIFT) + at % MS_PAGE_BYTES});
 }
 
 /* The bytes that are looked at: first and last of each page, and of the mapped range. */
@@ -441,8 +403,8 @@ static void do_ask(uint32_t driver, uint32_t slot, uint8_t registers, uint8_t ac
 
     if (!r)
         return;
-    status = a->DmaOperations->AllocateAdapterChannelEx(a, &m.pdo, r->context, r->registers, 0,
-                                                        routine, r, NULL);
+    status = a->DmaOperations->AllocateAdapterChannelEx(a, &m.stage.pdo, r->context, r->registers,
+                                                        0, routine, r, NULL);
     if (NT_SUCCESS(status))
         return;
     /* ACX-18: it was cancelled before; or there are no grants (they are fewer than requests). */
@@ -462,7 +424,7 @@ static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
     if (!r)
         return;
     status = a->DmaOperations->AllocateAdapterChannelEx(
-        a, &m.pdo, r->context, r->registers, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &r->base);
+        a, &m.stage.pdo, r->context, r->registers, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &r->base);
     if (NT_SUCCESS(status))
         request_entered(r);
     ms_fetch_or_acq_rel(&r->fate, ENTERED | DONE);
@@ -509,7 +471,7 @@ static void request_cancel(struct request *r)
 {
     PDMA_ADAPTER a = m.adapter[r->driver];
 
-    if (!a->DmaOperations->CancelAdapterChannel(a, &m.pdo, r->context) || r->was_entered)
+    if (!a->DmaOperations->CancelAdapterChannel(a, &m.stage.pdo, r->context) || r->was_entered)
         return;
     r->was_cancelled = true;
     ms_fetch_or_acq_rel(&r->fate, CANCELLED);
@@ -540,12 +502,15 @@ static void do_move(uint32_t driver, uint32_t slot)
     if (!ms_cas_acq_rel(&r->device, &seen, DEVICE_MOVING))
         return;
     ms_data_read(r->list, 16);
-    ms_bus_master_init(&master, m.memory, 32);
+    ms_bus_master_init(&master, m.stage.memory, 32);
     if (r->to_device) {
         result = ms_bus_master_fetch(&master, (PSCATTER_GATHER_LIST)r->list, r->moved, r->bytes);
     } else {
-        for (uint32_t i = 0; i < r->bytes; i++)
-            r->moved[i] = (uint8_t)~byte_of(r, i);
+        uint32_t at[16];
+        memset(r->moved, 0, r->bytes);
+        for (uint32_t i = probes(r, at); i-- > 0;) /* only these are looked at */
+            if (at[i] - r->offset < r->bytes)
+                r->moved[at[i] - r->offset] = (uint8_t)~byte_of(r, at[i]);
         ms_sim_here("the device moves");
         result = ms_bus_master_store(&master, (PSCATTER_GATHER_LIST)r->list, r->moved, r->bytes);
     }
@@ -565,7 +530,7 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
     uint32_t driver = actor < DRIVERS ? actor : op->operand[0] / SLOTS % DRIVERS;
     struct request *r;
 
-    cpu_take(actor);
+    stage_cpu(&m.stage, actor);
     switch ((enum kind)op->kind) {
     case ASK:
         do_ask(driver, slot, op->operand[1], op->operand[2]);
@@ -636,14 +601,13 @@ static void map_check(void *unused)
         if (!(fate & (DONE | CANCELLED)))
             ms_sim_fail("O3 a request neither entered nor cancelled", "request %u", i);
     }
-    if (ms_dma_grants_used(m.dma) != 0)
-        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(m.dma));
+    if (ms_dma_grants_used(m.stage.dma) != 0)
+        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(m.stage.dma));
     if (m.pool->ops->free_count(m.pool->state) != m.pool->registers)
         ms_sim_fail("O2 registers are lost", "%u of %u", m.pool->ops->free_count(m.pool->state),
                     m.pool->registers);
-    if (!ms_dma_audit(m.dma))
+    if (!ms_dma_audit(m.stage.dma))
         ms_sim_fail("O2 the audit fails", "at the end");
-    m.is_whole = true;
 }
 
 static uint64_t map_digest(void)

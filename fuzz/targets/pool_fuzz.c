@@ -28,6 +28,7 @@ static const struct {
 static struct {
     struct stage stage; /* memory and kernel only */
     struct ms_pool *pool;
+    /* From here on each execution's own. */
     uint32_t shape;
     ms_atomic_u64 state[CUSTOMERS];  /* hb:pool-fuzz: serial << 8 | phase */
     ms_atomic_u64 ticket[CUSTOMERS]; /* of the present life */
@@ -38,30 +39,29 @@ static struct {
     struct ms_reg_set set[CUSTOMERS];
     uint8_t owner[REGISTERS_MAX];
     uint32_t cell[REGISTERS_MAX];
-    bool is_whole;
     uint64_t digest;
 } p;
 
-static void pool_reset(const uint8_t *setup)
+static void pool_make(const struct ms_reg_ops *ops, uint32_t shape)
 {
-    if (p.stage.memory && p.stage.drops != ms_sim_memory_drops())
-        p.stage.memory = NULL;
-    else if (p.pool && p.is_whole)
-        ms_pool_destroy(p.pool);
-    else if (p.pool) {
-        ms_thread_local_set(NULL, NULL);
-        ms_sim_memory_drop();
-        p.stage.memory = NULL;
-    }
+    struct ms_pool_config config = {ops, shapes[shape].registers, 0xFFFFF};
+
     (void)stage_memory(&p.stage);
     ms_kernel_init(&p.stage.kernel, NULL, p.stage.memory);
-    p.shape = setup[1] % 8;
-    struct ms_pool_config config = {stage_strategy(setup[0]), shapes[p.shape].registers, 0xFFFFF};
     p.pool = ms_pool_create(p.stage.memory, &p.stage.kernel, &config);
     ms_require(p.pool != NULL);
+    stage_keep(&p.stage, &p.shape);
+}
+
+static void pool_reset(const uint8_t *setup)
+{
+    uint32_t shape = setup[1] % 8;
+
+    if (!stage_ready(&p.stage, stage_strategy_index(setup[0]) * 8 + shape))
+        pool_make(stage_strategy(setup[0]), shape);
+    p.shape = shape;
     memset(p.state, 0, offsetof(__typeof__(p), owner) - offsetof(__typeof__(p), state));
     memset(p.owner, 0, sizeof p.owner);
-    p.is_whole = false;
     p.digest = 0;
 }
 
@@ -310,7 +310,6 @@ static void pool_check(void *unused)
                     p.pool->ops->free_count(p.pool->state), p.pool->registers);
     if (!p.pool->ops->audit(p.pool->state))
         ms_sim_fail("O2 the audit fails", "at the end");
-    p.is_whole = true;
 }
 
 static uint64_t pool_digest(void)

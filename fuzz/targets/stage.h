@@ -22,6 +22,31 @@ struct stage {
     bool is_whole;  /* the last execution came to its end: all can be taken down in order */
 };
 
+/* True: all from `stage` to what was kept is as it was then, whatever the last execution did. False: it is
+ * there for the first time; the target makes it, with stage_memory and stage_dma, and keeps it. A number
+ * for each set-up that makes another machine. */
+static inline bool stage_ready(struct stage *s, uint32_t number)
+{
+    if (ms_sim_image_use(s, number))
+        return true;
+    s->memory = NULL;
+    s->dma = NULL;
+    return false;
+}
+
+/* `end`: the first thing behind the stage that each execution sets anew. */
+static inline void stage_keep(struct stage *s, void *end)
+{
+    ms_sim_image_keep(s, (size_t)((uint8_t *)end - (uint8_t *)s));
+}
+
+/* Bytes in pages are nobody's state, so no image brings them back. Where a page's old bytes could be
+ * noticed, or hide something, they are these: never what somebody would have written. */
+static inline void stage_pages_fill(const struct stage *s, uint64_t pfn, uint64_t pages)
+{
+    memset(ms_memory_byte(s->memory, (ms_pa){pfn << MS_PAGE_SHIFT}), 0xB5, pages * MS_PAGE_BYTES);
+}
+
 /* Ends what the last execution left. Another target's drop took our memory with it. */
 static inline void stage_end(struct stage *s)
 {
@@ -73,13 +98,18 @@ static inline void stage_cpu(struct stage *s, uint32_t actor)
         ms_thread_local_set(&s->kernel.cpu[actor + 1], NULL);
 }
 
-static inline const struct ms_reg_ops *stage_strategy(uint32_t index)
+static inline uint32_t stage_strategy_index(uint32_t index)
 {
     uint32_t count = 0;
 
     while (ms_strategies[count])
         count++;
-    return ms_strategies[index % count];
+    return index % count;
+}
+
+static inline const struct ms_reg_ops *stage_strategy(uint32_t index)
+{
+    return ms_strategies[stage_strategy_index(index)];
 }
 
 /* Numbers that sit at an edge: a class and a small step off it. */

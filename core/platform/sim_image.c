@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim_image.c: subjects that are dear to make are made once; then each execution begins with a copy.
+ *
+ * Idea        while an image is in use, what ms_alloc gives (and small ms_reserves) comes from one
+ *             arena, a block behind the other. Keeping an image copies the arena's used part; using it
+ *             again copies that back, whatever was done meanwhile: plain data, atomics, blocks given
+ *             back, executions that broke off anywhere. All images share the arena's addresses, so it
+ *             stays in the cache, and a subject has the same addresses each time.
+ * Large blocks (physical memory, windows) are the host's and belong to their image for its life. Of those
+ *             only atomics come back, by a journal of what each held. Their plain bytes are the owner's
+ *             business.
+ * Freed       blocks are not given out again in the same execution; they are filled with a pattern, so
+ *             whoever still uses one sees nonsense with any compiler, and the address sanitizer says so
+ */
+#include "platform/sim_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    IMAGES_MAX = 512,
+    BLOCKS_MAX = 8192, /* of one image */
+    GAP = MS_CACHE_LINE,
+    JOURNAL_MAX = 1 << 16,
+    FREED = 0xDD,
+};
+#define ARENA_BYTES ((size_t)64 << 20)
+
+struct block {
+    uint32_t at;
+    uint32_t bytes;
+};
+
+struct image {
+    const void *owner; /* NULL: none */
+    uint32_t number;
+    uint32_t blocks;
+    struct block *block; /* ascending; behind them the copies: of the arena, of the owner's range */
+    size_t used;
+    void *own;
+    size_t own_bytes;
+    void *local_value; /* main's */
+};
+
+static struct image images[IMAGES_MAX];
+static uint32_t image_count;
+static struct image *current; /* NULL: memory is the host's */
+static bool is_making;
+
+static uint8_t *arena;
+static size_t arena_used, arena_high; /* now; the most since the last copy */
+static struct block blocks[BLOCKS_MAX];
+static uint32_t block_count; /* while an image is made */
+
+/* What atomics outside of the arena held before, oldest first. */
+static struct {
+    void *address;
+    uint64_t value;
+    enum ms_sim_width width;
+} journal[JOURNAL_MAX];
+static uint32_t journal_count;
+
+__attribute__((weak)) void __asan_poison_memory_region(void const volatile *memory, size_t bytes);
+__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *memory, size_t bytes);
+
+static void poison(const void *memory, size_t bytes)
+{
+    if (__asan_poison_memory_region)
+        __asan_poison_memory_region(memory, bytes);
+}
+
+static void unpoison(const void *memory, size_t bytes)
+{
+    if (__asan_unpoison_memory_region)
+        __asan_unpoison_memory_region(memory, bytes);
+}
+
+/* --- the arena ----------------------------------------------------------------------------------- */
+
+bool sim_image_holds(const void *memory)
+{
+    return arena && (uintptr_t)memory - (uintptr_t)arena < ARENA_BYTES;
+}
+
+uint32_t sim_image_owner(void)
+{
+    return !current    ? SIM_IMAGE_NONE
+           : is_making ? (uint32_t)(current - images) + 1
+                       : SIM_IMAGE_LATE;
+}
+
+void *sim_image_alloc(size_t bytes)
+{
+    size_t rounded = ms_round_up(bytes ? bytes : 1, MS_CACHE_LINE);
+    uint8_t *memory = arena + arena_used;
+
+    if (!current || bytes > rounded || rounded > ARENA_BYTES - GAP - arena_used)
+        return NULL;
+    if (is_making) {
+        if (block_count == BLOCKS_MAX)
+            return NULL;
+        blocks[block_count++] = (struct block){(uint32_t)arena_used, (uint32_t)rounded};
+    }
+    arena_used += rounded + GAP;
+    if (arena_used > arena_high)
+        arena_high = arena_used;
+    unpoison(memory, rounded);
+    return memset(memory, 0, rounded);
+}
+
+void sim_image_free(void *memory, size_t bytes)
+{
+    size_t rounded = ms_round_up(bytes ? bytes : 1, MS_CACHE_LINE);
+
+    memset(memory, FREED, rounded);
+    poison(memory, rounded);
+    for (uint32_t i = block_count; is_making && i-- > 0;)
+        if (arena + blocks[i].at == memory) {
+            blocks[i] = blocks[--block_count];
+            break;
+        }
+}
+
+/* --- the journal --------------------------------------------------------------------------------- */
+
+void sim_image_note(void *address, enum ms_sim_width width)
+{
+    if (!current || is_making || sim_image_holds(address) || journal_count == JOURNAL_MAX)
+        return;
+    journal[journal_count].address = address;
+    journal[journal_count].width = width;
+    journal[journal_count++].value = sim_raw_read(address, width);
+}
+
+static bool journal_undo(void)
+{
+    bool is_whole = journal_count < JOURNAL_MAX;
+
+    while (journal_count > 0) {
+        journal_count--;
+        if (journal[journal_count].width == MS_SIM_U32)
+            *(volatile uint32_t *)journal[journal_count].address =
+                (uint32_t)journal[journal_count].value;
+        else
+            *(volatile uint64_t *)journal[journal_count].address = journal[journal_count].value;
+    }
+    return is_whole;
+}
+
+/* --- images -------------------------------------------------------------------------------------- */
+
+static void image_drop(struct image *image)
+{
+    sim_memory_drop_of((uint32_t)(image - images) + 1);
+    free(image->block);
+    *image = (struct image){0};
+}
+
+void ms_sim_image_leave(void)
+{
+    ms_require(!sim.is_active);
+    if (!current)
+        return;
+    sim_memory_drop_of(SIM_IMAGE_LATE);
+    /* One that was never kept, or that changed more than the journal holds, is made anew. */
+    if (!journal_undo() || is_making)
+        image_drop(current);
+    ms_thread_local_set(NULL, NULL);
+    current = NULL;
+    is_making = false;
+}
+
+static void image_restore(const struct image *image)
+{
+    const uint8_t *copy = (const uint8_t *)(image->block + image->blocks);
+    size_t at = 0;
+
+    unpoison(arena, image->used);
+    memcpy(arena, copy, image->used);
+    for (uint32_t i = 0; i < image->blocks && __asan_poison_memory_region; i++) {
+        poison(arena + at, image->block[i].at - at);
+        at = image->block[i].at + image->block[i].bytes;
+    }
+    if (arena_high > at)
+        poison(arena + at, arena_high - at);
+    arena_used = arena_high = image->used;
+    memcpy(image->own, copy + image->used, image->own_bytes);
+    ms_thread_local_set(image->local_value, NULL);
+}
+
+bool ms_sim_image_use(const void *owner, uint32_t number)
+{
+    ms_sim_image_leave();
+    for (uint32_t i = 0; i < image_count; i++)
+        if (images[i].owner == owner && images[i].number == number) {
+            current = &images[i];
+            image_restore(current);
+            return true;
+        }
+    if (!arena) {
+        arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ms_require(arena != MAP_FAILED);
+    }
+    uint32_t place = 0;
+    while (place < image_count && images[place].owner)
+        place++;
+    if (place == IMAGES_MAX) { /* rather all anew than to remember which was used when */
+        while (place-- > 0)
+            image_drop(&images[place]);
+        image_count = place = 0;
+    }
+    if (place == image_count)
+        image_count++;
+    current = &images[place];
+    *current = (struct image){.owner = owner, .number = number};
+    is_making = true;
+    block_count = 0;
+    arena_used = GAP;
+    poison(arena, arena_high);
+    return false;
+}
+
+static int block_order(const void *a, const void *b)
+{
+    return ((const struct block *)a)->at < ((const struct block *)b)->at ? -1 : 1;
+}
+
+void ms_sim_image_keep(void *own, size_t own_bytes)
+{
+    size_t table = block_count * sizeof *blocks;
+
+    ms_require(current && is_making && !sim.is_active);
+    uint8_t *copy = malloc(table + arena_used + own_bytes);
+    ms_require(copy != NULL);
+    current->block = (struct block *)(void *)copy;
+    current->blocks = block_count;
+    current->used = arena_used;
+    current->own = own;
+    current->own_bytes = own_bytes;
+    current->local_value = ms_thread_local_get();
+    qsort(blocks, block_count, sizeof *blocks, block_order);
+    unpoison(arena, arena_used);
+    memcpy(copy, blocks, table);
+    memcpy(copy + table, arena, arena_used);
+    memcpy(copy + table + arena_used, own, own_bytes);
+    is_making = false;
+    image_restore(current);
+}
