@@ -146,6 +146,7 @@ static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms
     bool ended;
 
     trx->context = context;
+    ms_store_relaxed(&trx->execution, word.serial);       /* hb:trx-word carries it */
     if (trx->request && ms_request_io_take(trx->request)) /* TRX-21 */
         ms_store_release(&trx->held, trx->request);       /* hb:trx-held */
     if (trx->enabler->lists) {
@@ -205,20 +206,37 @@ static bool adapter_withdraws(struct ms_trx *trx, bool to_device)
                                                  trx->transfer_context); /* c5 */
 }
 
+/* Ends the execution whose request the adapter withdrew: SG may have come to a later list of it since the
+ * cancel looked. While the word stays, so does the number of its execution. hb:trx-word. */
+static bool withdraw(struct ms_trx *trx, uint64_t execution, union ms_trx_word *next)
+{
+    uint64_t seen = ms_load_acquire(&trx->word);
+
+    do {
+        next->raw = seen;
+        if (ms_load_relaxed(&trx->execution) != execution ||
+            !ms_trx_step_withdraw(next, next->serial, true))
+            return false;
+    } while (!ms_cas_acq_rel(&trx->word, &seen, next->raw));
+    return true;
+}
+
 /* The allocation may wait: the adapter says whether it did, the word who ends it. */
 static BOOLEAN cancel_waiting(struct ms_trx *trx, union ms_trx_word word)
 {
+    uint64_t execution = ms_load_relaxed(&trx->execution), serial = word.serial;
     union ms_trx_word next;
-    uint64_t serial = word.serial;
-    bool moved;
 
     if (!adapter_withdraws(trx, word.to_device)) {
-        if (trx->enabler->lists)
+        if (trx->enabler->lists) {
+            bool moved;
             MS_TRX_MOVE(trx, next, moved, ms_trx_step_refuse(&next)); /* CAN-11 */
-        return FALSE;                                                 /* CAN-05 */
+            (void)moved;
+        }
+        return FALSE; /* CAN-05 */
     }
-    MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, true));
-    if (!moved) /* TRUE if Execute met the mark first and ended it in our name (CAC-07) */
+    /* TRUE if Execute met the mark first and ended it in our name (CAC-07) */
+    if (!withdraw(trx, execution, &next))
         return next.phase == TRX_FAILED && next.cancel && next.serial == serial;
     ms_trx_ended(trx);            /* CAN-06 */
     ms_object_drop(&trx->object); /* I1 */

@@ -27,6 +27,7 @@ struct ms_trx {
     ms_atomic_u64 word;        /* union ms_trx_word; hb:trx-word */
     ms_atomic_u64 transferred; /* bytes reported so far; written by I1's owner */
     ms_atomic_u64 current;     /* length of the current fragment; likewise */
+    ms_atomic_u64 execution;   /* serial that the last Execute found: which execution it is */
     ms_atomic_u64 dropped;     /* completions that came late (STP-12): a statistic */
     ms_atomic_ptr held;        /* hb:trx-held; struct ms_request that an execution holds (TRX-21) */
     ms_atomic_u64 tickets;     /* hb:ticket; bit i: ticket[i] is taken */

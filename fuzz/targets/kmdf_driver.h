@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kmdf_driver.h: the driver that kmdf_fuzz.c plays, and its device: what is noted of each transaction, the
+ * callbacks, reports, and what must hold of each. Included once.
+ */
+#ifndef FUZZ_KMDF_DRIVER_H
+#define FUZZ_KMDF_DRIVER_H
+
+#include "kmdf_stage.h"
+
+enum {
+    DRIVER,
+    OTHER,
+    DEVICE,
+    CANCEL,
+    ACTORS,
+    JOBS = 3,
+    FRAGMENT = 64, /* bytes at most */
+    FIRST_BYTES = 100,
+    BYTES = 220, /* of a job's chain: two MDLs, three pages, the first and the last out of reach */
+    FRAGMENTS_MAX = 192,
+    ELEMENTS_MAX = 8,
+    DRAIN_ROUNDS = 600,
+    RESERVING = 0x100,  /* in a job's users: only a reservation is waited for */
+    CANCELABLE = 0x200, /* and AllocateResources has returned: it may be cancelled */
+    MARKS = RESERVING | CANCELABLE,
+};
+
+/* LISTS_GOT: two adapters, and no list of its own. PACKET_2: of version 2. */
+enum profile { PACKET, LISTS, LISTS_GOT, SYSTEM, DUPLEX, PACKET_2, PROFILES };
+enum report { WHOLE, PART, FINAL, NONE_FIRST, TOO_MUCH, REPORTS };
+static const char *const report_names[REPORTS] = {"all of it", "half of it", "half of it, the last",
+                                                  "none of it, at first", "too much"};
+
+static const uint16_t lengths[8] = {64, 1, 65, 63, 100, 128, 150, 20};
+static const uint16_t offsets[4] = {0, 1, 59, 36};
+
+struct fragment {
+    uint32_t job, at, length, moved;
+    bool to_device, is_programmed, is_told, is_reported;
+    DMA_COMPLETION_STATUS status;
+};
+
+struct job {
+    WDFDMATRANSACTION trx;
+    PMDL mdl;
+    ms_atomic_u32 busy; /* hb:kmdf-busy; 0: released, for whoever comes */
+    ms_atomic_u32
+        users; /* hb:kmdf-users; the execution's, and who looks at it; the last one releases */
+    ms_atomic_u32
+        pending; /* hb:kmdf-pending; fragment + 1 that somebody may report; whoever takes it does */
+    ms_atomic_u32 stopped; /* one stop per initialisation (STP-04) */
+    /* The plan; written while nobody else has the job. */
+    bool to_device, immediate, single, polls, dies, ends_in_configure;
+    uint8_t where, how;
+    uint32_t at, length;
+    /* The shadow of this execution. */
+    uint32_t execution;
+    bool is_executing, is_reserving, is_held, held_direction;
+    bool stop_asked, stop_returned, cancel_asked, has_resent, is_inside, has_failed_staging;
+    uint32_t programs, programs_after_stop, reported, staged_end;
+    struct fragment *current;
+    uint8_t expected[BYTES];
+    bool is_known[BYTES];
+    /* What the device was programmed with. */
+    ULONG_PTR room[2 + 3 * ELEMENTS_MAX];
+};
+
+/* Behind a request line. */
+struct device {
+    uint32_t line;
+    struct fragment *burst; /* whose bytes the engine is at */
+    bool is_broken;
+};
+
+static struct {
+    struct kmdf_stage stage; /* from here on kept in the image */
+    enum profile profile;
+    WDFDMAENABLER enabler;
+    PDMA_ADAPTER adapter[2];
+    WDFDMATRANSACTION trx[JOBS];
+    PMDL mdl[JOBS];
+    struct device device[3];
+    struct job job[JOBS]; /* from here on set anew */
+    struct fragment fragment[FRAGMENTS_MAX];
+    uint32_t fragments;
+    const struct job *in_stop[MS_SIM_FIBERS_MAX]; /* whose stop or cancel an actor is in */
+    uint64_t digest;
+} k;
+
+static bool is_system(void)
+{
+    return k.profile == SYSTEM || k.profile == DUPLEX;
+}
+
+static bool is_lists(void)
+{
+    return k.profile == LISTS || k.profile == LISTS_GOT;
+}
+
+static PSCATTER_GATHER_LIST list_of(struct job *j)
+{
+    return (PSCATTER_GATHER_LIST)(void *)j->room;
+}
+
+static uint32_t index_of(const struct job *j)
+{
+    return (uint32_t)(j - k.job);
+}
+
+/* --- bytes: each has one value that is right ---------------------------------------------------------- */
+
+static uint8_t device_byte(const struct fragment *f, uint32_t i)
+{
+    return (uint8_t)((uint32_t)(f - k.fragment) * 29 + i * 7 + 1);
+}
+
+static uint8_t memory_byte(const struct job *j, uint32_t i)
+{
+    return (uint8_t)(index_of(j) * 71 + j->execution * 13 + i * 3 + 5);
+}
+
+static void memory_fill(const struct job *j)
+{
+    uint8_t bytes[BYTES];
+
+    for (uint32_t i = 0; i < BYTES; i++)
+        bytes[i] = memory_byte(j, i);
+    ms_mdl_copy_in(k.stage.stage.memory, j->mdl, 0, bytes, j->mdl->Next ? BYTES : FIRST_BYTES);
+}
+
+/* O6: what was reported is the device's, what nobody staged is as it was. */
+static void memory_check(const struct job *j)
+{
+    uint32_t all = j->mdl->Next ? BYTES : FIRST_BYTES;
+    uint8_t bytes[BYTES];
+
+    ms_mdl_copy_out(k.stage.stage.memory, j->mdl, 0, bytes, all);
+    for (uint32_t i = 0; i < all; i++) {
+        bool is_ours = !j->to_device && i >= j->at && i < j->staged_end;
+        if (!is_ours && bytes[i] != memory_byte(j, i))
+            ms_sim_fail("O6 a byte changed that was not to", "byte %u of job %u", i, index_of(j));
+        if (is_ours && i < j->at + j->reported && j->is_known[i] && bytes[i] != j->expected[i])
+            ms_sim_fail("O6 a byte that the device did not give", "byte %u of job %u", i,
+                        index_of(j));
+    }
+}
+
+static struct fragment *fragment_open(struct job *j, uint32_t at, uint32_t length)
+{
+    struct fragment *f = &k.fragment[k.fragments];
+
+    ms_require(k.fragments < FRAGMENTS_MAX);
+    if (at != j->at + j->reported)
+        ms_sim_fail("O5 a fragment that does not follow the last", "%u, wanted %u", at,
+                    j->at + j->reported);
+    if (length == 0 || length > FRAGMENT || at + length > j->at + j->length)
+        ms_sim_fail("O5 a fragment of a wrong length", "%u bytes at %u", length, at);
+    k.fragments++;
+    *f = (struct fragment){
+        .job = index_of(j), .at = at, .length = length, .to_device = j->to_device};
+    if (at + length > j->staged_end)
+        j->staged_end = at + length;
+    return j->current = f;
+}
+
+/* --- the device ----------------------------------------------------------------------------------------- */
+
+static uint32_t line_ready(void *context, uint64_t address, bool to_device, bool demand,
+                           uint32_t wanted)
+{
+    struct device *d = context;
+
+    (void)address, (void)to_device, (void)demand;
+    if (d->is_broken)
+        return MS_ENDPOINT_FAULT;
+    d->burst = NULL;
+    for (uint32_t i = 0; i < JOBS; i++) /* the job that has the line */
+        if (k.job[i].is_executing && k.job[i].current &&
+            (k.profile == SYSTEM || k.job[i].to_device == (d == &k.device[2])))
+            if (!d->burst || k.job[i].current > d->burst)
+                d->burst = k.job[i].current;
+    return wanted;
+}
+
+static void line_peek(void *context, uint64_t address, uint8_t *bytes, uint32_t count)
+{
+    const struct device *d = context;
+
+    (void)address;
+    for (uint32_t i = 0; i < count; i++)
+        bytes[i] = d->burst ? device_byte(d->burst, d->burst->moved + i) : 0;
+}
+
+static void moved(struct fragment *f, uint32_t count)
+{
+    if (!f || f->moved + count > FRAGMENT)
+        ms_sim_fail("O5 the device moved more than it was told", "%u bytes more", count);
+    f->moved += count;
+}
+
+static void line_pop(void *context, uint64_t address, uint32_t count)
+{
+    const struct device *d = context;
+
+    (void)address;
+    moved(d->burst, count);
+}
+
+static void line_push(void *context, uint64_t address, const uint8_t *bytes, uint32_t count)
+{
+    const struct device *d = context;
+
+    (void)address;
+    for (uint32_t i = 0; d->burst && i < count; i++)
+        if (bytes[i] != memory_byte(&k.job[d->burst->job], d->burst->at + d->burst->moved + i))
+            ms_sim_fail("O6 the device got a byte that is not the driver's", "byte %u of %u", i,
+                        count);
+    moved(d->burst, count);
+}
+
+static const struct ms_endpoint_ops line_ops = {line_ready, line_peek, line_pop, line_push};
+
+/* A bus master moves the first `bytes` of a fragment by the list that it was programmed with. */
+static void master_moves(struct job *j, struct fragment *f, uint32_t bytes)
+{
+    struct ms_bus_master master;
+    struct ms_bus_master_result result;
+    uint8_t buffer[FRAGMENT];
+
+    ms_bus_master_init(&master, k.stage.stage.memory, 64);
+    for (uint32_t i = 0; i < bytes; i++)
+        buffer[i] = device_byte(f, i);
+    result = f->to_device ? ms_bus_master_fetch(&master, list_of(j), buffer, bytes)
+                          : ms_bus_master_store(&master, list_of(j), buffer, bytes);
+    if (result.fault || result.bytes != bytes)
+        ms_sim_fail("O5 a list does not lead to its bytes", "%u of %u", (unsigned)result.bytes,
+                    bytes);
+    f->moved = bytes;
+    for (uint32_t i = 0; f->to_device && i < bytes; i++)
+        if (buffer[i] != memory_byte(j, f->at + i))
+            ms_sim_fail("O6 the device got a byte that is not the driver's", "byte %u of %u", i,
+                        bytes);
+}
+
+/* --- the end of an execution ---------------------------------------------------------------------------- */
+
+/* A reference on an execution that is not over; false: it is. */
+static bool job_hold(struct job *j, bool initialised)
+{
+    uint32_t seen = ms_load_relaxed(&j->users);
+
+    while ((seen & ~(uint32_t)MARKS) != 0 &&
+           (!(seen & RESERVING) || (!initialised && (seen & CANCELABLE))))
+        if (ms_cas_acquire(&j->users, &seen, seen + 1)) /* hb:kmdf-users */
+            return true;
+    return false;
+}
+
+/* The last one releases or deletes it, and leaves it to whoever comes next. */
+static void job_drop(struct job *j)
+{
+    if ((ms_fetch_sub_acq_rel(&j->users, 1) & ~(uint32_t)MARKS) != 1) /* hb:kmdf-users */
+        return;
+    if (j->dies) {
+        WdfObjectDelete(j->trx);
+        ms_require(NT_SUCCESS(WdfDmaTransactionCreate(k.enabler, NULL, &j->trx)));
+        j->is_held = false; /* REL-08 */
+    } else if (WdfDmaTransactionRelease(j->trx) != STATUS_SUCCESS) {
+        ms_sim_fail("O7 a release failed", "job %u", index_of(j));
+    }
+    ms_store_release(&j->busy, 0); /* hb:kmdf-busy */
+}
+
+/* STM-02: by whoever was told that it is over. */
+static void job_end(struct job *j, NTSTATUS status)
+{
+    if (!j->is_executing)
+        ms_sim_fail("O3 an execution ended twice", "job %u, %08x", index_of(j), (unsigned)status);
+    memory_check(j);
+    j->is_executing = false;
+    j->current = NULL;
+    k.digest = k.digest * 31 + (uint32_t)status + j->reported;
+    job_drop(j);
+}
+
+/* --- reports -------------------------------------------------------------------------------------------- */
+
+static void report_judge(struct job *j, bool final, bool overrun, NTSTATUS status)
+{
+    bool is_whole = j->reported == j->length;
+    bool may = status == STATUS_SUCCESS ? is_whole || final
+               : status == STATUS_CANCELLED
+                   ? !is_whole && (j->stop_asked || (is_lists() && j->cancel_asked))
+               : status == STATUS_WDF_TOO_MANY_TRANSFERS ? j->single && !is_whole
+               : status == STATUS_INVALID_PARAMETER      ? overrun
+               : status == STATUS_INSUFFICIENT_RESOURCES ? is_lists() && j->immediate
+                                                         : false;
+
+    if (!may)
+        ms_sim_fail("O7 an execution ended with a wrong status", "%08x, %u of %u bytes",
+                    (unsigned)status, j->reported, j->length);
+    if (WdfDmaTransactionGetBytesTransferred(j->trx) != j->reported)
+        ms_sim_fail("O5 bytes were counted wrong", "%u, wanted %u",
+                    (unsigned)WdfDmaTransactionGetBytesTransferred(j->trx), j->reported);
+}
+
+/* `f` NULL: nothing was staged. After FALSE the job is somebody else's. */
+static void report(struct job *j, struct fragment *f, enum report how, uint32_t bytes)
+{
+    WDFDMATRANSACTION trx = j->trx;
+    bool final = how == FINAL, overrun = how == TOO_MUCH;
+    NTSTATUS status;
+    BOOLEAN over;
+
+    if (f) {
+        if (how == WHOLE)
+            bytes = f->length;
+        f->is_reported = true;
+        for (uint32_t i = 0; !overrun && i < bytes; i++) {
+            j->expected[f->at + i] = device_byte(f, i);
+            j->is_known[f->at + i] = true;
+        }
+    }
+    if (!overrun)
+        j->reported += bytes;
+    if (how == WHOLE)
+        over = WdfDmaTransactionDmaCompleted(trx, &status);
+    else if (final)
+        over = WdfDmaTransactionDmaCompletedFinal(trx, bytes, &status);
+    else
+        over = WdfDmaTransactionDmaCompletedWithLength(trx, bytes, &status);
+    if (status == STATUS_INVALID_DEVICE_REQUEST)
+        ms_sim_fail("O7 a report was refused", "%s", report_names[how]);
+    if (!over) {
+        if (status != STATUS_MORE_PROCESSING_REQUIRED || final || overrun)
+            ms_sim_fail("O7 a report was not the last", "%s: %08x", report_names[how],
+                        (unsigned)status);
+        return;
+    }
+    report_judge(j, final, overrun, status);
+    job_end(j, status);
+}
+
+/* The device did what it does with a fragment; how much of it is said, and to whom it is said. */
+static void fragment_report(struct job *j, struct fragment *f, enum report how)
+{
+    bool is_over = f->is_told && f->status == DmaComplete;
+    uint32_t bytes = f->length;
+
+    if (j->programs > 3 && how != FINAL)
+        how = WHOLE;               /* small parts never end */
+    if (is_system() && !is_over) { /* the counter says how far it is */
+        PDMA_ADAPTER adapter = k.adapter[j->to_device];
+        uint32_t left = adapter->DmaOperations->ReadDmaCounter(adapter);
+        bytes = left < bytes ? bytes - left : 0;
+        if (f->is_told && f->status == DmaError)
+            bytes = 0;
+        if (f->is_told || left > 0)
+            how = FINAL;
+    }
+    if (how == NONE_FIRST && j->has_resent)
+        how = WHOLE;
+    if (how == PART || (how == FINAL && (!is_system() || is_over)))
+        bytes = (bytes + 1) / 2;
+    if (!is_system())
+        master_moves(j, f, bytes);
+    if (how == NONE_FIRST) { /* CMP-10 */
+        j->has_resent = true;
+        bytes = 0;
+    } else if (how == TOO_MUCH) {
+        bytes = f->length + 1;
+    }
+    report(j, f, how, bytes);
+}
+
+/* Somebody who is not in a callback takes what waits for its report. */
+static bool pending_report(struct job *j, enum report how)
+{
+    uint32_t taken = ms_exchange_acq_rel(&j->pending, 0); /* hb:kmdf-pending */
+
+    if (taken == 0)
+        return false;
+    fragment_report(j, &k.fragment[taken - 1], how);
+    return true;
+}
+
+static void pending_put(struct job *j, const struct fragment *f)
+{
+    ms_store_release(&j->pending, (uint32_t)(f - k.fragment) + 1); /* hb:kmdf-pending */
+}
+
+/* --- the driver's callbacks ----------------------------------------------------------------------------- */
+
+static void callback_enter(const struct job *j)
+{
+    if (KeGetCurrentIrql() != DISPATCH_LEVEL)
+        ms_sim_fail("O7 a callback at another IRQL", "%u", KeGetCurrentIrql());
+    if (!j->is_executing)
+        ms_sim_fail("O4 a callback after the end", "job %u", index_of(j));
+    if (j->is_inside)
+        ms_sim_fail("O3 two callbacks of one transaction at a time", "job %u", index_of(j));
+}
+
+static bool reports_inside(const struct job *j)
+{
+    return j->where == 1 || (j->where == 2 && (k.fragments & 1) != 0);
+}
+
+static BOOLEAN on_program(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT context,
+                          WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list)
+{
+    struct job *j = context;
+    struct fragment *f = j->current;
+    uint32_t bytes = 0;
+
+    (void)device;
+    callback_enter(j);
+    if (trx != j->trx || (bool)direction != j->to_device)
+        ms_sim_fail("O1 a callback about another transaction", "job %u", index_of(j));
+    if (j->stop_returned && ++j->programs_after_stop > 1)
+        ms_sim_fail("O4 programmed after a stop", "job %u", index_of(j)); /* RCE-P21 */
+    j->is_inside = true;
+    j->programs++;
+    if (list->NumberOfElements > ELEMENTS_MAX)
+        ms_sim_fail("O5 a list too long", "%u elements", (unsigned)list->NumberOfElements);
+    list_of(j)->NumberOfElements = list->NumberOfElements;
+    for (ULONG i = 0; i < list->NumberOfElements; i++) {
+        list_of(j)->Elements[i] = list->Elements[i];
+        bytes += list->Elements[i].Length;
+    }
+    if (WdfDmaTransactionGetCurrentDmaTransferLength(trx) != bytes)
+        ms_sim_fail("O5 a list of another length", "%u bytes", bytes); /* TRX-49 */
+    if (!is_system())
+        f = fragment_open(j, j->at + j->reported, bytes);
+    if (!f || f->is_programmed || bytes > f->length)
+        ms_sim_fail("O3 a fragment was programmed twice", "%u bytes", bytes);
+    f->length = bytes;
+    f->is_programmed = true;
+    j->is_inside = false;
+    if (is_system() && !j->polls)
+        return TRUE; /* told when it is over */
+    if (!is_system() && reports_inside(j))
+        fragment_report(j, f, (enum report)j->how);
+    else
+        pending_put(j, f);
+    return TRUE;
+}
+
+static BOOLEAN on_configure(WDFDMATRANSACTION trx, WDFDEVICE device, PVOID context, PMDL mdl,
+                            size_t offset, size_t length)
+{
+    struct job *j = context;
+
+    (void)trx, (void)device;
+    callback_enter(j);
+    if (mdl != j->mdl)
+        ms_sim_fail("O1 a callback about another buffer", "job %u", index_of(j));
+    struct fragment *f = fragment_open(j, (uint32_t)offset, (uint32_t)length);
+    if (!j->ends_in_configure)
+        return TRUE;
+    report(j, f, FINAL, 0); /* PRG-07 */
+    return FALSE;
+}
+
+static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT context,
+                        WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status)
+{
+    struct job *j = context;
+    struct fragment *f = j->current;
+
+    (void)trx, (void)device, (void)direction;
+    callback_enter(j);
+    /* STP-10. Another one's may be: a request that is withdrawn lets the next one in (19.4). */
+    if (k.in_stop[ms_sim_self()] == j)
+        ms_sim_fail("O8 told on the stack of its own stop", "job %u", index_of(j));
+    if (status == DmaCancelled && !j->stop_asked)
+        ms_sim_fail("O3 cancelled by nobody", "job %u", index_of(j));
+    if (!f || !f->is_programmed || f->is_reported) { /* STG-08: it was never programmed */
+        if (status != DmaCancelled || j->has_failed_staging)
+            ms_sim_fail("O3 told of a fragment that is not there", "status %d", status);
+        j->has_failed_staging = true;
+        report(j, NULL, FINAL, 0);
+        return;
+    }
+    if (f->is_told)
+        ms_sim_fail("O3 a fragment was told twice", "job %u", index_of(j));
+    if (status == DmaComplete && f->moved != f->length)
+        ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", f->moved, f->length);
+    f->is_told = true;
+    f->status = status;
+    if (reports_inside(j))
+        fragment_report(j, f, (enum report)j->how);
+    else
+        pending_put(j, f); /* PRG-10 */
+}
+
+#endif
