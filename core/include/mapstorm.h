@@ -155,6 +155,33 @@ uint64_t ms_device_read_list(struct ms_machine *machine, uint32_t address_width,
                              const SCATTER_GATHER_LIST *list, void *device, uint64_t bytes);
 uint64_t ms_device_write_list(struct ms_machine *machine, uint32_t address_width,
                               const SCATTER_GATHER_LIST *list, const void *device, uint64_t bytes);
+/* The same for one run of logical addresses, as a descriptor in a common buffer or a register names it. */
+uint64_t ms_device_read(struct ms_machine *machine, uint32_t address_width, uint64_t address,
+                        void *device, uint32_t bytes);
+uint64_t ms_device_write(struct ms_machine *machine, uint32_t address_width, uint64_t address,
+                         const void *device, uint32_t bytes);
+
+/*
+ * The registers of a device, at physical addresses where no RAM is: what a driver gets as a memory resource
+ * and hands to MmMapIoSpace. Either they have a model, or they are plain memory (`memory`).
+ */
+struct ms_device_registers {
+    uint64_t address; /* physical, of the first */
+    uint64_t length;  /* bytes */
+    /* One access of a driver: `bytes` (1, 2, 4 or 8) at `offset` from the first register, inside of them. On the
+     * driver's thread, at its IRQL, in its call; any number of threads at once. It may interrupt
+     * (ms_wdf_interrupt), or start what another thread moves later. NULL: reads see all ones, writes are lost. */
+    uint64_t (*read)(void *context, uint64_t offset, uint32_t bytes);
+    void (*write)(void *context, uint64_t offset, uint32_t bytes, uint64_t value);
+    void *context;
+    void *memory; /* not NULL: the device's memory, `length` bytes that outlive the machine */
+};
+enum { MS_DEVICE_REGISTERS_MAX = 32 }; /* of a machine */
+
+/* From now on these addresses are the device's. False: there are 32 already, they overlap, they wrap around,
+ * length is 0 or over 4 GiB, or there is no memory. By one thread at a time; the machine may be in use. */
+bool ms_machine_add_registers(struct ms_machine *machine,
+                              const struct ms_device_registers *registers);
 
 #ifdef __cplusplus
 }

@@ -888,6 +888,7 @@ VOID KeLowerIrql(KIRQL NewIrql);
 #endif
 #include "wdm_driver.h"
 #include "wdm_kernel.h"
+#include "wdm_registers.h"
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -10,6 +10,7 @@
 #ifndef MS_KERNEL_H
 #define MS_KERNEL_H
 
+#include "kernel/io_space.h"
 #include "kernel/rule.h"
 #include "platform/platform.h"
 #include "wdm.h"
@@ -62,6 +63,7 @@ struct ms_kernel {
     ms_atomic_u64 taken;  /* bit i: cpu[i] belongs to a thread */
     struct ms_late dpcs;  /* DPCs and timers, at DISPATCH_LEVEL */
     struct ms_late works; /* work items, at PASSIVE_LEVEL */
+    struct ms_io_space io_space;
     struct ms_cpu cpu[MS_CPUS_MAX];
 };
 

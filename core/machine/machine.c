@@ -175,6 +175,7 @@ void ms_machine_destroy(struct ms_machine *machine)
     ms_machine_enter(machine);
     ms_wdf_close(machine->wdf); /* with the kernel's threads */
     ms_require(ms_kernel_is_quiet(&machine->kernel));
+    ms_io_space_close(&machine->kernel.io_space);
     ms_machine_leave();
     ms_dma_destroy(machine->dma);
     ms_wdf_destroy(machine->wdf);
@@ -319,6 +320,20 @@ uint8_t *ms_buffer_bytes(struct ms_buffer *buffer)
 
 /* --- the device's side --- */
 
+union one_element {
+    SCATTER_GATHER_LIST list;
+    uint8_t bytes[sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT)];
+};
+
+static union one_element one_element(uint64_t address, uint32_t bytes)
+{
+    union one_element one = {.list.NumberOfElements = 1};
+
+    one.list.Elements[0].Address.QuadPart = (LONGLONG)address;
+    one.list.Elements[0].Length = bytes;
+    return one;
+}
+
 uint64_t ms_device_read_list(struct ms_machine *machine, uint32_t address_width,
                              const SCATTER_GATHER_LIST *list, void *device, uint64_t bytes)
 {
@@ -335,4 +350,26 @@ uint64_t ms_device_write_list(struct ms_machine *machine, uint32_t address_width
 
     ms_bus_master_init(&master, machine->memory, address_width);
     return ms_bus_master_store(&master, list, device, bytes).bytes;
+}
+
+uint64_t ms_device_read(struct ms_machine *machine, uint32_t address_width, uint64_t address,
+                        void *device, uint32_t bytes)
+{
+    union one_element list = one_element(address, bytes);
+
+    return ms_device_read_list(machine, address_width, &list.list, device, bytes);
+}
+
+uint64_t ms_device_write(struct ms_machine *machine, uint32_t address_width, uint64_t address,
+                         const void *device, uint32_t bytes)
+{
+    union one_element list = one_element(address, bytes);
+
+    return ms_device_write_list(machine, address_width, &list.list, device, bytes);
+}
+
+bool ms_machine_add_registers(struct ms_machine *machine,
+                              const struct ms_device_registers *registers)
+{
+    return ms_io_space_add(&machine->kernel.io_space, registers);
 }

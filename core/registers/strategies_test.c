@@ -389,27 +389,12 @@ MS_TEST(long_random_sequences_agree_with_the_model)
             random_walk(ops, files[i], cpus, 2400, cpus % 2 == 0, 1000 * i + cpus);
 }
 
-/* One thread: the thread sanitizer finds nothing here, and takes ten minutes for the large files. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define IS_THREAD_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define IS_THREAD_SANITIZED 1
-#endif
-
 MS_TEST(large_files_agree_with_the_model)
 {
     static const uint32_t files[] = {16384, 40000, 65536, MS_REG_COUNT_MAX};
-#ifdef IS_THREAD_SANITIZED
-    enum { FILES = 1 };
-#else
-    enum { FILES = sizeof files / sizeof files[0] };
-#endif
 
     FOR_EACH_STRATEGY(ops)
-    for (uint32_t i = 0; i < FILES; i++)
+    for (uint32_t i = 0; i < sizeof files / sizeof files[0]; i++)
         random_walk(ops, files[i], 2, i == 1 ? 1500 : 100, false, 7 + i);
 }
 

@@ -123,6 +123,18 @@ ShuttleEvtDeviceAdd(
     WdfDmaEnablerSetMaximumScatterGatherElements(deviceContext->DmaEnabler,
                                                  SHUTTLE_MAXIMUM_FRAGMENTS);
 
+    status = WdfCommonBufferCreate(deviceContext->DmaEnabler,
+                                   SHUTTLE_MAXIMUM_FRAGMENTS * sizeof(BOARD_DESCRIPTOR),
+                                   WDF_NO_OBJECT_ATTRIBUTES,
+                                   &deviceContext->CommonBuffer);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    deviceContext->Descriptors = (PBOARD_DESCRIPTOR)
+        WdfCommonBufferGetAlignedVirtualAddress(deviceContext->CommonBuffer);
+    deviceContext->DescriptorsLogical =
+        WdfCommonBufferGetAlignedLogicalAddress(deviceContext->CommonBuffer);
+
     status = WdfDmaTransactionCreate(deviceContext->DmaEnabler,
                                      WDF_NO_OBJECT_ATTRIBUTES,
                                      &deviceContext->WriteTransaction);
@@ -166,13 +178,22 @@ ShuttleEvtDevicePrepareHardware(
         descriptor = WdfCmResourceListGetDescriptor(ResourcesTranslated, i);
         switch (descriptor->Type) {
         case CmResourceTypeMemory:
+            if (descriptor->u.Memory.Length < BOARD_BYTES) {
+                return STATUS_DEVICE_CONFIGURATION_ERROR;
+            }
+            deviceContext->Bar = (PUCHAR) MmMapIoSpace(descriptor->u.Memory.Start,
+                                                       descriptor->u.Memory.Length,
+                                                       MmNonCached);
+            if (deviceContext->Bar == NULL) {
+                return STATUS_INSUFFICIENT_RESOURCES;
+            }
             deviceContext->BarLength = descriptor->u.Memory.Length;
             break;
         default:
             break;
         }
     }
-    if (deviceContext->BarLength == 0) {
+    if (deviceContext->Bar == NULL) {
         return STATUS_DEVICE_CONFIGURATION_ERROR;
     }
     return STATUS_SUCCESS;
@@ -184,11 +205,17 @@ ShuttleEvtDeviceReleaseHardware(
     __in WDFCMRESLIST ResourcesTranslated
     )
 {
+    PDEVICE_CONTEXT deviceContext = ShuttleGetDeviceContext(Device);
+
     UNREFERENCED_PARAMETER(ResourcesTranslated);
 
     PAGED_CODE();
 
-    ShuttleGetDeviceContext(Device)->BarLength = 0;
+    if (deviceContext->Bar != NULL) {
+        MmUnmapIoSpace(deviceContext->Bar, deviceContext->BarLength);
+        deviceContext->Bar = NULL;
+        deviceContext->BarLength = 0;
+    }
     return STATUS_SUCCESS;
 }
 
@@ -199,10 +226,12 @@ ShuttleEvtDeviceD0Entry(
     WDF_POWER_DEVICE_STATE PreviousState
     )
 {
+    PDEVICE_CONTEXT deviceContext = ShuttleGetDeviceContext(Device);
     LARGE_INTEGER settle;
 
-    UNREFERENCED_PARAMETER(Device);
     UNREFERENCED_PARAMETER(PreviousState);
+
+    WRITE_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_CONTROL), BOARD_RESET);
 
     settle.QuadPart = WDF_REL_TIMEOUT_IN_US(1);
     (VOID) KeDelayExecutionThread(KernelMode, FALSE, &settle);

@@ -48,16 +48,29 @@ typedef struct _DEVICE_CONTEXT {
     WDFDMATRANSACTION WriteTransaction;
     WDFINTERRUPT Interrupt;
 
+    // The descriptors that the board fetches, where the driver and the board see them.
+    WDFCOMMONBUFFER CommonBuffer;
+    PBOARD_DESCRIPTOR Descriptors;
+    PHYSICAL_ADDRESS DescriptorsLogical;
+
     _Guarded_by_(Interrupt)
     PSHUTTLE_STATISTICS Statistics;
 
     // The request that the transaction is about, or NULL.
     WDFREQUEST Request;
 
+    // The board's registers.
     _Field_size_bytes_(BarLength)
     PUCHAR Bar;
     ULONG BarLength;
+
+    // BOARD_STATUS as the interrupt found it; for its DPC.
+    _Guarded_by_(Interrupt)
+    ULONG Status;
 } DEVICE_CONTEXT, *PDEVICE_CONTEXT;
+
+#define SHUTTLE_REGISTER(DeviceContext, Offset) \
+    ((volatile ULONG *) ((DeviceContext)->Bar + (Offset)))
 
 C_ASSERT(FIELD_OFFSET(DEVICE_CONTEXT, DmaEnabler) == 0);
 

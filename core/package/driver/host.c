@@ -15,40 +15,69 @@ enum { PAGES = 12, BYTES = PAGES * 4096 - 300, WIDTH = 64 };
 
 static struct {
     struct ms_machine *machine;
+    uint32_t registers[BOARD_BYTES / sizeof(uint32_t)];
     uint8_t memory[BYTES];
     uint32_t filled;
-    PSCATTER_GATHER_LIST list; /* what it was started with; NULL: it is idle */
-    bool interrupting, done;
+    bool started;
+    bool done;
     NTSTATUS status;
     ULONG_PTR information;
 } board;
 
-VOID BoardStart(PSCATTER_GATHER_LIST List, BOOLEAN Read)
+static uint64_t board_read(void *context, uint64_t offset, uint32_t bytes)
 {
-    board.list = Read ? List : NULL;
+    (void)context;
+    if (bytes != sizeof(uint32_t) || offset >= BOARD_BYTES)
+        return UINT64_MAX;
+    return board.registers[offset / sizeof(uint32_t)];
 }
 
-BOOLEAN BoardAcknowledge(VOID)
+static void board_write(void *context, uint64_t offset, uint32_t bytes, uint64_t value)
 {
-    bool was = board.interrupting;
+    uint32_t *written;
 
-    board.interrupting = false;
-    return was;
+    (void)context;
+    if (bytes != sizeof(uint32_t) || offset >= BOARD_BYTES)
+        return;
+    written = &board.registers[offset / sizeof(uint32_t)];
+    if (offset == BOARD_STATUS) {
+        *written &= ~(uint32_t)value;
+    } else if (offset == BOARD_CONTROL && value & BOARD_RESET) {
+        memset(board.registers, 0, sizeof board.registers);
+        board.started = false;
+    } else if (offset == BOARD_CONTROL) {
+        board.started = value & BOARD_START;
+    } else {
+        *written = (uint32_t)value;
+    }
 }
 
-BOOLEAN BoardFailed(VOID)
+static uint32_t board_register(uint32_t offset)
 {
-    return FALSE;
+    return board.registers[offset / sizeof(uint32_t)];
 }
 
+/* Fetches the descriptors, then what they name, and interrupts. */
 static void board_runs(WDFINTERRUPT interrupt)
 {
-    PSCATTER_GATHER_LIST list = board.list;
+    uint64_t list =
+        board_register(BOARD_LIST_LOW) | (uint64_t)board_register(BOARD_LIST_HIGH) << 32;
+    uint32_t status = BOARD_DONE;
 
-    board.list = NULL;
-    board.filled += (uint32_t)ms_device_read_list(
-        board.machine, WIDTH, list, board.memory + board.filled, BYTES - board.filled);
-    board.interrupting = true;
+    board.started = false;
+    for (uint32_t i = 0; i < board_register(BOARD_DESCRIPTORS); i++) {
+        BOARD_DESCRIPTOR d;
+        uint64_t at = list + i * sizeof d;
+        if (ms_device_read(board.machine, WIDTH, at, &d, sizeof d) != sizeof d ||
+            d.Length > BYTES - board.filled ||
+            ms_device_read(board.machine, WIDTH, d.Address, board.memory + board.filled,
+                           d.Length) != d.Length) {
+            status |= BOARD_ERROR;
+            break;
+        }
+        board.filled += d.Length;
+    }
+    board.registers[BOARD_STATUS / sizeof(uint32_t)] |= status;
     ms_wdf_interrupt(interrupt);
     KeFlushQueuedDpcs();
 }
@@ -65,7 +94,10 @@ DRIVER_INITIALIZE DriverEntry;
 
 int main(void)
 {
+    const struct ms_device_registers registers = {
+        .address = 0xF7000000, .length = 0x200, .read = board_read, .write = board_write};
     const CM_PARTIAL_RESOURCE_DESCRIPTOR bar = {.Type = CmResourceTypeMemory,
+                                                .u.Memory.Start.QuadPart = 0xF7000000,
                                                 .u.Memory.Length = 0x200};
     PFN_NUMBER pages[PAGES];
     PDRIVER_OBJECT driver;
@@ -75,7 +107,7 @@ int main(void)
     for (uint32_t i = 0; i < PAGES; i++)
         pages[i] = 0x8000 + i * 3;
     board.machine = ms_machine_create(NULL, NULL);
-    if (!board.machine)
+    if (!board.machine || !ms_machine_add_registers(board.machine, &registers))
         return 1;
     ms_machine_enter(board.machine);
     struct ms_buffer *buffer = ms_buffer_create(board.machine, pages, 100, BYTES);
@@ -88,7 +120,7 @@ int main(void)
     struct ms_io io = {
         .type = WdfRequestTypeWrite, .mdl = ms_buffer_mdl(buffer), .length = BYTES, .done = done};
     ms_wdf_submit(device, &io, NULL);
-    while (board.list) {
+    while (board.started) {
         board_runs(ms_wdf_interrupt_of(device, 0));
         fragments++;
     }

@@ -91,16 +91,28 @@ ShuttleEvtProgramDma(
     )
 {
     PDEVICE_CONTEXT deviceContext = (PDEVICE_CONTEXT) Context;
+    ULONG i;
 
     UNREFERENCED_PARAMETER(Transaction);
     UNREFERENCED_PARAMETER(Device);
 
+    NT_ASSERT(Direction == WdfDmaDirectionWriteToDevice);
+    for (i = 0; i < SgList->NumberOfElements; i++) {
+        deviceContext->Descriptors[i].Address = SgList->Elements[i].Address.QuadPart;
+        deviceContext->Descriptors[i].Length = SgList->Elements[i].Length;
+    }
+
     WdfInterruptAcquireLock(deviceContext->Interrupt);
     deviceContext->Statistics->Fragments += 1;
     deviceContext->Statistics->Elements += SgList->NumberOfElements;
+    WRITE_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_LIST_LOW),
+                         deviceContext->DescriptorsLogical.LowPart);
+    WRITE_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_LIST_HIGH),
+                         (ULONG) deviceContext->DescriptorsLogical.HighPart);
+    WRITE_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_DESCRIPTORS),
+                         SgList->NumberOfElements);
+    WRITE_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_CONTROL), BOARD_START);
     WdfInterruptReleaseLock(deviceContext->Interrupt);
-
-    BoardStart(SgList, Direction == WdfDmaDirectionWriteToDevice);
     return TRUE;
 }
 
@@ -111,11 +123,17 @@ ShuttleEvtInterruptIsr(
     ULONG MessageID
     )
 {
+    PDEVICE_CONTEXT deviceContext =
+        ShuttleGetDeviceContext(WdfInterruptGetDevice(Interrupt));
+    ULONG status = READ_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_STATUS));
+
     UNREFERENCED_PARAMETER(MessageID);
 
-    if (!BoardAcknowledge()) {
+    if ((status & BOARD_DONE) == 0) {
         return FALSE;
     }
+    WRITE_REGISTER_ULONG(SHUTTLE_REGISTER(deviceContext, BOARD_STATUS), status);
+    deviceContext->Status = status;
     (VOID) WdfInterruptQueueDpcForIsr(Interrupt);
     return TRUE;
 }
@@ -130,12 +148,15 @@ ShuttleEvtInterruptDpc(
     PDEVICE_CONTEXT deviceContext = ShuttleGetDeviceContext(AssociatedObject);
     WDFREQUEST request = deviceContext->Request;
     BOOLEAN transactionComplete;
+    ULONG boardStatus;
     NTSTATUS status;
     size_t moved;
 
-    UNREFERENCED_PARAMETER(Interrupt);
+    WdfInterruptAcquireLock(Interrupt);
+    boardStatus = deviceContext->Status;
+    WdfInterruptReleaseLock(Interrupt);
 
-    if (BoardFailed()) {
+    if ((boardStatus & BOARD_ERROR) != 0) {
         transactionComplete = WdfDmaTransactionDmaCompletedFinal(
             deviceContext->WriteTransaction, 0, &status);
         NT_ASSERT(transactionComplete);
