@@ -38,7 +38,9 @@ bool ms_io_space_add(struct ms_io_space *space, const struct ms_device_registers
 {
     uint32_t count = ms_load_relaxed(&space->count); /* ours: one thread at a time adds */
     uint64_t offset = registers->address & (PAGE_SIZE - 1);
+    size_t bytes = ms_round_up(offset + registers->length, PAGE_SIZE);
     struct ms_io_range *range;
+    uint8_t *reserved = NULL;
 
     if (registers->length == 0 || registers->length > UINT64_C(1) << 32 ||
         registers->address + registers->length < registers->address ||
@@ -48,21 +50,20 @@ bool ms_io_space_add(struct ms_io_space *space, const struct ms_device_registers
         if (overlap(space->range[i].registers.address, space->range[i].registers.length,
                     registers->address, registers->length))
             return false;
-    range = &space->range[count];
-    range->registers = *registers;
-    range->token = registers->memory;
     if (!registers->memory) {
-        range->reserved_bytes = ms_round_up(offset + registers->length, PAGE_SIZE);
-        range->reserved = ms_reserve(range->reserved_bytes);
-        if (!range->reserved)
+        reserved = ms_reserve(bytes);
+        if (!reserved)
             return false;
-        if (!ms_host_protect(range->reserved, range->reserved_bytes, false)) {
-            ms_unreserve(range->reserved, range->reserved_bytes);
-            range->reserved = NULL;
+        if (!ms_host_protect(reserved, bytes, false)) {
+            ms_unreserve(reserved, bytes);
             return false;
         }
-        range->token = range->reserved + offset;
     }
+    range = &space->range[count];
+    range->registers = *registers;
+    range->reserved = reserved;
+    range->reserved_bytes = reserved ? bytes : 0;
+    range->token = reserved ? reserved + offset : registers->memory;
     ms_store_release(&space->count, count + 1); /* hb:io-range */
     return true;
 }
