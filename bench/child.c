@@ -266,20 +266,36 @@ static enum ms_reply answer_unreadable(char *why)
     return MS_REPLY_REFUSED;
 }
 
-enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
-                           uint32_t seconds_max, struct ms_reading *reading, char *why)
+/* Sends a question that a reading answers. */
+static enum ms_reply reading_ask(struct ms_child *child, const char *question, uint32_t seconds_max,
+                                 struct ms_reading *reading, char *why)
 {
-    char question[MS_CELL_NAME_BYTES + 64];
-    enum ms_reply reply;
+    enum ms_reply reply = child_talk(child, question, seconds_max, why);
 
-    snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %.300s\n", seed, ops, cell);
-    reply = child_talk(child, question, seconds_max, why);
     if (reply != MS_REPLY_READING)
         return reply;
     return ms_reading_parse(child->line, reading) &&
                    counts_parse(child, child->line, &reading->tally)
                ? MS_REPLY_READING
                : answer_unreadable(why);
+}
+
+enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
+                           uint32_t seconds_max, struct ms_reading *reading, char *why)
+{
+    char question[MS_CELL_NAME_BYTES + 64];
+
+    snprintf(question, sizeof question, "%" PRIu64 " %" PRIu64 " %.300s\n", seed, ops, cell);
+    return reading_ask(child, question, seconds_max, reading, why);
+}
+
+enum ms_reply ms_child_count(struct ms_child *child, const char *cell, uint64_t seed,
+                             uint32_t seconds_max, struct ms_reading *reading, char *why)
+{
+    char question[MS_CELL_NAME_BYTES + 64];
+
+    snprintf(question, sizeof question, "count %" PRIu64 " %.300s\n", seed, cell);
+    return reading_ask(child, question, seconds_max, reading, why);
 }
 
 enum ms_reply ms_child_time_each(struct ms_child *child, const char *cell, uint64_t seed,
@@ -311,16 +327,19 @@ enum ms_reply ms_child_time_each(struct ms_child *child, const char *cell, uint6
 
 static void question_answer(struct ms_stand *stand, const char *line, FILE *out)
 {
-    struct ms_reading reading;
+    struct ms_reading reading = {.ops = 0};
     struct ms_cell_key key;
     char why[MS_WHY_BYTES] = "the question cannot be read";
     char text[LINE_BYTES];
-    uint64_t seed, ops;
+    bool is_count = strncmp(line, "count ", 6) == 0;
+    uint64_t seed = 0, ops = 0;
     int used = 0;
+    bool is_read = is_count ? sscanf(line, "count %" SCNu64 " %n", &seed, &used) == 1
+                            : sscanf(line, "%" SCNu64 " %" SCNu64 " %n", &seed, &ops, &used) == 2;
 
-    if (sscanf(line, "%" SCNu64 " %" SCNu64 " %n", &seed, &ops, &used) < 2 || used == 0 ||
-        !ms_key_parse(line + used, &key) ||
-        !ms_stand_measure(stand, &key, seed, ops, &reading, why)) {
+    if (!is_read || used == 0 || !ms_key_parse(line + used, &key) ||
+        !(is_count ? ms_stand_count(stand, &key, seed, &reading.tally, why)
+                   : ms_stand_measure(stand, &key, seed, ops, &reading, why))) {
         fprintf(out, "no\t%s\n", why);
         return;
     }

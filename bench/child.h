@@ -27,6 +27,9 @@ struct ms_child *ms_child_start(const char *program, const char *const *argument
  * ms_child_stop may be called. */
 enum ms_reply ms_child_ask(struct ms_child *child, const char *cell, uint64_t seed, uint64_t ops,
                            uint32_t seconds_max, struct ms_reading *reading, char *why);
+/* Asks for the exact counts of a cell of a scenario that has `count`: in `reading->tally`. */
+enum ms_reply ms_child_count(struct ms_child *child, const char *cell, uint64_t seed,
+                             uint32_t seconds_max, struct ms_reading *reading, char *why);
 void ms_child_stop(struct ms_child *child);
 
 /* What timing each operation of a sample gave. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controls.h"
+#include "count_names.h"
 #include "stats.h"
 
 static const double OVERLAP_MIN = 0.9;
@@ -232,6 +233,7 @@ static void cell_measure(struct judge *j, const struct ms_case *c, const struct 
         struct ms_count *count = ms_cell_add_count(cell);
         count->name = ms_result_copy(j->result, entrant->tally.count[i].name);
         count->per_op = entrant->tally.count[i].per_op;
+        count->model = strcmp(count->name, MS_COUNT_MOVED) == 0;
     }
     if (limit && entrant->sample_count > 0) {
         struct ms_stats_interval interval;

@@ -20,7 +20,8 @@ static const double CALIBRATION_SAMPLES = 2.0;
 static const double SECONDS_STRETCH_MAX = 2.5;
 static const double SECONDS_SLACK = 2.0;
 
-static const double TIMED_SECONDS = 0.04; /* of one strategy at one rate */
+static const double COUNTED_SECONDS = 0.008; /* of one strategy in one case */
+static const double TIMED_SECONDS = 0.04;    /* of one strategy at one rate */
 
 const double ms_loads[MS_LOADS] = {0.5, 0.7, 0.9};
 
@@ -298,6 +299,14 @@ static bool cases_staff(struct making *m)
     return true;
 }
 
+/* More threads than processors are never ranked, so a plan that is short of time takes them for the few
+ * shapes only that are in every plan. */
+static bool is_oversubscribed_too(const struct making *m, const struct ms_case *c)
+{
+    return c->scenario->oversubscribes &&
+           (c->shape->is_quick || m->wish->size == MS_PLAN_FULL || m->wish->shapes.count > 0);
+}
+
 static void cases_of_shape(struct making *m, struct ms_case c)
 {
     const struct ms_wish *wish = m->wish;
@@ -308,7 +317,7 @@ static void cases_of_shape(struct making *m, struct ms_case c)
         c.key.threads = threads[t];
         c.is_oversubscribed = threads[t] > m->schedule->pus;
         if ((c.scenario->is_bare && threads[t] > 1) ||
-            (c.is_oversubscribed && !c.scenario->oversubscribes && wish->thread_count == 0))
+            (c.is_oversubscribed && wish->thread_count == 0 && !is_oversubscribed_too(m, &c)))
             continue;
         if (!c.scenario->has_registers) {
             case_add(m, &c);
@@ -378,15 +387,19 @@ static double schedule_seconds(const struct ms_schedule *s)
 {
     double samples = 0.0;
     double timed = 0.0;
+    double counted = 0.0;
 
     for (size_t i = 0; i < s->case_count; i++)
         for (uint32_t k = 0; k < s->cases[i].entrants; k++)
-            if (s->cases[i].entrant[k].state == MS_STATE_READY)
+            if (s->cases[i].entrant[k].state == MS_STATE_READY) {
                 samples += s->launches * s->blocks + CALIBRATION_SAMPLES;
+                counted += s->cases[i].scenario->count && !s->cases[i].is_oversubscribed;
+            }
     for (size_t i = 0; i < s->case_count; i++)
         if (s->cases[i].is_timed)
             timed += s->cases[i].entrants * MS_LOADS * s->launches;
-    return samples * SAMPLE_SECONDS + timed * TIMED_SECONDS + s->launches * LAUNCH_SECONDS;
+    return samples * SAMPLE_SECONDS + counted * COUNTED_SECONDS + timed * TIMED_SECONDS +
+           s->launches * LAUNCH_SECONDS;
 }
 
 struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,

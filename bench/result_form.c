@@ -132,7 +132,8 @@ FORM(limit_form, ms_limit, TEXT(ms_limit, name), TEXT(ms_limit, title), TEXT(ms_
      U32(ms_limit, threads), U32(ms_limit, pages), U64(ms_limit, bytes), F64(ms_limit, elements),
      EST(ms_limit, time));
 
-FORM(count_form, ms_count, TEXT(ms_count, name), F64(ms_count, per_op), FLAG(ms_count, model));
+NAMED_FORM(count_form, ms_count, TEXT(ms_count, name), F64(ms_count, per_op),
+           FLAG(ms_count, model));
 
 NAMED_FORM(sample_form, ms_sample, U32(ms_sample, launch), U32(ms_sample, block),
            U32(ms_sample, position), U64(ms_sample, seed), U64(ms_sample, ops),

@@ -45,7 +45,7 @@ struct ms_form {
 /* The name of an enumeration's value, "unknown" beyond its names. */
 const char *ms_word_name(const struct ms_words *w, unsigned value);
 
-extern const struct ms_form ms_run_form, ms_cell_form, ms_pair_form, ms_sample_form,
+extern const struct ms_form ms_run_form, ms_count_form, ms_cell_form, ms_pair_form, ms_sample_form,
     ms_estimate_form;
 extern const struct ms_form ms_result_form;
 

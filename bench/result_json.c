@@ -131,9 +131,33 @@ static bool entry_fits(const struct ms_result *r, const struct ms_form *form, si
     return form != &ms_pair_form || pair_fits(r, i);
 }
 
+/* Counts of a cell as index, value, index, value: their names stand once, in `names`. */
+static json_t *counts_make(const json_t *counts, json_t *names)
+{
+    json_t *flat = json_array();
+    size_t i, k;
+    json_t *count, *known;
+
+    json_array_foreach(counts, i, count)
+    {
+        json_t *value = json_object_get(count, "per_op");
+        json_t *name = json_pack("[O,b]", json_object_get(count, "name"),
+                                 json_is_true(json_object_get(count, "model")));
+        size_t at = json_array_size(names);
+
+        json_array_foreach(names, k, known) if (json_equal(known, name)) at = k;
+        if (at == json_array_size(names))
+            json_array_append(names, name);
+        json_decref(name);
+        json_array_append_new(flat, json_integer((json_int_t)at));
+        json_array_append_new(flat, value ? json_incref(value) : json_integer(0));
+    }
+    return flat;
+}
+
 /* Which fields any entry has, and the entries as objects that lack what is zero, false or none. */
 static json_t *entries_make(const struct ms_result *r, const struct ms_form *form, const char *list,
-                            size_t count, bool *used)
+                            size_t count, bool *used, json_t *names)
 {
     json_t *entries = json_array();
 
@@ -144,6 +168,9 @@ static json_t *entries_make(const struct ms_result *r, const struct ms_form *for
         if (form == &ms_cell_form &&
             is_name_regular((const struct ms_cell *)(const void *)list + i))
             json_object_del(entry, "name");
+        if (json_object_get(entry, "counts"))
+            json_object_set_new(entry, "counts",
+                                counts_make(json_object_get(entry, "counts"), names));
         for (size_t f = 0; f < form->count; f++)
             used[f] |= json_object_get(entry, form->fields[f].name) != NULL;
         json_array_append_new(entries, entry);
@@ -154,10 +181,10 @@ static json_t *entries_make(const struct ms_result *r, const struct ms_form *for
 /* A table: the names of the columns once, then one row an entry; 0 stands for what is not there.
  * Names of fields would be half of a page. */
 static void table_print(const struct ms_result *r, const struct ms_form *form, const char *list,
-                        size_t count, FILE *out)
+                        size_t count, json_t *names, FILE *out)
 {
     bool used[MS_FIELDS_MAX] = {false};
-    json_t *entries = entries_make(r, form, list, count, used);
+    json_t *entries = entries_make(r, form, list, count, used, names);
     json_t *columns = json_array();
 
     for (size_t f = 0; f < form->count; f++)
@@ -182,6 +209,8 @@ static void table_print(const struct ms_result *r, const struct ms_form *form, c
 
 bool ms_result_print(const struct ms_result *r, FILE *out, enum ms_detail detail)
 {
+    json_t *names = json_array();
+
     fprintf(out, "{\"schema\":\"%s\",\n\"run\":", MS_RESULT_SCHEMA);
     json_print(entry_make(&ms_run_form, &r->run, detail), out, detail);
     for (size_t f = 0; f < ms_result_form.count; f++) {
@@ -190,10 +219,15 @@ bool ms_result_print(const struct ms_result *r, FILE *out, enum ms_detail detail
         size_t count = *(const size_t *)((const char *)r + field->count_offset);
         fprintf(out, ",\n\"%s\":", field->name);
         if (detail == MS_DETAIL_LEAN)
-            table_print(r, field->form, list, count, out);
+            table_print(r, field->form, list, count, names, out);
         else
             list_print(field->form, list, count, out);
     }
+    if (json_array_size(names) > 0) {
+        fputs(",\n\"count_names\":", out);
+        json_print(json_incref(names), out, detail);
+    }
+    json_decref(names);
     fputs("}\n", out);
     return !ferror(out);
 }

@@ -16,6 +16,7 @@ struct reader {
     struct ms_result *result;
     const char *file;
     struct ms_problem *problem;
+    const json_t *count_names; /* of a lean file: [name, is of a model] */
 };
 
 bool ms_problem_set(struct ms_problem *problem, enum ms_exit code, const char *format, ...)
@@ -150,6 +151,28 @@ static bool row_read(struct reader *d, const struct ms_form *form, const json_t 
     return true;
 }
 
+/* Counts of a lean cell: index of the name, value, and so on. */
+static bool counts_read(struct reader *d, const json_t *flat, void **list, size_t *count,
+                        const struct place *at)
+{
+    for (size_t i = 0; i + 1 < json_array_size(flat); i += 2) {
+        const json_t *index = json_array_get(flat, i), *value = json_array_get(flat, i + 1);
+        const json_t *name = json_is_integer(index)
+                                 ? json_array_get(d->count_names, (size_t)json_integer_value(index))
+                                 : NULL;
+        struct ms_count *own;
+
+        if (!json_is_string(json_array_get(name, 0)) || !json_is_number(value))
+            return wrong(d, at, "expected the index of a name and a number");
+        *list = ms_list_grow(*list, count, sizeof *own);
+        own = (struct ms_count *)*list + i / 2;
+        own->name = ms_result_copy(d->result, json_string_value(json_array_get(name, 0)));
+        own->per_op = json_number_value(value);
+        own->model = json_is_true(json_array_get(name, 1));
+    }
+    return true;
+}
+
 static bool list_read(struct reader *d, const struct ms_field *field, const json_t *value,
                       char *entry, const struct place *at)
 {
@@ -161,6 +184,8 @@ static bool list_read(struct reader *d, const struct ms_field *field, const json
 
     if (!json_is_array(rows))
         return wrong_kind(d, at, "a list", rows ? rows : value);
+    if (field->form == &ms_count_form && json_is_number(json_array_get(rows, 0)))
+        return counts_read(d, rows, list, count, at);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const struct place inner = {at, NULL, i};
         *list = ms_list_grow(*list, count, field->form->size);
@@ -266,6 +291,7 @@ static bool root_read(struct reader *d, const json_t *root)
 
     if (!schema_check(d, root))
         return false;
+    d->count_names = json_object_get(root, "count_names");
     if (run && !entry_read(d, &ms_run_form, run, &d->result->run, &at_run))
         return false;
     if (!entry_read(d, &ms_result_form, root, d->result, &top))

@@ -142,30 +142,49 @@ static void entrant_drop(struct runner *r, struct ms_entrant *entrant, enum ms_s
     r->outcome->is_incomplete = true;
 }
 
-/* Asks for one sample; false when the entrant is out of the case. A dead launch is replaced. */
+/* What a reply means to the entrant; false when it is out of the case. A dead launch is replaced. */
+static bool reply_take(struct runner *r, struct ms_entrant *entrant, enum ms_reply reply)
+{
+    if (reply == MS_REPLY_READING)
+        return true;
+    entrant_drop(r, entrant, reply == MS_REPLY_DEAD ? MS_STATE_CRASHED : MS_STATE_FAILED);
+    if (reply == MS_REPLY_DEAD) {
+        ms_child_stop(r->child);
+        r->child = NULL;
+    }
+    return false;
+}
+
+static bool is_launched(struct runner *r, struct ms_entrant *entrant)
+{
+    if (r->child || launch_start(r))
+        return true;
+    entrant_drop(r, entrant, MS_STATE_FAILED);
+    return false;
+}
+
+/* Asks for one sample; false when the entrant is out of the case. */
 static bool sample_ask(struct runner *r, const struct ms_case *c, struct ms_entrant *entrant,
                        uint64_t seed, uint64_t ops, struct ms_reading *reading)
 {
     char name[MS_CELL_NAME_BYTES];
 
-    if (!r->child && !launch_start(r)) {
-        entrant_drop(r, entrant, MS_STATE_FAILED);
-        return false;
-    }
     ms_entrant_name(c, entrant, name, sizeof name);
-    switch (ms_child_ask(r->child, name, seed, ops, ASK_SECONDS_MAX, reading, r->why)) {
-    case MS_REPLY_READING:
-        return true;
-    case MS_REPLY_REFUSED:
-        entrant_drop(r, entrant, MS_STATE_FAILED);
-        return false;
-    case MS_REPLY_DEAD:
-        break;
-    }
-    entrant_drop(r, entrant, MS_STATE_CRASHED);
-    ms_child_stop(r->child);
-    r->child = NULL;
-    return false;
+    return is_launched(r, entrant) &&
+           reply_take(r, entrant,
+                      ms_child_ask(r->child, name, seed, ops, ASK_SECONDS_MAX, reading, r->why));
+}
+
+/* Asks for the exact counts; false when the entrant is out of the case. */
+static bool count_ask(struct runner *r, const struct ms_case *c, struct ms_entrant *entrant,
+                      uint64_t seed, struct ms_reading *reading)
+{
+    char name[MS_CELL_NAME_BYTES];
+
+    ms_entrant_name(c, entrant, name, sizeof name);
+    return is_launched(r, entrant) &&
+           reply_take(r, entrant,
+                      ms_child_count(r->child, name, seed, ASK_SECONDS_MAX, reading, r->why));
 }
 
 /* ---- calibration ------------------------------------------------------------------------------
@@ -235,15 +254,25 @@ static void case_calibrate(struct runner *r, struct ms_case *c, uint64_t seed)
 }
 
 /* Counts are exact where one thread replays a stream of one length from one seed; only then do two
- * runs agree, so they are taken in a pass of their own. */
+ * runs agree, so they are taken in a pass of their own. A scenario that counts by itself does so for
+ * strategies, whatever the threads of the case; more of them than processors would say nothing new. */
 static void case_count(struct runner *r, struct ms_case *c, uint64_t seed)
 {
-    for (uint32_t i = 0; i < c->entrants && c->key.threads == 1 && !c->shape->is_live; i++) {
+    bool counts_itself = c->scenario->count != NULL;
+
+    for (uint32_t i = 0; i < c->entrants && !c->shape->is_live; i++) {
         struct ms_entrant *entrant = &c->entrant[i];
         struct ms_reading reading;
+        bool is_counted = false;
 
-        if (entrant->state == MS_STATE_READY && entrant->who->part != MS_PART_LIMIT &&
-            sample_ask(r, c, entrant, seed, COUNT_OPS, &reading))
+        if (entrant->state != MS_STATE_READY || entrant->who->part == MS_PART_LIMIT)
+            continue;
+        if (!counts_itself)
+            is_counted =
+                c->key.threads == 1 && sample_ask(r, c, entrant, seed, COUNT_OPS, &reading);
+        else if (entrant->who->part <= MS_PART_BASELINE && !c->is_oversubscribed)
+            is_counted = count_ask(r, c, entrant, seed, &reading);
+        if (is_counted)
             tally_keep(entrant, &reading.tally);
     }
 }

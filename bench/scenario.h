@@ -19,7 +19,7 @@
 
 enum {
     MS_WHY_BYTES = 256,
-    MS_COUNTS_MAX = 8,
+    MS_COUNTS_MAX = 16,
     MS_BENCH_THREADS_MAX = 64,
     MS_DRAG_PERCENT = 5, /* what `drag` does more than it is credited with */
 };
@@ -99,6 +99,11 @@ struct ms_scenario {
     size_t (*limits)(const struct ms_cell_key *key, const struct ms_contender **limits);
     /* The sentence why a strategy refuses the shape by design, or NULL (NULL). */
     const char *(*refuses)(const struct ms_contender *contender, const struct ms_cell_key *key);
+
+    /* Exact counts of a strategy in a case, whatever its threads; nothing is timed. NULL: what a sample
+     * of one thread leaves in its tally. */
+    bool (*count)(const struct ms_catalog *catalog, const struct ms_cell_key *key, uint64_t seed,
+                  struct ms_tally *tally, char *why);
 
     /* Sets up what does not depend on the strategy. NULL and a sentence on failure. */
     void *(*open)(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why);

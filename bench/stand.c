@@ -236,6 +236,17 @@ bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uin
     return stand->scenario->finish(stand->stage, worked * key->threads, &reading->tally, why);
 }
 
+bool ms_stand_count(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
+                    struct ms_tally *tally, char *why)
+{
+    const struct ms_scenario *scenario = ms_scenario_find(key->scenario);
+
+    if (scenario && scenario->count)
+        return scenario->count(stand->catalog, key, seed, tally, why);
+    snprintf(why, MS_WHY_BYTES, "the scenario %s counts in its samples", key->scenario);
+    return false;
+}
+
 static bool timings_make(struct ms_stand *stand, uint32_t threads, uint64_t seed, double mean_ns)
 {
     stand->timing = calloc(threads, sizeof *stand->timing);

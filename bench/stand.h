@@ -55,6 +55,10 @@ void ms_stand_close(struct ms_stand *stand);
 bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
                       uint64_t ops, struct ms_reading *reading, char *why);
 
+/* Counts what a strategy does in a case, exactly and without a clock; for scenarios that have `count`. */
+bool ms_stand_count(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
+                    struct ms_tally *tally, char *why);
+
 /* As ms_stand_measure, but operation by operation: arrivals every `mean_ns` on average over all
  * threads (0: closed loop). `latency` is filled with all threads' latencies. */
 bool ms_stand_time_each(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,

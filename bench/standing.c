@@ -61,7 +61,8 @@ static void cell_look(struct standing *st, const struct ms_cell *own)
         struct ms_pair pair;
 
         if (!is_rival(st, own, &st->r->cells[i]) ||
-            !ms_result_pair(st->r, (uint32_t)i, st->own->name, &pair) || pair.ratio.count == 0)
+            !ms_result_pair(st->r, (uint32_t)i, st->own->name, &pair) || pair.ratio.count == 0 ||
+            pair.verdict == MS_VERDICT_NONE)
             continue;
         rivals++;
         behind += pair.verdict == MS_VERDICT_SLOWER;

@@ -8,6 +8,7 @@ const estimate = o => o && {value: o[0], low: o[1], high: o[2], count: o[3]};
 for (const c of D.cells) {
   c.time = estimate(c.time);
   c.of_limit = estimate(c.of_limit);
+  c.counts = (c.counts || []).flatMap((k, i, all) => i % 2 ? [] : [{name: D.count_names[k][0], model: D.count_names[k][1], per_op: all[i + 1]}]);
   c.name = c.name || c.scenario + "/strategy:" + c.strategy + (c.adapter ? "/adapter:" + c.adapter : "") + "/shape:" + c.shape + "/threads:" + c.threads + (c.registers ? "/registers:" + c.registers : "");
 }
 for (const p of D.pairs) {

@@ -29,85 +29,10 @@
 #include "order.h"
 #include "platform/prng.h"
 #include "registers/registers.h"
+#include "register_counts.h"
+#include "streams.h"
 
-enum {
-    STEPS = 1 << 14, /* long enough that a branch predictor does not learn it */
-    SLOT_BITS = 19,
-    SLOT_MASK = (1 << SLOT_BITS) - 1,
-    SIZES = 5,
-    CHECK_STEPS = 4096,
-    CHECKED_MAX = 64,
-};
-
-static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)SLOT_MASK,
-              "every register may be a slot of its own");
-
-enum pattern { PATTERN_PAIR, PATTERN_RANDOM, PATTERN_FIFO, PATTERN_HANDOVER };
-
-/* Run lengths and how many of 100 requests ask for them: one of first..last, all alike. */
-struct size_class {
-    uint32_t share, first, last;
-};
-
-struct recipe {
-    enum pattern pattern;
-    uint32_t fill_percent; /* of the file, requested */
-    uint32_t depth_max;    /* runs in flight over all threads; 0: as many as fit */
-    struct size_class size[SIZES];
-};
-
-/* The mix of allocator studies: mostly one or two, many odd sizes, a few large ones. */
-#define SIZES_MIX                                                                                  \
-    {                                                                                              \
-        {60, 1, 2}, {30, 8, 32}, {4, 4, 4}, {4, 64, 64}, {2, 256, 256},                            \
-    }
-
-static const struct ms_shape_info infos[] = {
-    {.name = "1r",
-     .title = "one register, half of the file taken",
-     .pages = 1,
-     .is_quick = true,
-     .is_timed = true},
-    {.name = "8r", .title = "runs of 8, half of the file taken", .pages = 8, .is_quick = true},
-    {.name = "64r", .title = "runs of 64, half of the file taken", .pages = 64},
-    {.name = "mix50", .title = "mixed sizes 1 to 256, random lifetimes, 50 % full"},
-    {.name = "mix75",
-     .title = "mixed sizes 1 to 256, random lifetimes, 75 % full",
-     .is_quick = true,
-     .is_timed = true},
-    {.name = "mix90", .title = "mixed sizes 1 to 256, random lifetimes, 90 % full"},
-    {.name = "mix97",
-     .title = "mixed sizes 1 to 256, random lifetimes, 97 % full",
-     .is_full = true},
-    {.name = "packets", .title = "network: 1 or 2 registers, first in first out", .is_quick = true},
-    {.name = "storage", .title = "storage: 1 to 65 registers, 64 requests in flight"},
-    {.name = "handover1", .title = "one thread takes single registers, another gives them back"},
-    {.name = "handover8", .title = "one thread takes runs of 8, another gives them back"},
-};
-
-/* recipes[i] is what infos[i] announces. */
-static const struct recipe recipes[] = {
-    {.pattern = PATTERN_PAIR, .fill_percent = 50, .size = {{100, 1, 1}}},
-    {.pattern = PATTERN_PAIR, .fill_percent = 50, .size = {{100, 8, 8}}},
-    {.pattern = PATTERN_PAIR, .fill_percent = 50, .size = {{100, 64, 64}}},
-    {.pattern = PATTERN_RANDOM, .fill_percent = 50, .size = SIZES_MIX},
-    {.pattern = PATTERN_RANDOM, .fill_percent = 75, .size = SIZES_MIX},
-    {.pattern = PATTERN_RANDOM, .fill_percent = 90, .size = SIZES_MIX},
-    {.pattern = PATTERN_RANDOM, .fill_percent = 97, .size = SIZES_MIX},
-    {.pattern = PATTERN_FIFO,
-     .fill_percent = 75,
-     .depth_max = 512,
-     .size = {{75, 1, 1}, {25, 2, 2}}},
-    {.pattern = PATTERN_RANDOM,
-     .fill_percent = 75,
-     .depth_max = 64,
-     .size = {{40, 1, 1}, {20, 2, 8}, {20, 16, 17}, {10, 32, 33}, {10, 64, 65}}},
-    {.pattern = PATTERN_HANDOVER, .fill_percent = 50, .size = {{100, 1, 1}}},
-    {.pattern = PATTERN_HANDOVER, .fill_percent = 50, .size = {{100, 8, 8}}},
-};
-
-enum { RECIPES = sizeof recipes / sizeof *recipes };
-static_assert(sizeof infos / sizeof *infos == RECIPES, "each shape has its recipe");
+enum { CHECK_STEPS = 4096, CHECKED_MAX = 64 };
 
 static const struct ms_contender limits_all[] = {
     {.name = "atomic-pair",
@@ -122,11 +47,9 @@ struct held {
 
 /* One thread's part. Owner: that thread while it runs. */
 struct lane {
-    uint32_t *step;    /* STEPS of slot | run << SLOT_BITS */
+    struct ms_stream stream;
     struct held *held; /* one per slot */
-    uint32_t slots;
-    uint32_t fill; /* steps until the file is as full as the recipe says */
-    uint32_t next; /* the step to do next */
+    uint32_t next;     /* the step to do next */
     uint32_t cpu;
     uint64_t refused;
     ms_atomic_u64 word[2 * MS_CACHE_LINE / sizeof(ms_atomic_u64)]; /* of the limit: two lines */
@@ -134,7 +57,7 @@ struct lane {
 
 struct stage {
     const struct ms_catalog *catalog;
-    const struct recipe *recipe;
+    const struct ms_recipe *recipe;
     const struct ms_reg_ops *ops; /* of the contender at hand; NULL: the limit */
     void *state;
     size_t state_bytes;
@@ -151,128 +74,6 @@ struct stage {
     uint32_t checked_count;
 };
 
-/* ---- the stream -------------------------------------------------------------------------------
- */
-
-static uint32_t size_draw(const struct recipe *recipe, struct ms_prng *random)
-{
-    uint32_t ticket = ms_prng_below(random, 100);
-    const struct size_class *size = recipe->size;
-
-    while (ticket >= size->share) {
-        ticket -= size->share;
-        size++;
-    }
-    return size->first + ms_prng_below(random, size->last - size->first + 1);
-}
-
-/* Takes and gives in turn; the slot is the same, so its register is warm. */
-static void stream_pair(const struct recipe *recipe, struct lane *lane)
-{
-    for (uint32_t i = 0; i < STEPS; i += 2) {
-        lane->step[i] = recipe->size[0].first << SLOT_BITS;
-        lane->step[i + 1] = 0;
-    }
-    lane->fill = 0;
-}
-
-/* The oldest run makes room for the newest. */
-static void stream_fifo(const struct recipe *recipe, struct lane *lane, struct ms_prng *random,
-                        uint32_t target, uint32_t depth)
-{
-    uint32_t slots = target / recipe->size[1].last;
-
-    if (depth && slots > depth)
-        slots = depth;
-    if (slots == 0)
-        slots = 1;
-    for (uint32_t i = 0; i < STEPS; i++)
-        lane->step[i] = i % slots | size_draw(recipe, random) << SLOT_BITS;
-    lane->fill = slots < STEPS ? slots : STEPS - 1;
-}
-
-/* The slots of a stream under construction: live ones first, free ones behind. */
-struct crowd {
-    uint32_t *slot;
-    uint32_t *run;
-    uint32_t live;
-    uint32_t sum;
-};
-
-/* Ends a random live run; returns its slot. */
-static uint32_t crowd_end(struct crowd *crowd, struct ms_prng *random)
-{
-    uint32_t pick = ms_prng_below(random, crowd->live);
-    uint32_t slot = crowd->slot[pick];
-
-    crowd->sum -= crowd->run[slot];
-    crowd->live--;
-    crowd->slot[pick] = crowd->slot[crowd->live];
-    crowd->slot[crowd->live] = slot;
-    return slot;
-}
-
-static uint32_t crowd_begin(struct crowd *crowd, uint32_t run)
-{
-    uint32_t slot = crowd->slot[crowd->live++];
-
-    crowd->run[slot] = run;
-    crowd->sum += run;
-    return slot;
-}
-
-/* Random runs end until the next one fits under the target. */
-static bool stream_random(const struct recipe *recipe, struct lane *lane, struct ms_prng *random,
-                          uint32_t target, uint32_t depth)
-{
-    struct crowd crowd = {.slot = calloc(lane->slots, sizeof *crowd.slot),
-                          .run = calloc(lane->slots, sizeof *crowd.run)};
-    bool is_made = crowd.slot && crowd.run;
-    uint32_t at = 0;
-
-    lane->fill = 0;
-    for (uint32_t i = 0; is_made && i < lane->slots; i++)
-        crowd.slot[i] = i;
-    while (is_made && at < STEPS) {
-        uint32_t run = size_draw(recipe, random);
-
-        if (run > target)
-            run = target;
-        while (at < STEPS && (crowd.sum + run > target || (depth && crowd.live == depth))) {
-            if (lane->fill == 0)
-                lane->fill = at;
-            lane->step[at++] = crowd_end(&crowd, random);
-        }
-        if (at < STEPS)
-            lane->step[at++] = crowd_begin(&crowd, run) | run << SLOT_BITS;
-    }
-    free(crowd.run);
-    free(crowd.slot);
-    return is_made;
-}
-
-static bool stream_make(const struct stage *s, struct lane *lane, uint64_t seed)
-{
-    struct ms_prng random = {seed};
-    uint32_t target = s->registers * s->recipe->fill_percent / 100 / s->threads;
-    uint32_t depth = (s->recipe->depth_max + s->threads - 1) / s->threads;
-
-    if (target == 0)
-        target = 1;
-    switch (s->recipe->pattern) {
-    case PATTERN_PAIR:
-    case PATTERN_HANDOVER: /* the shadow replays it as pairs */
-        stream_pair(s->recipe, lane);
-        return true;
-    case PATTERN_FIFO:
-        stream_fifo(s->recipe, lane, &random, target, depth);
-        return true;
-    case PATTERN_RANDOM:
-        break;
-    }
-    return stream_random(s->recipe, lane, &random, target, depth);
-}
-
 /* ---- the timed part ---------------------------------------------------------------------------
  */
 
@@ -287,9 +88,9 @@ static inline void held_drop(const struct stage *s, uint32_t cpu, struct held *h
 /* Does step `at` of the lane's stream; true if it asked for a run. */
 static inline bool step_at(const struct stage *s, struct lane *lane, uint32_t at)
 {
-    uint32_t step = lane->step[at];
-    uint32_t run = step >> SLOT_BITS;
-    struct held *held = &lane->held[step & SLOT_MASK];
+    uint32_t step = lane->stream.step[at];
+    uint32_t run = step >> MS_STREAM_SLOT_BITS;
+    struct held *held = &lane->held[step & MS_STREAM_SLOT_MASK];
 
     held_drop(s, lane->cpu, held);
     if (run == 0)
@@ -306,7 +107,7 @@ static bool step_do(const struct stage *s, struct lane *lane)
 {
     uint32_t at = lane->next;
 
-    lane->next = (at + 1) % STEPS;
+    lane->next = (at + 1) % MS_STREAM_STEPS;
     return step_at(s, lane, at);
 }
 
@@ -344,14 +145,14 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
         limit_run(lane, ops);
         return;
     }
-    if (s->recipe->pattern == PATTERN_HANDOVER) {
+    if (s->recipe->pattern == MS_PATTERN_HANDOVER) {
         handover_run(s, lane, thread, ops);
         return;
     }
     /* The place in the stream stays in a processor register: through memory it would cost as much
      * as a good strategy does. */
     uint32_t at = lane->next;
-    for (; ops > 0; at = (at + 1) % STEPS)
+    for (; ops > 0; at = (at + 1) % MS_STREAM_STEPS)
         ops -= step_at(s, lane, at);
     lane->next = at;
 }
@@ -398,7 +199,7 @@ static bool shadow_mark(struct stage *s, ms_reg first, uint32_t run, uint8_t fro
 /* Takes a run and gives it to the shadow; false when the shadow says no. */
 static bool shadow_step(struct stage *s, struct lane *lane)
 {
-    const struct held *held = &lane->held[lane->step[lane->next] & SLOT_MASK];
+    const struct held *held = &lane->held[lane->stream.step[lane->next] & MS_STREAM_SLOT_MASK];
 
     if (held->run > 0 && !shadow_mark(s, held->first, held->run, 1, 0))
         return false;
@@ -415,7 +216,7 @@ static bool shadow_check(struct stage *s, char *why)
         if (!shadow_mark(s, s->resident[i].first, s->resident[i].run, 0, 1))
             goto wrong;
     for (uint32_t i = 0; i < s->threads; i++) {
-        for (uint32_t slot = 0; slot < s->lane[i].slots; slot++) {
+        for (uint32_t slot = 0; slot < s->lane[i].stream.slots; slot++) {
             const struct held *held = &s->lane[i].held[slot];
             if (held->run > 0 && !shadow_mark(s, held->first, held->run, 0, 1))
                 goto wrong;
@@ -458,13 +259,13 @@ static bool file_fill(struct stage *s, uint64_t seed, char *why)
     if (!state_fit(s, why))
         return false;
     s->residents = 0;
-    if (s->recipe->pattern == PATTERN_PAIR || s->recipe->pattern == PATTERN_HANDOVER)
+    if (s->recipe->pattern == MS_PATTERN_PAIR || s->recipe->pattern == MS_PATTERN_HANDOVER)
         residents_take(s, seed);
     for (uint32_t i = 0; i < s->threads; i++) {
         struct lane *lane = &s->lane[i];
 
-        memset(lane->held, 0, lane->slots * sizeof *lane->held);
-        for (lane->next = 0; lane->next < lane->fill;)
+        memset(lane->held, 0, lane->stream.slots * sizeof *lane->held);
+        for (lane->next = 0; lane->next < lane->stream.fill;)
             step_do(s, lane);
         lane->refused = 0;
     }
@@ -476,7 +277,8 @@ static bool streams_fit(struct stage *s, uint64_t seed, char *why)
     if (s->has_streams && s->seed == seed)
         return true;
     for (uint32_t i = 0; i < s->threads; i++) {
-        if (stream_make(s, &s->lane[i], ms_seed_mix(seed, i)))
+        if (ms_stream_make(&s->lane[i].stream, s->recipe, s->registers, s->threads,
+                           ms_seed_mix(seed, i)))
             continue;
         snprintf(why, MS_WHY_BYTES, "no memory for the operation stream");
         return false;
@@ -527,7 +329,7 @@ static bool finish(void *stage, uint64_t ops, struct ms_tally *tally, char *why)
     if (!s->ops)
         return true;
     for (uint32_t i = 0; i < s->threads; i++) {
-        for (uint32_t slot = 0; slot < s->lane[i].slots; slot++)
+        for (uint32_t slot = 0; slot < s->lane[i].stream.slots; slot++)
             held_drop(s, i, &s->lane[i].held[slot]);
         refused += s->lane[i].refused;
     }
@@ -561,7 +363,7 @@ static void stage_close(void *stage)
     if (!s)
         return;
     for (uint32_t i = 0; s->lane && i < s->threads; i++) {
-        free(s->lane[i].step);
+        ms_stream_drop(&s->lane[i].stream);
         free(s->lane[i].held);
     }
     if (s->lane)
@@ -582,10 +384,10 @@ static bool lanes_make(struct stage *s)
         struct lane *lane = &s->lane[i];
 
         lane->cpu = i;
-        lane->slots = s->registers / s->threads + 1;
-        lane->step = calloc(STEPS, sizeof *lane->step);
-        lane->held = calloc(lane->slots, sizeof *lane->held);
-        if (!lane->step || !lane->held)
+        if (!ms_stream_open(&lane->stream, s->registers, s->threads))
+            return false;
+        lane->held = calloc(lane->stream.slots, sizeof *lane->held);
+        if (!lane->held)
             return false;
     }
     return s->lane != NULL;
@@ -593,19 +395,17 @@ static bool lanes_make(struct stage *s)
 
 static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why)
 {
+    const struct ms_recipe *recipe = ms_stream_recipe(key->shape);
     struct stage *s = NULL;
-    size_t at = 0;
 
-    while (at < RECIPES && strcmp(infos[at].name, key->shape) != 0)
-        at++;
-    if (at == RECIPES || key->threads == 0 || key->threads > MS_CPUS_MAX || key->registers == 0 ||
+    if (!recipe || key->threads == 0 || key->threads > MS_CPUS_MAX || key->registers == 0 ||
         key->registers > MS_REG_COUNT_MAX) {
         snprintf(why, MS_WHY_BYTES,
                  "no such case: shape %s, %" PRIu32 " threads, %" PRIu32 " registers", key->shape,
                  key->threads, key->registers);
         return NULL;
     }
-    if (recipes[at].pattern == PATTERN_HANDOVER && key->threads % 2 != 0) {
+    if (ms_recipe_is_odd(recipe, key->threads)) {
         snprintf(why, MS_WHY_BYTES, "a hand-over needs an even number of threads, not %" PRIu32,
                  key->threads);
         return NULL;
@@ -614,7 +414,7 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
     if (!s)
         goto no_memory;
     s->catalog = catalog;
-    s->recipe = &recipes[at];
+    s->recipe = recipe;
     s->registers = key->registers;
     s->threads = key->threads;
     s->resident = calloc(s->registers, sizeof *s->resident);
@@ -633,25 +433,13 @@ no_memory:
 /* ---- the table --------------------------------------------------------------------------------
  */
 
-static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_t index)
-{
-    (void)catalog;
-    return index < RECIPES ? &infos[index] : NULL;
-}
-
 /* Hand-overs need threads in twos. */
-static bool is_handover_of_odd(const struct ms_cell_key *key)
-{
-    for (size_t i = 0; i < RECIPES; i++)
-        if (strcmp(infos[i].name, key->shape) == 0)
-            return recipes[i].pattern == PATTERN_HANDOVER && key->threads % 2 != 0;
-    return false;
-}
-
 static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
 {
+    const struct ms_recipe *recipe = ms_stream_recipe(key->shape);
+
     (void)catalog;
-    return !is_handover_of_odd(key);
+    return recipe && !ms_recipe_is_odd(recipe, key->threads);
 }
 
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
@@ -663,15 +451,13 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
 
 static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
 {
-    if (is_handover_of_odd(key))
+    const struct ms_recipe *recipe = ms_stream_recipe(key->shape);
+
+    if (recipe && ms_recipe_is_odd(recipe, key->threads))
         return "a hand-over needs an even number of threads";
-    for (size_t i = 0; i < RECIPES; i++) {
-        if (strcmp(infos[i].name, key->shape) != 0)
-            continue;
-        for (size_t j = 0; j < SIZES; j++)
-            if (recipes[i].size[j].share && recipes[i].size[j].last > contender->run_max)
-                return "refused by design: the shape asks for longer runs than it gives";
-    }
+    for (size_t j = 0; recipe && j < MS_STREAM_SIZES; j++)
+        if (recipe->size[j].share && recipe->size[j].last > contender->run_max)
+            return "refused by design: the shape asks for longer runs than it gives";
     return NULL;
 }
 
@@ -682,10 +468,11 @@ const struct ms_scenario ms_scenario_registers = {
     .compares = true,
     .oversubscribes = true,
     .has_registers = true,
-    .shape = shape,
+    .shape = ms_stream_shape,
     .offers = offers,
     .limits = limits,
     .refuses = refuses,
+    .count = ms_register_counts,
     .open = stage_open,
     .prepare = prepare,
     .run = run,

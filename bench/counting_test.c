@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counting_test.c: exact counts are exact: the model of the caches by hand, known strategies by what their
+ * heads say of themselves, and the same numbers when asked again.
+ */
+#include "count_names.h"
+#include "counted/hooks.h"
+#include "counting.h"
+
+#include "catalog.h"
+#include "platform/test.h"
+#include "registers/registers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the model ---------------------------------------------------------------------------------- */
+
+/* Four lines of state, with a line before and one behind that are not. */
+static uint8_t memory[6 * MS_CACHE_LINE] __attribute__((aligned(MS_CACHE_LINE)));
+static const uint8_t *const counted_bytes = memory + MS_CACHE_LINE;
+static struct ms_counts told;
+
+static void lines_begin(void)
+{
+    assert_true(ms_counting_begin(counted_bytes, sizeof memory - 2 * MS_CACHE_LINE));
+    assert_false(ms_counting_access(counted_bytes, 8, true)); /* nobody's turn yet */
+}
+
+static bool touched(uint32_t line, bool writes)
+{
+    return ms_counting_access(counted_bytes + line * MS_CACHE_LINE, 8, writes);
+}
+
+MS_TEST(counting_lines_move_between_processors_and_are_counted_once_an_operation)
+{
+    lines_begin();
+    ms_counting_turn(0);
+    assert_true(touched(0, false)); /* nobody had it: from memory, not from another */
+    assert_true(touched(0, true));
+    assert_true(touched(1, false));
+    ms_counting_turn(1);
+    touched(0, false); /* moves */
+    touched(0, false);
+    touched(1, false); /* moves: a second reader */
+    ms_counting_turn(0);
+    touched(0, false); /* both have it */
+    touched(0, true);  /* moves: the other one's goes */
+    touched(0, true);
+    ms_counting_turn(1);
+    touched(1, false); /* still there */
+    touched(0, true);  /* moves */
+    ms_counting_pause();
+    assert_false(touched(2, true));
+    ms_counting_end(&told);
+    assert_int_equal(told.accesses, 11);
+    assert_int_equal(told.lines, 2 + 2 + 1 + 2);
+    assert_int_equal(told.moved, 4);
+    assert_int_equal(told.locked, 0);
+}
+
+MS_TEST(counting_only_the_state_counts_and_an_access_may_lie_on_two_lines)
+{
+    lines_begin();
+    ms_counting_turn(3);
+    assert_false(ms_counting_access(counted_bytes - 8, 8, true));
+    assert_false(ms_counting_access(counted_bytes + 4 * MS_CACHE_LINE, 8, true));
+    assert_true(ms_counting_access(counted_bytes + MS_CACHE_LINE - 4, 8, true));
+    ms_counting_modify(counted_bytes, 4);
+    ms_counting_cas(counted_bytes, 4, true);
+    ms_counting_cas(counted_bytes, 4, false);
+    ms_counting_cas(counted_bytes - 4, 4, false);
+    ms_counting_end(&told);
+    assert_int_equal(told.lines, 2);
+    assert_int_equal(told.accesses, 4);
+    assert_int_equal(told.locked, 3);
+    assert_int_equal(told.cas, 2);
+    assert_int_equal(told.cas_failed, 1);
+}
+
+/* ---- strategies --------------------------------------------------------------------------------- */
+
+static struct ms_catalog *catalog;
+
+static struct ms_tally counted(const char *strategy, const char *shape, uint32_t threads)
+{
+    const struct ms_scenario *scenario = ms_scenario_find("registers");
+    struct ms_cell_key key = {.threads = threads, .registers = 4096};
+    struct ms_tally tally;
+    char why[MS_WHY_BYTES] = "";
+
+    if (!catalog)
+        catalog = ms_catalog_open(&(struct ms_catalog_config){.layout_count = 0}, why);
+    assert_non_null(catalog);
+    snprintf(key.scenario, sizeof key.scenario, "registers");
+    snprintf(key.strategy, sizeof key.strategy, "%s", strategy);
+    snprintf(key.shape, sizeof key.shape, "%s", shape);
+    if (!scenario->count(catalog, &key, 7, &tally, why))
+        fail_msg("%s", why);
+    return tally;
+}
+
+static double value_of(const struct ms_tally *tally, const char *name)
+{
+    for (uint32_t i = 0; i < tally->counts; i++)
+        if (strcmp(tally->count[i].name, name) == 0)
+            return tally->count[i].per_op;
+    fail_msg("%s was not counted", name);
+    return 0.0;
+}
+
+static bool can_count(void)
+{
+    if (ms_counted_find("spin-bitmap"))
+        return true;
+    print_message("a sanitizer has the hooks that counting needs: skipped\n");
+    skip();
+    return false;
+}
+
+static void counts_close(void)
+{
+    ms_catalog_close(catalog);
+    catalog = NULL;
+}
+
+MS_TEST(counting_says_of_locks_and_stacks_what_their_heads_say)
+{
+    struct ms_tally spin, stack, segfit;
+
+    if (!can_count())
+        return;
+    spin = counted("spin-bitmap", "1r", 1);
+    stack = counted("index-stack", "1r", 1);
+    segfit = counted("mutex-segfit", "1r", 1);
+    /* One exchange takes the lock, in the take and in the give; a store opens it. */
+    assert_true(value_of(&spin, MS_COUNT_LOCKED) == 2.0);
+    assert_true(value_of(&spin, MS_COUNT_CAS) == 0.0);
+    /* Pop and push are one compare-and-swap each. */
+    assert_true(value_of(&stack, MS_COUNT_CAS) == 2.0);
+    /* The mutex is taken by compare-and-swap and given by exchange. */
+    assert_true(value_of(&segfit, MS_COUNT_CAS) == 2.0);
+    assert_true(value_of(&segfit, MS_COUNT_LOCKED) == 4.0);
+    counts_close();
+}
+
+MS_TEST(counting_again_gives_the_same_counts)
+{
+    static const char *const names[] = {"spin-bitmap", "magazine", "extent-lease", "buddy-counter"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (uint32_t threads = 1; threads <= 2; threads++) {
+            struct ms_tally one = counted(names[i], "mix75", threads);
+            struct ms_tally other = counted(names[i], "mix75", threads);
+
+            assert_int_equal(one.counts, other.counts);
+            for (uint32_t k = 0; k < one.counts; k++)
+                assert_true(one.count[k].per_op == other.count[k].per_op);
+        }
+    counts_close();
+}
+
+MS_TEST(counting_a_lock_moves_its_line_with_every_turn_and_private_stock_moves_none)
+{
+    struct ms_tally spin, lease, hand;
+
+    if (!can_count())
+        return;
+    spin = counted("spin-bitmap", "1r", 2);
+    lease = counted("extent-lease", "1r", 2);
+    hand = counted("extent-lease", "handover1", 2);
+    assert_true(value_of(&spin, MS_COUNT_MOVED) >= 2.0);
+    assert_true(value_of(&lease, MS_COUNT_MOVED) < 0.1);
+    assert_true(value_of(&hand, MS_COUNT_MOVED) > value_of(&lease, MS_COUNT_MOVED));
+    counts_close();
+}
+
+MS_TEST(counting_failures_are_told_apart)
+{
+    struct ms_tally spin = counted("spin-bitmap", "mix90", 2);
+    struct ms_tally next = counted("cas-bitmap-next", "mix90", 2);
+    struct ms_tally magazine = counted("magazine", "mix90", 2);
+    struct ms_tally pair = counted("spin-bitmap", "8r", 1);
+
+    /* Next fit breaks the file up; first fit does so less. */
+    assert_true(value_of(&next, MS_COUNT_APART) > 2.0 * value_of(&spin, MS_COUNT_APART));
+    assert_true(value_of(&next, MS_COUNT_FRAGMENTED) > value_of(&spin, MS_COUNT_FRAGMENTED));
+    /* What first fit refuses is not there; a thread's magazines hide some from the others. */
+    assert_true(value_of(&spin, MS_COUNT_STRANDED) == 0.0);
+    assert_true(value_of(&magazine, MS_COUNT_STRANDED) > 0.0);
+    /* All failures for contiguity are refusals, and half a file of runs of 8 refuses nothing. */
+    assert_true(value_of(&spin, MS_COUNT_APART) <= value_of(&spin, MS_COUNT_REFUSED));
+    assert_true(value_of(&pair, MS_COUNT_REFUSED) == 0.0);
+    assert_true(value_of(&pair, MS_COUNT_FRAGMENTED) > 0.0);
+    assert_true(value_of(&pair, MS_COUNT_FRAGMENTED) < 1.0);
+    counts_close();
+}
+
+/* The goal of the strategies that are exact: no request fails beside a run that fits. */
+MS_TEST(counting_the_default_strands_nothing)
+{
+    static const char *const shapes[] = {"mix75", "mix90", "storage"};
+
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (uint32_t threads = 1; threads <= 2; threads++) {
+            struct ms_tally tally = counted(ms_strategy_default()->name, shapes[i], threads);
+
+            assert_true(value_of(&tally, MS_COUNT_STRANDED) == 0.0);
+        }
+    counts_close();
+}
+
+MS_TEST(counting_refuses_cases_that_are_none)
+{
+    const struct ms_scenario *scenario = ms_scenario_find("registers");
+    char why[MS_WHY_BYTES] = "";
+    struct ms_cell_key key = {.threads = 1, .registers = 4096};
+    struct ms_tally tally;
+
+    catalog = ms_catalog_open(&(struct ms_catalog_config){.layout_count = 0}, why);
+    snprintf(key.strategy, sizeof key.strategy, "spin-bitmap");
+    snprintf(key.shape, sizeof key.shape, "handover1");
+    assert_false(scenario->count(catalog, &key, 7, &tally, why));
+    assert_non_null(strstr(why, "no such case"));
+    snprintf(key.shape, sizeof key.shape, "nothing");
+    assert_false(scenario->count(catalog, &key, 7, &tally, why));
+    snprintf(key.shape, sizeof key.shape, "1r");
+    key.registers = 0;
+    assert_false(scenario->count(catalog, &key, 7, &tally, why));
+    counts_close();
+}
