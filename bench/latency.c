@@ -50,3 +50,13 @@ bool ms_latency_is_saturated(double mean_ns, uint64_t ops, uint64_t backlog_ns)
 {
     return mean_ns > 0.0 && (double)backlog_ns > 0.1 * mean_ns * (double)ops;
 }
+
+double ms_pace_find(double closed_ns, ms_pace_keeps *keeps, void *context)
+{
+    static const double tries[] = {1.25, 2, 4, 8, 16, 32, 64};
+
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+        if (keeps(context, tries[i] * closed_ns))
+            return tries[i] * closed_ns;
+    return 0.0;
+}

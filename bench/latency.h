@@ -37,4 +37,12 @@ uint64_t ms_latency_run(const uint32_t gap_ns[MS_LATENCY_GAPS], uint64_t ops, ms
 /* True when the backlog at the end is more than a tenth of the time all arrivals took. Pure. */
 bool ms_latency_is_saturated(double mean_ns, uint64_t ops, uint64_t backlog_ns);
 
+/* Whether arrivals every `mean_ns` are kept up with; asked by ms_pace_find. */
+typedef bool ms_pace_keeps(void *context, double mean_ns);
+
+/* The shortest of the distances tried at which arrivals are kept up with: 1.25, 2, 4 ... 64 times what an
+ * operation takes when each begins as the one before ends. 0: at none of them. Where another thread takes
+ * part it goes to sleep between arrivals, so the closed loop says too little about the open one. */
+double ms_pace_find(double closed_ns, ms_pace_keeps *keeps, void *context);
+
 #endif

@@ -101,3 +101,37 @@ MS_TEST(open_loop_what_follows_an_operation_is_not_in_its_time_but_in_those_behi
     assert_true(ms_histogram_at(&h, 0.10) < 110);
     assert_true(ms_histogram_at(&h, 0.90) > 1000);
 }
+
+/* ---- the pace of an open loop with another thread ------------------------------------------------ */
+
+struct server {
+    double needs_ns; /* between arrivals, to keep up */
+    int asked;
+};
+
+static bool server_keeps(void *context, double mean_ns)
+{
+    struct server *s = context;
+
+    s->asked++;
+    return mean_ns >= s->needs_ns;
+}
+
+MS_TEST(open_loop_pace_is_the_quickest_of_those_tried_that_is_kept)
+{
+    struct server s = {.needs_ns = 100};
+
+    assert_true(ms_pace_find(100, server_keeps, &s) == 125);
+    assert_int_equal(s.asked, 1);
+    s = (struct server){.needs_ns = 500};
+    assert_true(ms_pace_find(100, server_keeps, &s) == 800);
+    assert_int_equal(s.asked, 4);
+}
+
+MS_TEST(open_loop_pace_of_what_never_keeps_up_is_none)
+{
+    struct server s = {.needs_ns = 1e9};
+
+    assert_true(ms_pace_find(100, server_keeps, &s) == 0);
+    assert_int_equal(s.asked, 7);
+}

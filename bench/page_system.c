@@ -115,6 +115,20 @@ static void latency_print(const struct ms_cell *c, FILE *out)
     percentile_print(l->largest, out);
 }
 
+/* At which pace what was timed arrived. */
+static void pace_print(const struct ms_cell *c, FILE *out)
+{
+    const struct ms_latency *l = latency_of(c);
+
+    if (!l)
+        fputs("<td class=none>&ndash;</td>", out);
+    else if (l->pace_ns <= 0.0)
+        fputs("<td class=dim>one after the other</td>", out);
+    else
+        fprintf(out, "<td class=dim>every %s, %.0f %% of what was kept up</td>",
+                ms_word_ns(l->pace_ns).s, l->load * 100.0);
+}
+
 static void row_print(const struct ms_result *r, const struct ms_cell *c, FILE *out)
 {
     const struct ms_shape *shape = ms_result_shape(r, c->scenario, c->shape);
@@ -125,13 +139,14 @@ static void row_print(const struct ms_result *r, const struct ms_cell *c, FILE *
     ms_print_html(out, shape && shape->title ? shape->title : "");
     fputs("</small></th>", out);
     if (c->outcome != MS_OUTCOME_MEASURED) {
-        fputs("<td colspan=6 class=none title=\"", out);
+        fputs("<td colspan=7 class=none title=\"", out);
         ms_print_html(out, c->why ? c->why : "");
         fprintf(out, "\">%s</td></tr>\n", ms_outcome_name(c->outcome));
         return;
     }
     fprintf(out, "<td data-v=%.6g>%s</td>", c->time.value, ms_word_ns(c->time.value).s);
     latency_print(c, out);
+    pace_print(c, out);
     if (c->count_count)
         fprintf(out, "<td>%s</td></tr>\n", ms_word_count(c->counts[0].per_op).s);
     else
@@ -152,11 +167,12 @@ static const struct section sections[] = {
     {
         .scenario = MS_SCENARIO_SYSTEM,
         .heading = "System DMA and its cancel",
-        .how = "A device without DMA of its own, a channel of the emulated controller, one "
-               "driver. An operation is the whole cycle: map, bytes moved, completion or cancel, "
-               "flush. Beside it, by itself: a cancel until it has returned, one after the other; "
-               "and a completion, from the moment the transfer was due, at 70&nbsp;% of what can "
-               "be kept up. Every byte was counted on both sides.",
+        .how =
+            "A device without DMA of its own, a channel of the emulated controller, one "
+            "driver. An operation is the whole cycle: map, bytes moved, completion or cancel, "
+            "flush. Beside it, by itself: a cancel until it has returned, one after the other; "
+            "and a completion, from the moment the transfer was due, at a pace below the quickest "
+            "that a trial kept up with. Every byte was counted on both sides.",
         .caption = "time of the cycle, and how long cancel or completion took; lower is better",
         .counted = "interrupts",
         .not_shown = "what a real bus adds, and several drivers at one controller",
@@ -187,7 +203,7 @@ static void section_print(const struct ms_result *r, const struct section *secti
             "<div class=scroll><table class=plain><caption><span>%s</span></caption><thead><tr><th "
             "scope=col>shape</th><th scope=col>cycle</th><th scope=col>50 %%</th><th scope=col>99 "
             "%%</th><th scope=col>99.9 %%</th><th scope=col>longest</th><th "
-            "scope=col>%s</th></tr></thead><tbody>\n",
+            "scope=col>arrivals</th><th scope=col>%s</th></tr></thead><tbody>\n",
             section->scenario, section->scenario, section->heading, section->how, section->caption,
             section->counted);
     for (size_t i = 0; i < r->cell_count; i++)

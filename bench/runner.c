@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "clock.h"
+#include "latency.h"
 #include "order.h"
 
 enum {
@@ -22,9 +23,12 @@ enum {
     TIMED_OPS_MIN = 2000,
     TIMED_OPS_LIVE = 5000,         /* where another thread takes part each has a tail of its own */
     TIMED_OPS_LIVE_CLOSED = 10500, /* at one rate only, so that 100 lie beyond the 99th percent */
+    TIMED_OPS_LEAST = 1000,
     TIMED_OPS_MAX = 1000000,
+    TRIAL_OPS = 2000, /* of a pace that is tried before it is used */
 };
 
+static const double TIMED_NS_LIVE = 4e8; /* at most, of one strategy at one rate */
 static const double SAMPLE_AIM_NS = 5e6;
 static const double SAMPLE_SHORT_NS = 2e6;
 static const double SAMPLE_LONG_NS = 20e6;
@@ -463,6 +467,10 @@ static void timed_run(struct runner *r, const struct ms_case *c, const char *str
 
     if (c->shape->is_live)
         least = c->shape->is_closed ? TIMED_OPS_LIVE_CLOSED : TIMED_OPS_LIVE;
+    /* A machine that others use up would take seconds for it. */
+    if (c->shape->is_live && (double)least * c->pace_ns > TIMED_NS_LIVE)
+        least = (uint64_t)(TIMED_NS_LIVE / c->pace_ns);
+    least = least < TIMED_OPS_LEAST ? TIMED_OPS_LEAST : least;
     ops = ops < least ? least : ops > TIMED_OPS_MAX ? TIMED_OPS_MAX : ops;
     for (uint32_t repeats = 0; repeats <= REPEATS_MAX; repeats++) {
         struct ms_reading seen;
@@ -472,25 +480,49 @@ static void timed_run(struct runner *r, const struct ms_case *c, const char *str
         seen =
             (struct ms_reading){.delay_share = r->timing.delay_share, .overlap = r->timing.overlap};
         is_disturbed = ms_reading_is_disturbed(&seen, c->key.threads, false);
+        /* The pace was kept in a trial: where it is not now, the other thread was kept away. */
+        is_disturbed = is_disturbed || (c->shape->is_live && r->timing.is_saturated);
         if (!is_disturbed || !has_time(r) || r->config->is_stopped())
             break;
     }
     timing_keep(r, is_disturbed, timed);
 }
 
+/* A moment of arrivals at one pace, for ms_pace_find. */
+struct trial {
+    struct runner *r;
+    const struct ms_case *c;
+    uint64_t seed;
+};
+
+/* One stall by others is no proof that a pace cannot be kept: it is tried twice. */
+static bool trial_keeps(void *context, double mean_ns)
+{
+    const struct trial *t = context;
+    bool is_kept = false;
+
+    for (int i = 0; i < 2 && !is_kept; i++)
+        is_kept = timing_ask(t->r, t->c, MS_BASELINE_NAME, t->seed, TRIAL_OPS, mean_ns) &&
+                  !t->r->timing.is_saturated;
+    return is_kept;
+}
+
 /* The pace is what the baseline keeps in a closed loop with the same two clock readings around
- * each operation: at its pace without them nobody could keep up. */
+ * each operation: at its pace without them nobody could keep up. Where another thread takes part, the
+ * quickest at which arrivals were kept up with in a trial. */
 static bool pace_set(struct runner *r, struct ms_case *c, uint64_t seed)
 {
+    struct trial trial = {r, c, seed};
     double best = INFINITY;
 
     for (int i = 0; i < 3 && c->pace_ns <= 0.0; i++) {
-        if (!timing_ask(r, c, MS_BASELINE_NAME, seed, 20000, 0.0) || r->timing.ops == 0)
+        if (!timing_ask(r, c, MS_BASELINE_NAME, seed, c->shape->is_live ? TRIAL_OPS : 20000, 0.0) ||
+            r->timing.ops == 0)
             return false;
         best = fmin(best, (double)r->timing.wall_ns / (double)r->timing.ops);
     }
     if (c->pace_ns <= 0.0)
-        c->pace_ns = best;
+        c->pace_ns = c->shape->is_live ? ms_pace_find(best, trial_keeps, &trial) : best;
     return c->pace_ns > 0.0;
 }
 
