@@ -31,6 +31,7 @@ int command_sites(int argc, char **argv);
 int command_mutants(int argc, char **argv);
 int command_pairs(int argc, char **argv);
 int command_dict(int argc, char **argv);
+int command_speed(int argc, char **argv);
 
 /* --- files.c -------------------------------------------------------------------------------------
  */

@@ -8,7 +8,7 @@ file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/targets/*_fuzz.c)
 set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
 
 set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/stop.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
-  fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c)
+  fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c fuzz/speed.c)
 add_executable(mapstorm-fuzz fuzz/main.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below})
 target_compile_definitions(mapstorm-fuzz PRIVATE

@@ -64,6 +64,12 @@ static const struct {
      "in core/STOPPED.md.\n"},
     {"mutants", command_mutants, "each memory order weakened, each update split",
      "[TARGET] [--time SECONDS]\n"},
+    {"speed", command_speed, "executions a second, replaying a corpus",
+     "DIR... [--time SECONDS]\n"
+     "Replays the inputs of each DIR over and over and tells executions a second of processor "
+     "time: of\n"
+     "all, and of those of 30 to 80 steps.\n\n"
+     "  --time SECONDS   for each line (1)\n"},
     {"pack", command_pack, "text files to the bytes engines read", "TARGET DIR OUT\n"},
     {"unpack", command_unpack, "an engine's file as text", "TARGET FILE...\n"},
     {"dict", command_dict, "a target's vocabulary as an engine's dictionary", "TARGET\n"},

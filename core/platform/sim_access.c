@@ -273,7 +273,7 @@ void ms_sim_spin(struct ms_sim_site *site)
 {
     if (is_alone())
         return;
-    sim.current->spinning = true;
+    sim.spinning |= 1u << sim.current->index;
     step_without_access(site);
 }
 

@@ -63,7 +63,9 @@ static void fiber_begin(struct sim_fiber *f, ms_thread_body *body, void *context
     f->body_context = context;
     f->name = name;
     f->used = true;
-    f->done = f->frozen = f->spinning = f->timed_out = false;
+    f->done = f->frozen = f->timed_out = false;
+    sim.able |= 1u << f->index;
+    sim.spinning &= ~(1u << f->index);
     f->pending = (struct ms_sim_pending){0};
     f->blocked_on = NULL;
     f->wake_at = UINT64_MAX;
@@ -85,25 +87,18 @@ static void fiber_begin(struct sim_fiber *f, ms_thread_body *body, void *context
  * before the one that spun last: so a wait for several steps of several fibers ends. */
 static uint32_t runnable_now(void)
 {
-    uint32_t runnable = 0;
-    uint32_t spinning = 0;
-    uint32_t last = sim.current && sim.current->spinning ? 1u << sim.current->index : 0;
+    uint32_t runnable = sim.able & ~sim.spinning;
+    uint32_t spinning = sim.able & sim.spinning;
 
-    for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++) {
-        const struct sim_fiber *f = &sim.fiber[i];
-        if (f->used && !f->done && !f->frozen && !f->blocked_on)
-            *(f->spinning ? &spinning : &runnable) |= 1u << i;
-    }
     if (runnable)
         return runnable;
     if (spinning && ++sim.idle_rounds > IDLE_ROUNDS_MAX && sim.current)
         ms_sim_fail(sim.froze ? "O10 the others spin for a stopped thread" : "deadlock, all spin",
                     "nobody wrote anything in %d rounds", IDLE_ROUNDS_MAX);
+    uint32_t last = sim.current ? spinning & 1u << sim.current->index : 0;
     if ((spinning & ~last) == 0)
         return spinning;
-    for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
-        if (spinning & ~last & (1u << i))
-            sim.fiber[i].spinning = false;
+    sim.spinning &= last;
     return spinning & ~last;
 }
 
@@ -123,6 +118,7 @@ static uint32_t time_passes(void)
     sim.time = first->wake_at > sim.time ? first->wake_at : sim.time;
     first->timed_out = true;
     first->blocked_on = NULL;
+    sim.able |= 1u << first->index;
     return 1u << first->index;
 }
 
@@ -181,6 +177,7 @@ _Noreturn void sim_fiber_main(uint32_t index)
             me->local_at_exit(me->local_value);
         me->local_value = NULL;
         me->done = true;
+        sim.able &= ~(1u << index);
         me->pending = (struct ms_sim_pending){0};
         sim_unblock(me, UINT32_MAX);
         sim_schedule_arrive(me);
@@ -215,7 +212,7 @@ uint32_t sim_fiber_add(ms_thread_body *body, void *context, const char *name)
 
 static void count_step(struct sim_fiber *me)
 {
-    me->spinning = false;
+    sim.spinning &= ~(1u << me->index);
     me->steps++;
     sim.steps++;
     me->clock[me->index]++;
@@ -264,6 +261,7 @@ void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is
     if (me->index == sim.config.freeze_actor && me->steps == sim.config.freeze_step && !sim.froze &&
         !sim.is_checking) {
         me->frozen = sim.froze = true;
+        sim.able &= ~(1u << me->index);
         sim.frozen_since = sim.steps;
     }
     go_elsewhere();
@@ -302,6 +300,7 @@ void sim_block(void)
     struct sim_fiber *me = sim.current;
 
     me->pending = (struct ms_sim_pending){0};
+    sim.able &= ~(1u << me->index);
     sim_schedule_arrive(me);
     go_elsewhere();
     count_step(me); /* so that no two decisions share a number */
@@ -316,6 +315,7 @@ uint32_t sim_unblock(const void *what, uint32_t count)
         if (f->used && f->blocked_on == what) {
             f->blocked_on = NULL;
             f->timed_out = false;
+            sim.able |= f->frozen ? 0 : 1u << i;
             woken++;
         }
     }
@@ -325,8 +325,7 @@ uint32_t sim_unblock(const void *what, uint32_t count)
 void sim_wake_spinners(void)
 {
     sim.idle_rounds = 0;
-    for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
-        sim.fiber[i].spinning = false;
+    sim.spinning = 0;
 }
 
 /* --- verdicts ------------------------------------------------------------------------------------
@@ -416,6 +415,7 @@ static void run_begin(const struct ms_sim_config *config)
     sim.is_active = true;
     sim.is_aborting = sim.is_checking = sim.froze = sim.may_switch_record = false;
     sim.current = sim.last = NULL;
+    sim.able = sim.spinning = 0;
     sim.steps = sim.frozen_since = sim.check_steps = sim.idle_rounds = 0;
     sim.steps_max = config->steps_max ? config->steps_max : MS_SIM_STEPS_DEFAULT;
     ms_require(sim.steps_max <= MS_SIM_STEPS_MAX);

@@ -63,10 +63,9 @@ struct sim_fiber {
     ms_thread_body *body;
     void *body_context;
     const char *name;
-    bool used;     /* has a body in this execution */
-    bool done;     /* its body returned */
-    bool frozen;   /* not runnable until thawed, or never */
-    bool spinning; /* not runnable until somebody writes, unless all who could run spin */
+    bool used;   /* has a body in this execution */
+    bool done;   /* its body returned */
+    bool frozen; /* not runnable until thawed, or never */
     bool timed_out;
     const void *blocked_on; /* ms_wait's word or a thread to join; NULL: none */
     uint64_t wake_at;       /* virtual time; UINT64_MAX: none */
@@ -88,9 +87,12 @@ struct sim_state {
     struct sim_context main;
     struct sim_fiber *current; /* NULL: main */
     struct sim_fiber *last;    /* who did the last step */
-    bool is_active;            /* between the begin and end of ms_sim_run */
-    bool is_prologue;          /* fibers come back to main at their first step */
-    bool is_checking;          /* the final check runs alone */
+    /* A bit per fiber: has a body, is neither done, frozen nor blocked; and of those, waits for a write,
+     * and is not runnable until somebody writes, unless all who could run spin. */
+    uint32_t able, spinning;
+    bool is_active;   /* between the begin and end of ms_sim_run */
+    bool is_prologue; /* fibers come back to main at their first step */
+    bool is_checking; /* the final check runs alone */
     bool is_aborting;
     bool may_switch_record; /* the next step was chosen against the default */
     uint32_t steps;
