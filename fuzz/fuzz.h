@@ -162,6 +162,10 @@ void fuzz_scenario(const struct fuzz_target *target, const struct fuzz_input *in
 void fuzz_generate(const struct fuzz_target *target, struct ms_prng *prng,
                    struct fuzz_input *input);
 void fuzz_mutate(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input);
+/* Plays it and makes one actor stand still right before it meets another at some place, which goes on: as a
+ * switch in the same schedule, or for as long as the others have something to do. False: as it was, there is
+ * no such place. */
+bool fuzz_preempt(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input);
 /* Operations of one parent under the schedule of the other, or the two programs one after another. */
 void fuzz_cross(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input,
                 const struct fuzz_input *other);

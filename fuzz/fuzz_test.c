@@ -187,6 +187,35 @@ MS_TEST(features_show_who_read_from_whom)
     assert_true(together > 10);
 }
 
+MS_TEST(a_story_names_each_operation_once_above_its_first_step)
+{
+    struct fuzz_hunt hunt = hunt_canary(1);
+    struct ms_sim_result result;
+    char *story = NULL;
+    size_t bytes = 0;
+    char name[160];
+
+    assert_true(fuzz_shrink(&fuzz_target_canary, &hunt.input, NULL) > 0);
+    fuzz_play(&fuzz_target_canary, &hunt.input, NULL, &result);
+    FILE *out = open_memstream(&story, &bytes);
+    assert_non_null(out);
+    fuzz_story(&fuzz_target_canary, &hunt.input, &result, out);
+    assert_int_equal(fclose(out), 0);
+    uint32_t told = 0;
+    for (const char *at = strstr(story, "-- "); at; at = strstr(at + 3, "\n"))
+        told += strncmp(at + strspn(at, "\n "), "-- ", 3) == 0;
+    /* The operation that the bug ended may have come to no step. */
+    assert_in_range(told, hunt.input.op_count - 1, hunt.input.op_count);
+    for (uint32_t i = 0; i < hunt.input.op_count; i++) {
+        char text[128];
+        snprintf(name, sizeof name, "-- %s --\n",
+                 fuzz_target_canary.tell(&hunt.input.op[i], text, sizeof text));
+        if (!strstr(story, name) && told == hunt.input.op_count)
+            fail_msg("no '%s' in\n%s", name, story);
+    }
+    free(story);
+}
+
 /* --- nothing of one execution reaches the next --------------------------------------------------- */
 
 enum { ORDER_INPUTS = 60 };

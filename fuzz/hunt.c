@@ -97,14 +97,19 @@ static void normalize(const struct fuzz_target *target, struct fuzz_input *input
     fuzz_decode(target, bytes, fuzz_encode(target, input, bytes), input);
 }
 
-static void next_input(const struct fuzz_target *target, const struct corpus *c,
-                       struct ms_prng *prng, struct fuzz_input *input)
+static void next_input(const struct fuzz_target *target, struct fuzz_hunt *hunt,
+                       const struct corpus *c, struct ms_prng *prng, struct fuzz_input *input)
 {
     if (c->count == 0 || ms_prng_below(prng, 8) == 0) {
         fuzz_generate(target, prng, input);
         return;
     }
     *input = c->input[ms_prng_below(prng, c->count)];
+    if (ms_prng_below(prng, 8) == 0 && !target->is_sequential) {
+        hunt->executions++; /* it is played to see who meets whom */
+        if (fuzz_preempt(target, prng, input))
+            return;
+    }
     if (ms_prng_below(prng, 8) == 0)
         fuzz_cross(target, prng, input, &c->input[ms_prng_below(prng, c->count)]);
     fuzz_mutate(target, prng, input);
@@ -139,16 +144,16 @@ void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
     hunt->seconds = seconds_now(); /* when it began, until the end */
     for (uint32_t i = 0; i < hunt->seed_count && !hunt->found; i++)
         try_one(target, hunt, c, &prng, &hunt->seeds[i]);
-    while (!hunt->found) {
+    for (uint32_t round = 0; !hunt->found; round++) {
         if (hunt->executions_max && hunt->executions >= hunt->executions_max)
             break;
-        if (hunt->executions % 64 == 0) {
+        if (round % 64 == 0) {
             board_fill(hunt, c);
             if ((hunt->board && hunt->board->must_stop) ||
                 (hunt->seconds_max > 0 && seconds_now() - hunt->seconds >= hunt->seconds_max))
                 break;
         }
-        next_input(target, c, &prng, &input);
+        next_input(target, hunt, c, &prng, &input);
         normalize(target, &input);
         try_one(target, hunt, c, &prng, &input);
     }

@@ -31,9 +31,10 @@ static void draw_schedule(const struct fuzz_target *target, struct ms_prng *prng
     input->strategy = (enum ms_sim_strategy)weighted[ms_prng_below(prng, 8)];
     input->seed = ms_prng_below(prng, 1u << 24);
     input->depth = (uint8_t)(2 + ms_prng_below(prng, 4));
-    input->estimate = (uint8_t)(4 + ms_prng_below(prng, 40));
+    /* Most executions have some hundred steps, and the bugs that need a history are behind them. */
+    input->estimate = (uint8_t)(4 + ms_prng_below(prng, ms_prng_below(prng, 2) ? 40 : 250));
     input->stall_actor = (uint8_t)ms_prng_below(prng, target->actor_count);
-    input->stall_step = (uint16_t)ms_prng_below(prng, 24);
+    input->stall_step = (uint16_t)ms_prng_below(prng, ms_prng_below(prng, 2) ? 24 : 160);
     input->stale = (uint8_t)(ms_prng_below(prng, 2) ? ms_prng_below(prng, 8) : 0);
     input->switch_count = input->rule_count = input->dense_count = input->read_count = 0;
     if (input->strategy != MS_SIM_DENSE)
@@ -149,6 +150,71 @@ void fuzz_mutate(const struct fuzz_target *target, struct ms_prng *prng, struct 
         else
             op_change(target, prng, &input->op[ms_prng_below(prng, input->op_count)]);
     }
+}
+
+/* The step of another actor that meets the `at`-th: at the same place, and one of them writes. */
+static const struct ms_sim_event *conflict_of(const struct ms_sim_result *result, uint32_t at)
+{
+    const struct ms_sim_event *one = &result->events[at];
+
+    for (uint32_t i = at + 1; one->location > 0 && i < result->event_count; i++) {
+        const struct ms_sim_event *other = &result->events[i];
+        if (other->step == 0)
+            break;
+        if (other->location == one->location && other->fiber != one->fiber &&
+            (one->wrote || other->wrote))
+            return other;
+    }
+    return NULL;
+}
+
+static uint32_t steps_before(const struct ms_sim_result *result, uint32_t at)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < at; i++)
+        count += result->events[i].fiber == result->events[at].fiber;
+    return count;
+}
+
+bool fuzz_preempt(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input)
+{
+    const struct ms_sim_event *other = NULL;
+    struct ms_sim_result result;
+    uint32_t at = 0;
+
+    if (target->is_sequential)
+        return false;
+    fuzz_play(target, input, NULL, &result);
+    for (int tries = 0; tries < 8 && !other && result.event_count > 0; tries++) {
+        at = ms_prng_below(prng, result.event_count);
+        other = result.events[at].step > 0 ? conflict_of(&result, at) : NULL;
+    }
+    if (!other)
+        return false;
+    if (ms_prng_below(prng, 2)) {
+        draw_schedule(target, prng, input);
+        input->strategy = MS_SIM_STALL;
+        input->dense_count = 0;
+        input->stall_actor = result.events[at].fiber;
+        input->stall_step = (uint16_t)steps_before(&result, at);
+        return true;
+    }
+    uint32_t step = result.events[at].step - 1;
+    if (!fuzz_make_explicit(input, &result))
+        return false;
+    uint32_t place = 0;
+    while (place < input->switch_count && input->switches[place].step < step)
+        place++;
+    if (ms_prng_below(prng, 2) || input->switch_count == FUZZ_SWITCHES_MAX)
+        input->switch_count = place; /* what came later was chosen for another course */
+    if (place == FUZZ_SWITCHES_MAX)
+        return false;
+    memmove(&input->switches[place + 1], &input->switches[place],
+            (input->switch_count - place) * sizeof input->switches[0]);
+    input->switches[place] = (struct ms_sim_preemption){step, other->fiber};
+    input->switch_count++;
+    return true;
 }
 
 void fuzz_cross(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input,

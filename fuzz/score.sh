@@ -1,88 +1,152 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # score.sh: are planted bugs found? For each patch in fuzz/plants: a copy of the tree gets it, the
-# fuzzer is built and hunts from the committed seeds, five fixed seeds, a limit of seconds each.
-# Usage: fuzz/score.sh [--seconds N] [--seeds N] [--out FOLDER] [PLANT...]
-# Prints a table, writes score.json, ends with 1 when a pair (plant, seed) was missed.
+# fuzzer is built and hunts from the committed corpus, less the regressions that the plant made, with fixed
+# seeds of chance, a limit of seconds each.
+# Usage: fuzz/score.sh [--seconds N] [--seeds N] [--jobs N] [--out FOLDER] [--base FILE] [PLANT...]
+# Prints a table; writes it to score.md and score.json in the folder (build/score). Some plants are worked
+# on at once, each job with a tree of its own. Ends with 1 when a pair (plant, seed) was missed, a plant or
+# its regression is stale, or a plant that the base (reports/score.json) found is found no more; with 2 for
+# wrong usage, with 3 when it cannot be done here.
 set -u
 cd "$(dirname "$0")/.." || exit 3
-seconds=30 seeds=5 out=build/score
+usage() {
+    [ $# = 0 ] || echo "score.sh: $*" >&2
+    sed -n 's/^# Usage/usage/p' "$0" >&2
+    exit 2
+}
+is_number() {
+    case $2 in '' | *[!0-9]* | 0*) usage "$1 takes a number from 1 on, not '$2'" ;; esac
+}
+seconds=30 seeds=5 jobs=$(nproc 2>/dev/null || echo 1) out=build/score base=reports/score.json
+[ "$jobs" -le 2 ] || jobs=2
 while [ $# -gt 0 ]; do
+    case $1 in --seconds | --seeds | --jobs | --out | --base) [ $# -ge 2 ] || usage "$1 takes a value" ;; esac
     case $1 in
-    --seconds) seconds=$2 && shift 2 ;;
-    --seeds) seeds=$2 && shift 2 ;;
+    --seconds) is_number "$1" "$2" && seconds=$2 && shift 2 ;;
+    --seeds) is_number "$1" "$2" && seeds=$2 && shift 2 ;;
+    --jobs) is_number "$1" "$2" && jobs=$2 && shift 2 ;;
     --out) out=$2 && shift 2 ;;
-    -*) sed -n 's/^# Usage/usage/p' "$0" >&2 && exit 3 ;;
+    --base) base=$2 && shift 2 && { [ -f "$base" ] || usage "there is no file $base"; } ;;
+    -*) usage "no option is named $1" ;;
     *) break ;;
     esac
 done
-mkdir -p "$out" && out=$(readlink -f "$out") || exit 3
+[ -f "$base" ] && base=$(readlink -f "$base")
 root=$PWD
-tree=$out/tree
-rm -rf "$tree"
-mkdir -p "$tree" || exit 3
-cp -r CMakeLists.txt core fuzz corpus "$tree" || exit 3
 plants=${*:-$(find fuzz/plants -name '*.patch' | sed 's|.*/||; s|\.patch$||' | sort)}
-
-build() {
-    cmake --build "$out/build" --target mapstorm-fuzz >"$out/build.log" 2>&1
-}
+for plant in $plants; do
+    [ -f "fuzz/plants/$plant.patch" ] || usage "there is no plant $plant"
+done
+mkdir -p "$out" && out=$(readlink -f "$out") || exit 3
+rm -rf "$out/rows"
+mkdir -p "$out/rows" || exit 3
 launcher=''
 command -v ccache >/dev/null && launcher=ccache
-if ! cmake -S "$tree" -B "$out/build" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER="$launcher" -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_BUILD_BENCH=OFF \
-    -DMAPSTORM_BUILD_TESTS=ON >"$out/build.log" 2>&1 || ! build; then
-    tail -n 20 "$out/build.log" >&2
-    exit 3
-fi
 
-printf '| plant | class | found | executions: median, worst | seconds: median, worst | oracle |\n'
-printf '|---|---|---:|---:|---:|---|\n'
-json='' total=0 hits=0 stale=0
-for plant in $plants; do
-    patch=$root/fuzz/plants/$plant.patch
-    class=$(sed -n 's/^class: //p' "$patch")
+# A job's tree and its build without any plant. Times of what is already there stay: less to compile.
+prepare() {
+    rm -rf "$out/$1/tree"
+    mkdir -p "$out/$1/tree" && cp -rp CMakeLists.txt core fuzz corpus "$out/$1/tree" || return 1
+    cmake -S "$out/$1/tree" -B "$out/$1/build" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER="$launcher" \
+        -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_BUILD_BENCH=OFF -DMAPSTORM_BUILD_TESTS=ON \
+        >"$out/$1/build.log" 2>&1 && build "$1"
+}
+build() {
+    cmake --build "$out/$1/build" --target mapstorm-fuzz -- -j "$builders" >"$out/$1/build.log" 2>&1
+}
+
+# Fields of a row: state, found, executions and seconds of those found as "median, worst", oracle.
+row() {
+    printf '%s|%s|%s|%s|%s\n' "$2" "$3" "$4" "$5" "$6" >"$out/rows/$1"
+}
+middle_and_worst() {
+    sort -n -k"$1" | awk -v k="$1" '{ v[NR] = $k } END { if (NR) print v[int((NR + 1) / 2)] ", " v[NR] }'
+}
+
+# One plant in job `$1`'s tree.
+plant_try() {
+    job=$out/$1 tree=$out/$1/tree patch=$root/fuzz/plants/$2.patch
     target=$(sed -n 's/^target: //p' "$patch")
-    if ! fuzz/plant.sh in "$patch" "$tree" >"$out/patch.log" 2>&1; then
-        printf '| %s | %s | stale | | | the code it changes is gone |\n' "$plant" "$class"
-        stale=$((stale + 1))
-        continue
+    if ! fuzz/plant.sh in "$patch" "$tree" >"$job/patch.log" 2>&1; then
+        row "$2" stale 0 '' '' 'the code it changes is gone'
+        return
     fi
-    build || printf '| %s | %s | does not build | | | |\n' "$plant" "$class"
-    # A regression that cannot fail proves nothing: with its plant it must.
-    for file in "$tree"/corpus/*/regressions/*.txt; do
-        grep -q "^# plant: $plant$" "$file" || continue
-        "$out/build/mapstorm-fuzz" replay --quiet "$file" >"$out/replay.log" 2>&1
-        if [ $? -ne 1 ]; then
-            printf '| %s | %s | its regression does not fail | | | %s |\n' "$plant" "$class" "${file#"$tree"/}"
-            stale=$((stale + 1))
-        fi
-    done
-    : >"$out/runs"
-    seed=1
-    while [ $seed -le "$seeds" ]; do
-        # A planted endless loop without a step never comes back: then time ends it.
-        timeout $((seconds + 20)) "$out/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
-            --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$out/findings" 2>&1 |
-            sed -n "s/^$target: \([0-9]*\) executions in \([0-9.]*\) s.*inconclusive: \(.*\)/\1 \2 \3/p" \
-                >"$out/run"
-        total=$((total + 1))
-        if [ -s "$out/run" ] && ! grep -q ' clean$' "$out/run"; then
-            cat "$out/run" >>"$out/runs"
-            hits=$((hits + 1))
-        fi
-        seed=$((seed + 1))
-    done
-    found=$(wc -l <"$out/runs")
-    executions=$(sort -n "$out/runs" | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] ", " v[NR] }')
-    took=$(sort -n -k2 "$out/runs" | awk '{ v[NR] = $2 } END { if (NR) print v[int((NR + 1) / 2)] ", " v[NR] }')
-    oracle=$(cut -d' ' -f3- "$out/runs" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')
-    printf '| %s | %s | %s/%s | %s | %s | %s |\n' "$plant" "$class" "$found" "$seeds" "$executions" \
-        "$took" "$oracle"
-    json="$json${json:+,}
-  {\"plant\": \"$plant\", \"found\": $found, \"of\": $seeds, \"executions_median_worst\": [${executions:-null}], \"seconds_median_worst\": [${took:-null}]}"
-    fuzz/plant.sh out "$patch" "$tree" >"$out/patch.log" 2>&1 || cp -r core "$tree"
+    if ! build "$1"; then
+        row "$2" stale 0 '' '' 'it does not build'
+    else
+        state=good
+        # A regression that cannot fail proves nothing: with its plant it must.
+        for file in "$tree"/corpus/*/regressions/*.txt; do
+            grep -q "^# plant: $2$" "$file" || continue
+            "$job/build/mapstorm-fuzz" replay --quiet "$file" >"$job/replay.log" 2>&1
+            [ $? = 1 ] || state="stale, ${file##*/} does not fail"
+            rm "$file" # found, not told: the hunt begins without it
+        done
+        : >"$job/runs"
+        seed=1
+        while [ $seed -le "$seeds" ]; do
+            # A planted endless loop without a step never comes back: then time ends it.
+            timeout $((seconds + 20)) "$job/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
+                --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$job/findings" 2>&1 |
+                sed -n "s/^$target: \([0-9]*\) executions in \([0-9.]*\) s.*inconclusive: \(.*\)/\1 \2 \3/p" |
+                grep -v ' clean$' >>"$job/runs"
+            seed=$((seed + 1))
+        done
+        row "$2" "$state" "$(wc -l <"$job/runs")" "$(middle_and_worst 1 <"$job/runs")" \
+            "$(middle_and_worst 2 <"$job/runs")" \
+            "$(cut -d' ' -f3- "$job/runs" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')"
+    fi
+    cp -p corpus/"$target"/regressions/*.txt "$tree/corpus/$target/regressions" 2>/dev/null
+    fuzz/plant.sh out "$patch" "$tree" >"$job/patch.log" 2>&1 || { rm -rf "$tree/core" && cp -rp core "$tree"; }
+    echo "$2: $(cut -d'|' -f2 "$out/rows/$2")/$seeds" >&2
+}
+
+began=$(date +%s)
+builders=$(nproc 2>/dev/null || echo 1)
+job=1
+while [ $job -le "$jobs" ]; do
+    mkdir -p "$out/$job" || exit 3
+    prepare "$job" || { tail -n 20 "$out/$job/build.log" >&2 && exit 3; }
+    job=$((job + 1))
 done
-printf '{"seconds_max": %s, "found": %s, "of": %s, "plants": [%s\n]}\n' "$seconds" "$hits" "$total" \
-    "$json" >"$out/score.json"
-printf '\n%s of %s pairs found within %s s; %s plants or their regressions are stale\n' "$hits" "$total" "$seconds" "$stale"
-[ "$hits" = "$total" ] && [ $stale = 0 ]
+builders=1
+# Whoever is free takes the next: a folder can be made only once.
+rm -rf "$out/taken" && mkdir "$out/taken" || exit 3
+job=1
+while [ $job -le "$jobs" ]; do
+    (for plant in $plants; do
+        mkdir "$out/taken/$plant" 2>/dev/null && plant_try "$job" "$plant"
+    done) &
+    job=$((job + 1))
+done
+wait
+took=$(($(date +%s) - began))
+
+total=0 hits=0 bad=0 json=''
+{
+    printf '| plant | class | found | executions: median, worst | seconds: median, worst | oracle |\n'
+    printf '|---|---|---:|---:|---:|---|\n'
+} >"$out/score.md"
+: >"$out/lost"
+for plant in $plants; do
+    [ -f "$out/rows/$plant" ] || row "$plant" stale 0 '' '' 'not tried: the job died'
+    class=$(sed -n 's/^class: //p' "fuzz/plants/$plant.patch")
+    IFS='|' read -r state found executions times oracle <"$out/rows/$plant"
+    total=$((total + seeds)) hits=$((hits + found))
+    [ "$state" = good ] || bad=$((bad + 1)) oracle="$state${oracle:+; }$oracle"
+    printf '| %s | %s | %s/%s | %s | %s | %s |\n' "$plant" "$class" "$found" "$seeds" "$executions" "$times" \
+        "$oracle" >>"$out/score.md"
+    json="$json${json:+,}
+  {\"plant\": \"$plant\", \"found\": $found, \"of\": $seeds, \"executions_median_worst\": [${executions:-null}], \"seconds_median_worst\": [${times:-null}]}"
+    if [ "$found" = 0 ] && [ -f "$base" ] && grep -q "\"plant\": \"$plant\", \"found\": [1-9]" "$base"; then
+        echo "$plant" >>"$out/lost"
+    fi
+done
+printf '{"seconds_max": %s, "found": %s, "of": %s, "took_seconds": %s, "plants": [%s\n]}\n' "$seconds" "$hits" \
+    "$total" "$took" "$json" >"$out/score.json.new" && mv "$out/score.json.new" "$out/score.json"
+cat "$out/score.md"
+printf '\n%s of %s pairs found within %s s, in %s s with %s jobs; %s plants or their regressions are stale\n' \
+    "$hits" "$total" "$seconds" "$took" "$jobs" "$bad"
+sed "s/^/found before, and no more: /" "$out/lost"
+[ "$hits" = "$total" ] && [ $bad = 0 ] && ! [ -s "$out/lost" ]

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { FRESH_SCHEDULES = 120 };
+enum { FRESH_SCHEDULES = 120, PAIRS_MOST = 24 };
 
 struct shrinker {
     const struct fuzz_target *target;
@@ -82,15 +82,20 @@ static bool drop_ops(struct shrinker *s)
     return any;
 }
 
+static void switch_remove(struct fuzz_input *input, uint32_t at)
+{
+    memmove(&input->switches[at], &input->switches[at + 1],
+            (input->switch_count - at - 1) * sizeof input->switches[0]);
+    input->switch_count--;
+}
+
 static bool drop_switches(struct shrinker *s)
 {
     bool any = false;
 
     for (uint32_t at = 0; at < s->best->switch_count;) {
         struct fuzz_input fewer = *s->best;
-        memmove(&fewer.switches[at], &fewer.switches[at + 1],
-                (fewer.switch_count - at - 1) * sizeof fewer.switches[0]);
-        fewer.switch_count--;
+        switch_remove(&fewer, at);
         uint32_t before = s->best->switch_count;
         /* Explicit again, it may have found new switches: only fewer is progress. */
         struct fuzz_input kept = *s->best;
@@ -104,12 +109,36 @@ static bool drop_switches(struct shrinker *s)
     return any;
 }
 
-/* Dropping one by one stops where two must go together: other schedules may do with fewer. */
+/* There and back again are two switches that only go together. */
+static bool drop_switch_pairs(struct shrinker *s)
+{
+    bool any = false;
+
+    if (s->best->switch_count > PAIRS_MOST)
+        return false;
+    for (uint32_t i = 0; i + 1 < s->best->switch_count; i++)
+        for (uint32_t k = i + 1; k < s->best->switch_count; k++) {
+            struct fuzz_input kept = *s->best;
+            struct fuzz_input fewer = kept;
+            switch_remove(&fewer, k);
+            switch_remove(&fewer, i);
+            if (accept(s, &fewer) && s->best->switch_count < kept.switch_count)
+                any = true;
+            else
+                *s->best = kept;
+        }
+    return any;
+}
+
+/* Dropping few stops where many must go together: other schedules may do with fewer. */
 static bool redraw_switches(struct shrinker *s)
 {
     bool any = false;
 
-    for (int i = 0; i < FRESH_SCHEDULES * 6 && s->best->switch_count > 1; i++) {
+    for (int i = 0; s->best->switch_count > 1; i++) {
+        /* A story with many switches is worth more looking than one with few. */
+        if (i >= FRESH_SCHEDULES * (s->best->switch_count > 4 ? 40 : 6))
+            break;
         struct fuzz_input kept = *s->best;
         struct fuzz_input other = kept;
         draw_schedule(s, &other, i);
@@ -196,10 +225,14 @@ uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
         return s.executions; /* too long to be told; it stays as it is */
     if (!accept(&s, &candidate))
         return s.executions;
+    /* First with the whole program, which leaves a schedule the most ways. */
+    if (!target->is_sequential)
+        (void)try_strong(&s);
     for (int round = 0; round < 8; round++) {
         bool any = drop_ops(&s);
         any |= !target->is_sequential && try_strong(&s);
         any |= drop_switches(&s);
+        any |= drop_switch_pairs(&s);
         any |= !target->is_sequential && redraw_switches(&s);
         any |= freshen_reads(&s);
         any |= simplify_operands(&s);

@@ -370,6 +370,12 @@ static void list_check(uint32_t elements_max)
     }
 }
 
+/* Equal to the first byte, and each to the one before. */
+static bool is_canary(const uint8_t *bytes, size_t count)
+{
+    return count == 0 || (bytes[0] == CANARY && memcmp(bytes, bytes + 1, count - 1) == 0);
+}
+
 static void do_map(uint64_t offset, uint32_t length, uint32_t list_bytes, bool to_device)
 {
     PDMA_ADAPTER a = b.adapter[b.kind];
@@ -399,9 +405,8 @@ static void do_map(uint64_t offset, uint32_t length, uint32_t list_bytes, bool t
         ms_sim_fail("O7 a mapping of another status", "%08x, wanted %08x: %u at %lu of %lu",
                     (unsigned)status, (unsigned)want, length, (unsigned long)offset,
                     (unsigned long)b.bytes);
-    for (uint32_t i = list_bytes; i < sizeof b.list && !b.is_mapped; i++)
-        if (b.list[i] != CANARY)
-            ms_sim_fail("O6 bytes behind the list's buffer", "byte %u of %u", i, list_bytes);
+    if (!b.is_mapped && !is_canary(b.list + list_bytes, sizeof b.list - list_bytes))
+        ms_sim_fail("O6 bytes behind the list's buffer", "of %u bytes", list_bytes);
     if (!NT_SUCCESS(status)) {
         if (mapped != length || memcmp(saved, b.list, sizeof saved) != 0)
             ms_sim_fail("O7 a refused mapping changed something", "%08x", (unsigned)status);
