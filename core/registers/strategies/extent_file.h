@@ -4,24 +4,30 @@
  * an upper bound for the longest run inside.
  *
  * Idea        one byte a group says how long a run can at most be found in its 512 registers, so a
- *             search reads 8 bytes instead of 512 words' worth of lines; 255 means unknown
+ *             search reads a few words instead of hundreds; 65 and more mean "longer than a word". A give
+ *             raises it only if the hole it made is longer than that, a search that found nothing lowers
+ *             it to what it asked for less one, so in the steady state it mostly stays as it is. The bytes
+ *             of a small file lie on lines of their own, for CPUs that work in different groups.
  * Picture     bound {3, 255, 0, 17, ...} -> group 1: word[8..15], one cache line, bit set = free
  * Invariants  I1 a set bit belongs to nobody; bits beyond the file are 0
  *             I2 no run inside a group is longer than its bound, but for bits that a give has set
  *                and not yet announced; the last pass before failing ignores bounds
  * Ordering    hb:run-given  give ORs the bits in (seq_cst); a claim's CAS or exchange acquires
  *             them. The search loads seq_cst too, for givers who look for waiters afterwards.
- *             hb:bound  give sets bits, then reads the bound and raises it unless it is 255; who
- *             lowers a bound stores it, then reads the words again and raises it if bits appeared.
- *             All seq_cst: one of the two always sees the other.
+ *             hb:bound  give sets bits, reads the words beside them, then the bound, and raises it if
+ *             the hole is longer; of two gives whose bits meet, the later one sees both. Who lowers a
+ *             bound does so by CAS, then reads the words again and raises it if bits appeared that it
+ *             had not seen. All seq_cst: one of giver and searcher always sees the other.
  * ABA         harmless, as in cas-bitmap: a word's value alone says which registers are free
  * Progress    lock-free: claims over several words go in ascending order (see cas_bitmap.c); a
- *             bound is raised by one fetch_or, lowered by one CAS that may fail without harm
+ *             bound is raised by a CAS that fails only if another group's or a searcher's succeeded,
+ *             lowered by one that may fail without harm
  */
 #ifndef MS_EXTENT_FILE_H
 #define MS_EXTENT_FILE_H
 
 #include "registers/strategies/claim_words.h"
+#include "registers/strategies/run_lengths.h"
 
 enum {
     GROUP_WORDS = 8, /* one cache line */
@@ -35,11 +41,41 @@ struct extent_file {
     uint32_t registers; /* const after init, as all of this struct */
     uint32_t words;
     uint32_t groups;
-    ms_atomic_u64 *word;  /* [word]; hb:run-given */
-    ms_atomic_u64 *bound; /* [group / 8], a byte a group; hb:bound */
+    ms_atomic_u64 *word; /* [word]; hb:run-given */
+    ms_atomic_u64
+        *bound; /* a byte a group, some groups a word, each word on its own line; hb:bound */
+    uint32_t bound_shift; /* 1 << this: groups a word */
 };
 
 /* --- bounds ------------------------------------------------------------------------------- */
+
+enum { BOUND_STRIDE = MS_CACHE_LINE / sizeof(ms_atomic_u64) };
+
+/* Groups a word: in a small file few, so that CPUs that work in different parts of it do not meet. */
+static inline uint32_t bound_shift_for(uint32_t groups)
+{
+    uint32_t shift = 0;
+
+    while (shift < 3 && groups >> shift > 8)
+        shift++;
+    return shift;
+}
+
+static inline ms_atomic_u64 *bound_word(const struct extent_file *f, uint32_t i)
+{
+    return &f->bound[i * BOUND_STRIDE];
+}
+
+static inline ms_atomic_u64 *bound_of(const struct extent_file *f, uint32_t group)
+{
+    return bound_word(f, group >> f->bound_shift);
+}
+
+/* Where the byte of a group begins in its word. */
+static inline uint32_t bound_at(const struct extent_file *f, uint32_t group)
+{
+    return (group & ((1u << f->bound_shift) - 1)) * 8;
+}
 
 /* Which of 8 bytes are at least n (0..255): the high bit of each. Pure. */
 static inline uint64_t bytes_at_least(uint64_t bytes, uint32_t n)
@@ -53,25 +89,33 @@ static inline uint64_t bytes_at_least(uint64_t bytes, uint32_t n)
 
 static inline uint32_t bound_get(const struct extent_file *f, uint32_t group)
 {
-    return (uint32_t)(ms_load_seq_cst(&f->bound[group / 8]) >> group % 8 * 8) & 0xFF;
+    return (uint32_t)(ms_load_seq_cst(bound_of(f, group)) >> bound_at(f, group)) & 0xFF;
 }
 
-static inline void bound_raise(struct extent_file *f, uint32_t group)
+/* Bits came whose longest run is at most `longest`. hb:bound: call after they are set. */
+static inline void bound_raise(struct extent_file *f, uint32_t group, uint32_t longest)
 {
-    if (bound_get(f, group) != BOUND_UNKNOWN) /* hb:bound: after the bits */
-        ms_fetch_or_seq_cst(&f->bound[group / 8], UINT64_C(0xFF) << group % 8 * 8);
+    ms_atomic_u64 *bound = bound_of(f, group);
+    uint32_t shift = bound_at(f, group);
+    uint64_t bytes = ms_load_seq_cst(bound);
+
+    while ((bytes >> shift & 0xFF) < longest)
+        if (ms_cas_seq_cst(bound, &bytes,
+                           (bytes & ~(UINT64_C(0xFF) << shift)) | (uint64_t)longest << shift))
+            return;
 }
 
 /* The first group at or above `from` whose bound is at least n, or f->groups. */
 static inline uint32_t bound_find(const struct extent_file *f, uint32_t from, uint32_t n)
 {
-    uint32_t want = n < BOUND_UNKNOWN ? n : BOUND_UNKNOWN;
-    uint64_t skip = UINT64_MAX << from % 8 * 8;
+    uint32_t want = n < LONGEST_CAP ? n : LONGEST_CAP;
+    uint64_t skip = from < f->groups ? UINT64_MAX << bound_at(f, from) : 0;
 
-    for (uint32_t i = from / 8; i * 8 < f->groups; i++, skip = UINT64_MAX) {
-        uint64_t fit = bytes_at_least(ms_load_seq_cst(&f->bound[i]), want) & skip;
+    for (uint32_t i = from >> f->bound_shift; i << f->bound_shift < f->groups; i++) {
+        uint64_t fit = bytes_at_least(ms_load_seq_cst(bound_word(f, i)), want) & skip;
         if (fit != 0)
-            return i * 8 + ms_bit_lowest(fit) / 8;
+            return (i << f->bound_shift) + ms_bit_lowest(fit) / 8;
+        skip = UINT64_MAX;
     }
     return f->groups;
 }
@@ -81,60 +125,52 @@ static inline uint32_t group_end(const struct extent_file *f, uint32_t group)
     return (uint32_t)ms_min_u64((group + 1) * GROUP_WORDS, f->words);
 }
 
-/* Longest run of ones in the words, straddles included, at most `cap`. Pure. */
-static inline uint32_t words_longest(const uint64_t *word, uint32_t words, uint32_t cap)
-{
-    uint32_t longest = 0;
-    uint32_t carry = 0; /* ones that reach the end of the previous word */
-
-    for (uint32_t i = 0; i < words; i++) {
-        uint64_t rest = word[i];
-        uint32_t at = 0;
-        while (rest != 0) {
-            uint32_t zeros = ms_bit_lowest(rest);
-            if (zeros > 0)
-                carry = 0;
-            rest >>= zeros;
-            uint32_t ones = rest == UINT64_MAX ? MS_WORD_BITS : ms_bit_lowest(~rest);
-            carry += ones;
-            longest = carry > longest ? carry : longest;
-            at += zeros + ones;
-            rest = ones < MS_WORD_BITS ? rest >> ones : 0;
-        }
-        if (at < MS_WORD_BITS)
-            carry = 0;
-    }
-    return longest < cap ? longest : cap;
-}
-
-/* Lowers the bound of a group whose words were `seen`; raises it again if bits came since. */
-static inline void bound_lower(struct extent_file *f, uint32_t group, const uint64_t *seen)
+/* No run of `run` was found in the group, whose words were `seen`: lowers its bound; raises it again
+ * if bits came since. */
+static inline void bound_lower(struct extent_file *f, uint32_t group, const uint64_t *seen,
+                               uint32_t run)
 {
     uint32_t first = group * GROUP_WORDS;
     uint32_t words = group_end(f, group) - first;
-    uint64_t longest = words_longest(seen, words, BOUND_UNKNOWN);
-    uint64_t bytes = ms_load_relaxed(&f->bound[group / 8]);
-    uint64_t lower = (bytes & ~(UINT64_C(0xFF) << group % 8 * 8)) | longest << group % 8 * 8;
+    ms_atomic_u64 *bound = bound_of(f, group);
+    uint32_t shift = bound_at(f, group);
+    uint64_t bytes = ms_load_relaxed(bound);
+    uint64_t lower = (bytes & ~(UINT64_C(0xFF) << shift)) | (uint64_t)(run - 1) << shift;
 
-    if (bytes == lower || !ms_cas_seq_cst(&f->bound[group / 8], &bytes, lower)) /* hb:bound */
+    if (bytes <= lower || !ms_cas_seq_cst(bound, &bytes, lower)) /* hb:bound */
         return;
     for (uint32_t i = 0; i < words; i++)
         if (ms_load_seq_cst(&f->word[first + i]) & ~seen[i]) {
-            bound_raise(f, group);
+            bound_raise(f, group, BOUND_UNKNOWN);
             return;
         }
 }
 
 /* --- claims and gives --------------------------------------------------------------------- */
 
-/* Sets `mask` and announces it. */
+/* Sets `mask`, any bits, and announces it. */
 static inline void word_give(struct extent_file *f, uint32_t index, uint64_t mask)
 {
     uint64_t before = ms_fetch_or_seq_cst(&f->word[index], mask); /* hb:run-given, release */
 
     ms_assert((before & mask) == 0);
     (void)before;
-    bound_raise(f, index / GROUP_WORDS);
+    bound_raise(f, index / GROUP_WORDS, BOUND_UNKNOWN);
+}
+
+/* Sets `mask`, neighbours, and announces the hole they are now part of. The words beside are read
+ * after: of two gives that make one hole, one sees the other's bits (hb:bound). */
+static inline void run_give(struct extent_file *f, uint32_t index, uint64_t mask)
+{
+    uint64_t before = ms_fetch_or_seq_cst(&f->word[index], mask); /* hb:run-given, release */
+    bool is_first = index % GROUP_WORDS == 0;
+    bool is_last = index + 1 == f->words || (index + 1) % GROUP_WORDS == 0;
+
+    ms_assert((before & mask) == 0);
+    uint64_t below = is_first ? 0 : ms_load_seq_cst(&f->word[index - 1]);
+    uint64_t above = is_last ? 0 : ms_load_seq_cst(&f->word[index + 1]);
+    bound_raise(f, index / GROUP_WORDS,
+                hole_longest(below, before | mask, above, ms_bit_lowest(mask)));
 }
 
 static inline void file_give(struct extent_file *f, ms_reg first, ms_reg end)
@@ -142,7 +178,7 @@ static inline void file_give(struct extent_file *f, ms_reg first, ms_reg end)
     if (first == end)
         return;
     for (uint32_t i = first / MS_WORD_BITS; i <= (end - 1) / MS_WORD_BITS; i++)
-        word_give(f, i, ms_run_in_word(first, end - first, i));
+        run_give(f, i, ms_run_in_word(first, end - first, i));
 }
 
 /* Claims a run seen in a snapshot, word by word in ascending order. */
@@ -160,28 +196,39 @@ static inline bool file_claim(struct extent_file *f, ms_reg first, uint32_t run)
 
 /* --- searches ----------------------------------------------------------------------------- */
 
-/* Takes a run inside one group; the bound is corrected when there is none. */
+/* The lowest run that fits in `words` words as seen, the first of which is word `from` of the file. */
+static inline ms_reg words_find(const uint64_t *seen, uint32_t words, uint32_t from,
+                                struct ms_reg_want want)
+{
+    for (uint32_t i = 0; i < words; i++) {
+        uint64_t starts = pair_starts(seen[i], i + 1 < words ? seen[i + 1] : 0, want.run);
+        for (; MS_UNLIKELY(starts != 0); starts &= starts - 1) {
+            ms_reg first = (from + i) * MS_WORD_BITS + ms_bit_lowest(starts);
+            if (MS_LIKELY(ms_want_is_plain(want)) || ms_want_place(first, want) == first)
+                return first;
+        }
+    }
+    return MS_REG_NONE;
+}
+
+/* Takes a run of at most 64 inside one group; the bound is corrected when there is none. */
 static inline ms_reg group_take(struct extent_file *f, uint32_t group, struct ms_reg_want want)
 {
     uint32_t from = group * GROUP_WORDS;
-    uint32_t end = group_end(f, group);
+    uint32_t words = group_end(f, group) - from;
     uint64_t seen[GROUP_WORDS];
 
     for (;;) {
-        struct ms_run_search search = ms_run_search_from(want, from);
-        ms_reg first = MS_REG_NONE;
-        for (uint32_t i = from; i < end; i++) {
-            seen[i - from] = ms_load_seq_cst(&f->word[i]); /* hb:run-given: later scans see it */
-            first = ms_run_search_feed(&search, i, seen[i - from]);
-            if (first != MS_REG_NONE)
-                break;
-        }
+        for (uint32_t i = 0; i < words; i++)
+            seen[i] = ms_load_seq_cst(&f->word[from + i]); /* hb:run-given: later scans see it */
+        ms_reg first = words_find(seen, words, from, want);
         if (first == MS_REG_NONE)
             break;
         if (file_claim(f, first, want.run))
             return first;
     }
-    bound_lower(f, group, seen);
+    if (ms_want_is_plain(want))
+        bound_lower(f, group, seen, want.run);
     return MS_REG_NONE;
 }
 

@@ -8,6 +8,7 @@
 
 #include "registers/strategies/extent_file.h"
 #include "registers/strategies/extent_image.h"
+#include "registers/strategies/extent_open.h"
 #include "registers/strategies/ledger.h"
 
 enum {
@@ -18,9 +19,10 @@ enum {
     STOCK_MAX = 1024,   /* registers in one CPU's stock */
     BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
     STOCK_SHARE = 4,    /* all stock together is at most this part of the file, */
-    STOCK_SHRINK = 8,   /* and down to this part of that after claims failed */
+    STOCK_SHRINK = 8,   /* and down to this part of that after claims failed, */
+    SHORT_RUN = 4,      /* but for runs up to this, of which any place will do */
 #ifndef MS_SIM
-    COOL_OPS = 64,        /* gives that bypass the stock for runs, after nothing fitted, */
+    COOL_OPS = 4,         /* gives that bypass the stock for runs, after nothing fitted, */
     GROW_OPS = 2048,      /* and as many more until it is twice as large */
     QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
     QUIET_OPS_MAX = 16384,
@@ -73,6 +75,7 @@ struct holder {
     bool is_known;  /* counted in seen */
     bool was_owned; /* OWNED was entered, and its end not yet noticed */
 
+    struct extent_open open; /* used while the phase is not OWNED; see extent_open.h */
     struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
     ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
     ms_reg edge[MS_WORD_BITS + 1];         /* [length]: where the last search in the image ended */
@@ -84,6 +87,7 @@ struct extent_lease {
     struct ms_ledger ledger;
     struct extent_lease_group *group;
     ms_atomic_u32 *lessee; /* const pointer; [group]: cpu + 1, or 0; hb:lease */
+    ms_atomic_u32 *known;  /* const pointer; [slot]: cpu + 1, or 0 while it is coming; hb:known */
     uint32_t cpus;
     bool has_fence;
 
@@ -168,7 +172,7 @@ static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_
 /* Which lengths may be stocked: all that fit, or singles only while it is cool. */
 static inline void stock_limit(struct holder *h)
 {
-    h->run_max = h->cool > GROW_OPS ? 1 : MS_WORD_BITS;
+    h->run_max = h->cool > GROW_OPS ? SHORT_RUN : MS_WORD_BITS;
     if (h->run_max > h->stock_max)
         h->run_max = h->stock_max;
 }
@@ -217,7 +221,8 @@ static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
         return false;
     uint32_t count = ms_load_relaxed(&h->count[run]);
     uint32_t stocked = ms_load_relaxed(&h->stocked) + run;
-    if (count == stock_room(run) || stocked > h->stock_max || first > h->edge[run])
+    if (count == stock_room(run) || stocked > (run <= SHORT_RUN ? h->stock_goal : h->stock_max) ||
+        (first > h->edge[run] && !hole_is_exact(&h->image, first, run)))
         return false;
     ms_store_relaxed(stock_entry(h, run, count), first);
     ms_store_relaxed(&h->count[run], count + 1);
@@ -302,7 +307,7 @@ static inline bool mail_collect_group(struct extent_lease *s, struct holder *h, 
         ms_store_relaxed(image_word(&h->image, i), image_get(&h->image, i) | got);
         has_any = has_any || got != 0;
     }
-    bound_lower(&s->file, group, none);
+    bound_lower(&s->file, group, none, 1);
     for (uint32_t i = from; has_any && i < end; i++)
         longest_raise(&h->image, i, image_measure(&h->image, i));
     if (has_any)
@@ -383,8 +388,10 @@ static inline void shares_set(struct extent_lease *s, struct holder *h)
 
     if (seen == h->sharers)
         return;
+    /* Called in again and again: leases of all that there is leave too little to others. */
+    bool is_crowded = seen > 1 && h->quiet_next > 2 * QUIET_OPS_MIN;
     h->sharers = seen;
-    h->quota = s->file.groups / seen;
+    h->quota = s->file.groups / (is_crowded ? 2 * seen : seen);
     h->stock_goal = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
     h->stock_max = h->stock_goal;
     stock_limit(h);
@@ -443,6 +450,12 @@ static inline bool holder_enter(struct holder *h)
     return false;
 }
 
+/* Nothing is owned, and no call is nested in another: what is kept must lie in the open. */
+static inline bool holder_is_off(const struct holder *h)
+{
+    return phase_of(ms_load_relaxed(&h->state)) == PHASE_OFF && ms_load_relaxed(&h->busy) == 0;
+}
+
 /* False: the stock was called in meanwhile; call holder_yield. */
 static inline bool holder_leave_quietly(struct holder *h)
 {
@@ -461,6 +474,7 @@ static inline bool holder_own_again(struct extent_lease *s, struct holder *h, ui
 {
     if (h->was_owned) { /* it was revoked or drained since */
         h->was_owned = false;
+        h->sharers = 0; /* the shares are to be worked out anew */
         h->quiet = h->quiet_next;
         h->quiet_next = (uint32_t)ms_min_u64(h->quiet_next * 2, QUIET_OPS_MAX);
     }
@@ -468,16 +482,21 @@ static inline bool holder_own_again(struct extent_lease *s, struct holder *h, ui
         h->quiet--;
         return false;
     }
-    if (!h->is_known) {
-        h->is_known = true;
-        h->quiet_next = QUIET_OPS_MIN;
-        h->slot = ms_fetch_add_relaxed(&s->seen, 1);
-    }
     h->was_owned = true;
     shares_set(s, h);
+    open_empty(&h->open, &s->file);
     ms_fetch_add_seq_cst(&s->owners, 1); /* before OWNED: who counts one owner must be it */
     ms_store_release(&h->state, state_of((state >> 8) + 1, PHASE_OWNED));
     return true;
+}
+
+/* The CPU comes for the first time: from now on it may keep something. */
+__attribute__((noinline)) static void holder_register(struct extent_lease *s, struct holder *h)
+{
+    h->is_known = true;
+    h->quiet_next = QUIET_OPS_MIN;
+    h->slot = ms_fetch_add_seq_cst(&s->seen, 1);
+    ms_store_seq_cst(&s->known[h->slot], h->image.me); /* hb:known: before it keeps anything */
 }
 
 /* As holder_enter, after that failed: the phase may be one that the owner can change. */
@@ -487,6 +506,8 @@ __attribute__((noinline)) static bool holder_enter_slow(struct extent_lease *s, 
 
     if (ms_load_relaxed(&h->busy) != 0)
         return false;
+    if (MS_UNLIKELY(!h->is_known))
+        holder_register(s, h);
     if (phase_of(state) == PHASE_PENDING)
         holder_yield(s, h);
     if (phase_of(state) != PHASE_OFF || !s->has_fence || !holder_own_again(s, h, state))
@@ -494,29 +515,55 @@ __attribute__((noinline)) static bool holder_enter_slow(struct extent_lease *s, 
     return holder_enter(h);
 }
 
+/* Whoever may keep anything, by slot, or NULL. */
+static inline struct holder *holder_of(struct extent_lease *s, uint32_t slot)
+{
+    uint32_t known = ms_load_seq_cst(&s->known[slot]); /* hb:known */
+
+    return known != 0 ? &s->holder[known - 1] : NULL;
+}
+
+/* Moves the open stock of all CPUs to the file; true if there was anything. */
+static inline bool holders_empty_open(struct extent_lease *s)
+{
+    uint32_t seen = ms_load_seq_cst(&s->seen);
+    bool has_any = false;
+
+    for (uint32_t slot = 0; slot < seen; slot++) {
+        struct holder *h = holder_of(s, slot);
+        if (h != NULL && open_empty(&h->open, &s->file))
+            has_any = true;
+    }
+    return has_any;
+}
+
 /* Calls all stock and leases in. Lock-free: one CAS each, one fence for all, one CAS each. */
 static inline void holders_revoke(struct extent_lease *s)
 {
     uint64_t fenced[MS_CPUS_MAX]; /* the PENDING states seen or made before the fence, else 0 */
+    uint32_t seen = ms_load_seq_cst(&s->seen);
     bool has_any = false;
 
     if (!s->has_fence || ms_load_seq_cst(&s->owners) == 0)
         return;
-    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
-        uint64_t state = ms_load_seq_cst(&s->holder[cpu].state);
+    for (uint32_t slot = 0; slot < seen; slot++) {
+        struct holder *h = holder_of(s, slot);
+        fenced[slot] = 0;
+        if (h == NULL)
+            continue;
+        uint64_t state = ms_load_seq_cst(&h->state);
         uint64_t pending = state_of(state >> 8, PHASE_PENDING);
-        if (phase_of(state) == PHASE_OWNED &&
-            ms_cas_seq_cst(&s->holder[cpu].state, &state, pending))
+        if (phase_of(state) == PHASE_OWNED && ms_cas_seq_cst(&h->state, &state, pending))
             state = pending;
-        fenced[cpu] = phase_of(state) == PHASE_PENDING ? state : 0;
-        has_any = has_any || fenced[cpu] != 0;
+        fenced[slot] = phase_of(state) == PHASE_PENDING ? state : 0;
+        has_any = has_any || fenced[slot] != 0;
     }
     if (!has_any || !ms_fence_asymmetric_heavy()) /* hb:revoke */
         return;
-    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
-        struct holder *h = &s->holder[cpu];
-        uint64_t state = fenced[cpu];
-        if (state == 0 || ms_load_acquire(&h->busy) != 0)
+    for (uint32_t slot = 0; slot < seen; slot++) {
+        uint64_t state = fenced[slot];
+        struct holder *h = state != 0 ? holder_of(s, slot) : NULL;
+        if (h == NULL || ms_load_acquire(&h->busy) != 0)
             continue; /* if busy, the owner drains when it leaves */
         if (ms_cas_acq_rel(&h->state, &state, state_of(state >> 8, PHASE_DRAINING)))
             holder_drain(s, h, state >> 8);

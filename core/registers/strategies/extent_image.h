@@ -22,7 +22,6 @@
 #include "registers/strategies/extent_file.h"
 
 enum {
-    LONGEST_CAP = MS_WORD_BITS + 1, /* "more than one word": a candidate for long runs */
     BYTE_BITS = 8,
 };
 static_assert(GROUP_WORDS == 8, "a group's lengths are the bytes of one word");
@@ -43,82 +42,6 @@ struct extent_image {
     uint32_t groups;                  /* const */
     uint32_t me;                      /* const: this CPU as it shows in `lessee` */
 };
-
-/* --- lengths of runs in words: pure ------------------------------------------------------- */
-
-/* All of it without branches: what is in a word cannot be foretold, and a branch that is not costs
- * as much as twenty instructions. So a condition becomes a mask: all ones if it holds. */
-static inline uint64_t mask_if(bool condition)
-{
-    return 0 - (uint64_t)condition;
-}
-
-/* Ones at the low end. The bit ORed in gives a full word its 64. */
-static inline uint32_t ones_low(uint64_t x)
-{
-    return (uint32_t)((1 + (uint64_t)__builtin_ctzll(~x >> 1 | UINT64_C(1) << 63)) &
-                      mask_if(x & 1));
-}
-
-static inline uint32_t ones_high(uint64_t x)
-{
-    return (uint32_t)((1 + (uint64_t)__builtin_clzll(~x << 1 | 1)) & mask_if(x >> 63));
-}
-
-/* `length` grows by `step` where a run goes on: `at` says where runs of `length` start, `ones`
- * where runs of `step` do. */
-static inline void longest_step(uint64_t *at, uint32_t *length, uint64_t ones, uint32_t step)
-{
-    uint64_t more = *at & ones >> *length;
-    uint64_t goes_on = mask_if(more != 0);
-
-    *at = more | (*at & ~goes_on);
-    *length += step & (uint32_t)goes_on;
-}
-
-/* Longest run of ones in a word; a full word counts as 63. */
-static inline uint32_t ones_longest(uint64_t x1)
-{
-    uint64_t x2 = x1 & x1 >> 1;
-    uint64_t x4 = x2 & x2 >> 2;
-    uint64_t x8 = x4 & x4 >> 4;
-    uint64_t x16 = x8 & x8 >> 8;
-    uint64_t x32 = x16 & x16 >> 16;
-    uint64_t at = UINT64_MAX;
-    uint32_t length = 0;
-
-    longest_step(&at, &length, x32, 32);
-    longest_step(&at, &length, x16, 16);
-    longest_step(&at, &length, x8, 8);
-    longest_step(&at, &length, x4, 4);
-    longest_step(&at, &length, x2, 2);
-    longest_step(&at, &length, x1, 1);
-    return length;
-}
-
-/* Longest run that starts in `low`, with `high` the word behind it. */
-static inline uint32_t pair_longest(uint64_t low, uint64_t high)
-{
-    uint32_t inside = ones_longest(low);
-    uint32_t across = ones_high(low) + (ones_low(high) & (uint32_t)mask_if(low >> 63));
-    uint32_t longest = inside > across ? inside : across;
-
-    return longest < LONGEST_CAP ? longest : LONGEST_CAP;
-}
-
-/* Bits of `low` where a run of `run` (1..64) starts that may go on in `high`. */
-static inline uint64_t pair_starts(uint64_t low, uint64_t high, uint32_t run)
-{
-    uint32_t have = 1;
-
-    while (have < run) {
-        uint32_t step = run - have < have ? run - have : have;
-        low &= low >> step | high << (MS_WORD_BITS - step);
-        high &= high >> step;
-        have += step;
-    }
-    return low;
-}
 
 /* --- lengths, a byte each ----------------------------------------------------------------- */
 
@@ -179,14 +102,16 @@ static inline void byte_raise(uint64_t *bytes, uint32_t i, uint32_t value)
     *bytes = byte_set(*bytes, i, larger(value, byte_get(*bytes, i)));
 }
 
-/* A run of at least `length` starts in the word now. Stores even what has not changed: whether it
- * has could not be foretold. */
+/* A run of at least `length` starts in the word now. Its byte is stored even if it has not changed, for
+ * whether it has could not be foretold; the larger ones mostly stay as they are, which can be. */
 static inline void longest_raise(struct extent_image *m, uint32_t word, uint32_t length)
 {
     uint32_t group = word / GROUP_WORDS;
     uint32_t capped = length < LONGEST_CAP ? length : LONGEST_CAP;
 
     byte_raise(&m->longest[group], word % GROUP_WORDS, capped);
+    if (capped <= byte_get(m->groups_longest[group / 8], group % 8))
+        return;
     byte_raise(&m->groups_longest[group / 8], group % 8, capped);
     byte_raise(&m->blocks_longest[group / 64], group / 8 % 8, capped);
 }
@@ -297,19 +222,49 @@ static inline uint32_t image_set_in_word(struct extent_image *m, uint32_t word, 
     return length & (uint32_t)mask_if(below == at);
 }
 
+/* As image_set, for a run that lies in one word. */
+static inline void image_set_short(struct extent_image *m, uint32_t word, uint32_t at, uint32_t run)
+{
+    uint64_t bits = image_get(m, word);
+    uint64_t mask = ms_bits_mask(at, run);
+
+    ms_assert((bits & mask) == 0);
+    bits |= mask;
+    ms_store_relaxed(image_word(m, word), bits);
+    uint32_t length = hole_longest(0, bits, image_get_next(m, word), at);
+    longest_raise(m, word, length);
+    if (at + 1 <= ones_low(bits))
+        longest_raise_before(m, word, length);
+}
+
 /* Puts a run back, from its last word down: each tells the one before how far the hole goes on. */
 static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
 {
     uint32_t low = first / MS_WORD_BITS;
     uint32_t last = (first + run - 1) / MS_WORD_BITS;
+    if (MS_LIKELY(low == last)) {
+        image_set_short(m, low, first % MS_WORD_BITS, run);
+        return;
+    }
     uint32_t beyond = ones_low(image_get_next(m, last));
-
     for (uint32_t i = last; i > low; i--)
         beyond = image_set_in_word(m, i, 0, ms_run_in_word(first, run, i), beyond);
     beyond =
         image_set_in_word(m, low, first % MS_WORD_BITS, ms_run_in_word(first, run, low), beyond);
     if (beyond > 0)
         longest_raise_before(m, low, beyond);
+}
+
+static inline bool reg_is_free(const struct extent_image *m, ms_reg reg)
+{
+    return image_get(m, reg / MS_WORD_BITS) >> reg % MS_WORD_BITS & 1;
+}
+
+/* A run of own leases that comes back would join no neighbour: only its own length fits there. */
+static inline bool hole_is_exact(const struct extent_image *m, ms_reg first, uint32_t run)
+{
+    return group_is_mine(m, first / GROUP_BITS) && !reg_is_free(m, first + run) &&
+           (first == 0 || !reg_is_free(m, first - 1));
 }
 
 /* --- searches ----------------------------------------------------------------------------- */

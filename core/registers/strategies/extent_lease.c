@@ -10,12 +10,18 @@
  *             that the slot handed out is warm and no bit is touched at all; in front of it one hot
  *             place, for the run that was handed out last.
  *             A run goes into the stock only if it lies at or below the place where the last search
- *             for its length ended, so that stock hands out what first fit would have found, or
- *             nearly; when nothing fits, the stock is emptied and becomes smaller for a while.
+ *             for its length ended, or would join no neighbour, so that stock hands out what first fit
+ *             would have found, or no worse; when nothing fits, the stock is emptied and for a while has
+ *             room for little but the shortest runs.
  *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
  *             only gives what others took, touches shared lines once for many runs.
+ *             In a crowded file owning does not pay: each refusal would call everything in, at the
+ *             price of a fence of all CPUs. So a CPU whose leases were called in uses the file for many
+ *             calls, and keeps short runs at hand where anybody may take them (extent_open.h).
  * Picture     hot 64 -> stock[8] {320, 96} -> image {group 0, group 3} -> file {group 1, 2, mail}
- * Invariants  I1 a register is in at most one of: a hot place, a stock, an image, the file, a run
+ *             while nothing may be owned: open stock {17, 4} -> file
+ * Invariants  I1 a register is in at most one of: a hot place, a stock, an open cell, an image, the
+ *                file, a run
  *             I2 lessee[g] names a CPU exactly while that CPU's image may hold bits of group g
  *             I3 hot place, stock and image of a CPU are touched by the CPU while it is busy and
  *                OWNED, or by who moved its state to DRAINING; never by both
@@ -28,6 +34,8 @@
  *             its hands off. If busy is 1 the revoker goes on, and the owner's second look at state
  *             makes it drain itself: had it looked before the fence, busy would have been seen 0.
  *             hb:drained  who drained releases OFF into state; the owner acquires it coming back
+ *             hb:known  a CPU enters itself in the list (seq_cst) before it keeps anything; who calls
+ *             in, or empties the open cells, reads the list (seq_cst)
  *             hb:lease  a lease is taken by CAS of lessee (acquire), dropped by a release store
  *             behind the image's last change
  *             hb:run-given, hb:bound  see extent_file.h. A give into the own stock or image is
@@ -39,10 +47,10 @@
  *             handler) that finds busy set uses the file
  * Placement   up to 64 registers: the lowest hole, but for the stock, see above; more: the end of the
  *             highest hole. Against address-ordered first fit on the same mix (sizes 1 to 256, random
- *             lifetimes) 0.9 times its refusals at 4096 registers and 75 % full, 1.0 at 90 %, 1.1 at
+ *             lifetimes) 0.8 times its refusals at 4096 registers and 75 % full, 1.0 at 90 %, 0.9 at
  *             65 536 and 90 %; a stock that takes every run had five times as many there.
- * Limits      without an asymmetric fence on the host only the file is used. Small files under many
- *             threads are mostly file too: a quota below one group is none
+ * Limits      without an asymmetric fence on the host only the file and the open stock are used. Small
+ *             files under many threads are mostly that too: a quota below one group is none
  */
 #include "registers/strategies/extent_file.h"
 #include "registers/strategies/extent_holder.h"
@@ -67,9 +75,19 @@ static size_t lengths_bytes(uint32_t groups)
                        MS_CACHE_LINE);
 }
 
+static size_t bounds_bytes(uint32_t groups)
+{
+    return (((groups - 1) >> bound_shift_for(groups)) + 1) * (size_t)MS_CACHE_LINE;
+}
+
 static size_t lessees_bytes(uint32_t groups)
 {
     return ms_round_up((groups + 1) * sizeof(ms_atomic_u32), MS_CACHE_LINE);
+}
+
+static size_t known_bytes(uint32_t cpus)
+{
+    return ms_round_up(cpus * sizeof(ms_atomic_u32), MS_CACHE_LINE);
 }
 
 static size_t extent_lease_state_size(struct ms_reg_shape shape)
@@ -77,8 +95,9 @@ static size_t extent_lease_state_size(struct ms_reg_shape shape)
     uint32_t groups = groups_for(shape.registers);
 
     return sizeof(struct extent_lease) + bits_bytes(ms_words_for(shape.registers)) +
-           bits_bytes(ms_words_for(groups * 8)) + (groups + 1) * sizeof(struct extent_lease_group) +
-           lessees_bytes(groups) + shape.cpus * (sizeof(struct holder) + lengths_bytes(groups)) +
+           bounds_bytes(groups) + (groups + 1) * sizeof(struct extent_lease_group) +
+           lessees_bytes(groups) + known_bytes(shape.cpus) +
+           shape.cpus * (sizeof(struct holder) + lengths_bytes(groups)) +
            ms_ledger_bytes(shape.registers);
 }
 
@@ -96,11 +115,14 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
     f->word = (ms_atomic_u64 *)at;
     at += bits_bytes(f->words);
     f->bound = (ms_atomic_u64 *)at;
-    at += bits_bytes(ms_words_for(f->groups * 8));
+    f->bound_shift = bound_shift_for(f->groups);
+    at += bounds_bytes(f->groups);
     s->group = (struct extent_lease_group *)at;
     at += (f->groups + 1) * sizeof(struct extent_lease_group); /* one stays empty */
     s->lessee = (ms_atomic_u32 *)at;
     at += lessees_bytes(f->groups);
+    s->known = (ms_atomic_u32 *)at;
+    at += known_bytes(shape.cpus);
     for (uint32_t cpu = 0; cpu < shape.cpus; cpu++) {
         s->holder[cpu].image = (struct extent_image){
             .group = s->group,
@@ -119,7 +141,7 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
     for (uint32_t i = 0; i < f->words; i++)
         ms_init(&f->word[i], ms_word_inside(shape.registers, i));
     for (uint32_t g = 0; g < f->groups; g++)
-        bound_raise(f, g);
+        bound_raise(f, g, BOUND_UNKNOWN);
 }
 
 /* As image_take; a second miss of the same length in turn also refills half the stock, because a
@@ -165,7 +187,7 @@ static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_re
         stock_flush(s, h);
         first = image_take(&h->image, want);
     }
-    *is_final = ms_load_seq_cst(&s->owners) == 1;
+    *is_final = first == MS_REG_NONE && ms_load_seq_cst(&s->owners) == 1 && !holders_empty_open(s);
     return first;
 }
 
@@ -194,6 +216,7 @@ static void extent_lease_drain(void *state, uint32_t cpu)
         return;
     struct holder *h = &s->holder[cpu];
     uint64_t seen = ms_load_acquire(&h->state);
+    open_empty(&h->open, &s->file);
     if (ms_load_relaxed(&h->busy) != 0)
         return; /* a nested call */
     if (phase_of(seen) == PHASE_OWNED &&
@@ -206,6 +229,19 @@ static void extent_lease_drain(void *state, uint32_t cpu)
 static void extent_lease_drain_all(void *state)
 {
     holders_revoke(state);
+    holders_empty_open(state);
+}
+
+/* Moves all that is not in the file there; false if there was nothing. */
+static bool all_gather(struct extent_lease *s, uint32_t cpu)
+{
+    bool has_owners = ms_load_seq_cst(&s->owners) > 0;
+
+    if (has_owners) {
+        extent_lease_drain(s, cpu);
+        holders_revoke(s);
+    }
+    return holders_empty_open(s) || has_owners;
 }
 
 /* Everything behind the own stock; `h`, if not NULL, was entered and is left in here. */
@@ -223,11 +259,8 @@ __attribute__((noinline)) static ms_reg take_slow(struct extent_lease *s, struct
     }
     if (first == MS_REG_NONE && !is_final) {
         first = shared_take(s, cpu, want);
-        if (first == MS_REG_NONE && ms_load_seq_cst(&s->owners) > 0) {
-            extent_lease_drain(s, cpu);
-            holders_revoke(s);
+        if (first == MS_REG_NONE && all_gather(s, cpu))
             first = file_take(&s->file, want);
-        }
     }
     if (first != MS_REG_NONE)
         ms_ledger_took(&s->ledger, first, want.run);
@@ -255,6 +288,13 @@ __attribute__((noinline)) static ms_reg take_shut(struct extent_lease *s, uint32
 {
     if (cpu != MS_CPU_NONE && holder_enter_slow(s, &s->holder[cpu]))
         return take_stocked(s, &s->holder[cpu], cpu, want);
+    if (cpu != MS_CPU_NONE && want.run <= OPEN_RUN_MAX && ms_want_is_plain(want)) {
+        ms_reg first = open_pop(&s->holder[cpu].open, want.run);
+        if (first != MS_REG_NONE) {
+            ms_ledger_took(&s->ledger, first, want.run);
+            return first;
+        }
+    }
     return take_slow(s, NULL, cpu, want);
 }
 
@@ -308,7 +348,8 @@ __attribute__((noinline)) static void give_shut(struct extent_lease *s, uint32_t
 {
     if (cpu != MS_CPU_NONE && holder_enter_slow(s, &s->holder[cpu]))
         give_stocked(s, &s->holder[cpu], first, run);
-    else
+    else if (cpu == MS_CPU_NONE || run > OPEN_RUN_MAX || !holder_is_off(&s->holder[cpu]) ||
+             !open_push(&s->holder[cpu].open, &s->file, first, run))
         file_give(&s->file, first, first + run);
 }
 
@@ -341,7 +382,8 @@ static uint32_t extent_lease_free_count(const void *state)
         count += ms_bits_count(word_free(s, i)); /* statistics: nobody decides on it */
     for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
         count += ms_load_relaxed(&s->holder[cpu].stocked) +
-                 (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want);
+                 (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want) +
+                 open_count(&s->holder[cpu].open);
     return count;
 }
 
@@ -357,6 +399,12 @@ static void stock_mark_free(const struct extent_lease *s, const struct holder *h
 {
     run_mark_free(s, ms_load_relaxed(&h->hot_first), (uint32_t)ms_load_relaxed(&h->hot_want),
                   bitmap);
+    for (uint32_t run = 1; run <= OPEN_RUN_MAX; run++)
+        for (uint32_t i = 0; i < OPEN_ROOM; i++) {
+            uint32_t cell = ms_load_relaxed(&h->open.cell[run - 1][i]);
+            if (cell != 0)
+                run_mark_free(s, cell - 1, run, bitmap);
+        }
     for (uint32_t run = 1; run <= MS_WORD_BITS; run++) {
         uint32_t count = ms_load_relaxed(&h->count[run]);
         for (uint32_t i = 0; i < count && i < stock_room(run); i++)
@@ -402,8 +450,11 @@ static bool group_audit(const struct extent_lease *s, uint32_t group)
         if (lessee != 0 && !image_word_audit(&s->holder[lessee - 1].image, i))
             return false;
     }
-    return bound_get(&s->file, group) >=
-           words_longest(seen, group_end(&s->file, group) - first, BOUND_UNKNOWN);
+    for (uint32_t i = 0; i < GROUP_WORDS; i++)
+        if (bound_get(&s->file, group) <
+            pair_longest(seen[i], i + 1 < GROUP_WORDS ? seen[i + 1] : 0))
+            return false; /* I2 of extent_file.h */
+    return true;
 }
 
 static bool extent_lease_audit(const void *state)
