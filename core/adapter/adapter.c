@@ -66,12 +66,19 @@ static struct ms_adapter *slot_take(struct ms_dma *dma)
     return NULL;
 }
 
+/* GEN-08: a later call is caught. */
+static void keys_clear(struct ms_adapter *adapter)
+{
+    adapter->magic = 0;
+    adapter->map_key = MS_KEY_NONE;
+    adapter->flush_key = MS_KEY_NONE;
+}
+
 static void slot_give(struct ms_adapter *adapter)
 {
     uint32_t index = adapter->index;
 
-    adapter->magic = 0; /* GEN-08: a later call is caught */
-    adapter->quick = 0;
+    keys_clear(adapter);
     ms_domain_close(adapter);
     /* hb:adapter-slot, release */
     ms_fetch_and_release(&adapter->dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
@@ -138,10 +145,11 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
         .DmaOperations = &dma->table[version],
     };
     adapter->magic = MS_ADAPTER_MAGIC;
-    adapter->quick = !adapter->controller && adapter->builder.is_simple &&
-                             !dma->config.other.refuse_completion && !dma->config.other.unflushed
-                         ? MS_ADAPTER_QUICK
-                         : 0;
+    adapter->flush_key = adapter->controller ? MS_KEY_NONE : ms_adapter_key(adapter->index);
+    adapter->map_key = adapter->builder.is_simple && !dma->config.other.refuse_completion &&
+                               !dma->config.other.unflushed
+                           ? adapter->flush_key
+                           : MS_KEY_NONE;
 }
 
 PDMA_ADAPTER ms_adapter_open(struct ms_dma *dma, PDEVICE_OBJECT pdo,
@@ -204,8 +212,7 @@ VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter)
     /* PUT-05: what is still out stays alive, so that a late device access hits our memory and not
      * somebody else's; the slot is then never used again. */
     if (!adapter_is_idle(adapter)) {
-        adapter->magic = 0;
-        adapter->quick = 0;
+        keys_clear(adapter);
         return;
     }
     if (adapter->controller)

@@ -421,6 +421,7 @@ static void held_publish(struct ms_grant *grant, uint32_t serial, const struct m
     word.has = !word.bare;
     word.running = request->enter != NULL;
     word.listed = request->list != NULL;
+    word.adapter = request->adapter->index & 0xFF;
     word.serial = serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
 }
@@ -510,6 +511,7 @@ static struct ms_grant *grant_unowned(const struct ms_request *request, uint32_t
     word.bare = 1;
     word.running = 1;
     word.listed = 1;
+    word.adapter = request->adapter->index & 0xFF;
     word.serial = *serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
     ms_context_unqueue(request->context, ms_grant_index(dma, grant), *serial, false);
@@ -577,6 +579,7 @@ static NTSTATUS request_enqueue(struct ms_cpu *cpu, const struct ms_request *req
     word.appending = 1;
     word.listed = request->list != NULL;
     word.bare = request_is_bare(request);
+    word.adapter = adapter->index & 0xFF;
     word.serial = serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
     status = STATUS_INSUFFICIENT_RESOURCES;

@@ -32,13 +32,15 @@ union ms_grant_word {
         uint64_t listed : 1;    /* it has, or shall have, a list that nobody has put yet */
         uint64_t putting : 1;   /* somebody is putting that list */
         uint64_t bare : 1;      /* its map register base is NULL: it holds no registers (MRG-09) */
-        uint64_t unused : 20;
-        uint64_t has : 1; /* its map register base is valid; beside serial: see ms_grant_lookup */
+        uint64_t unused : 12;
+        uint64_t adapter : 8; /* whose: its index. This and what follows: see ms_grant_lookup */
+        uint64_t has : 1;     /* its map register base is valid */
         uint64_t serial : 32; /* +1 per life */
     };
     uint64_t raw;
 };
 static_assert(sizeof(union ms_grant_word) == sizeof(uint64_t), "a grant's state must fit one CAS");
+static_assert(MS_ADAPTERS_MAX <= 1 << 8, "a grant's word names its adapter");
 
 enum ms_mapping {
     MAPPING_NONE,
@@ -65,20 +67,21 @@ struct ms_grant {
     ms_atomic_u64 state;   /* union ms_grant_word */
     ms_atomic_ptr adapter; /* struct ms_adapter; written by the preparer */
     ms_atomic_u32 mapping; /* enum ms_mapping; hb:mapping */
-    /* hb:mapping: where the mapping ended, for the next one (MTX-31); NULL: walk from the head. Base
-     * and MDL do not lie side by side: copied as one 16-byte word from where they were just written
-     * as two, they would wait for both stores to leave the processor. */
-    PMDL reached_mdl;
-    PMDL head;       /* hb:mapping: the chain that was mapped */
-    uint64_t offset; /* hb:mapping: chain offset of the mapping */
     union {
         struct {
-            uint32_t mapped_bytes;          /* hb:mapping */
             uint32_t write_to_device : 8;   /* hb:mapping: not 0: data for the device */
-            uint32_t mapped_registers : 24; /* hb:mapping: 0: the flush copies nothing */
+            uint32_t mapped_registers : 23; /* hb:mapping: 0: the flush copies nothing */
+            uint32_t has_reached : 1;       /* hb:mapping: see below */
         };
-        uint64_t mapped; /* all three, for one store */
+        uint32_t mapped_way; /* all three, for one store and one compare */
     };
+    /* hb:mapping: with has_reached, the MDL behind the head where the mapping ended, for the next one
+     * (MTX-31). Base and MDL do not lie side by side: copied as one 16-byte word from where they were
+     * just written as two, they would wait for both stores to leave the processor. */
+    PMDL reached_mdl;
+    PMDL head;             /* hb:mapping: the chain that was mapped */
+    uint64_t offset;       /* hb:mapping: chain offset of the mapping */
+    uint32_t mapped_bytes; /* hb:mapping */
     uint64_t reached_base; /* hb:mapping */
     /* line 1 */
     ms_atomic_u64 registers
@@ -104,12 +107,6 @@ struct ms_grant {
 static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
 static_assert(sizeof(struct ms_grant) == 4 * MS_CACHE_LINE, "a grant is four lines");
-
-/* What ms_grant.mapped holds for a mapping without registers. */
-static inline uint64_t ms_grant_mapped_direct(uint32_t bytes, BOOLEAN write_to_device)
-{
-    return (uint64_t)write_to_device << 32 | bytes;
-}
 
 /* What a register stands for while MapTransfer uses it; owner: the grant that has the register. */
 struct ms_reg_part {
@@ -143,7 +140,6 @@ struct ms_list {
 /* --- an adapter --- */
 
 #define MS_ADAPTER_MAGIC 0x72657470616D736DULL
-#define MS_ADAPTER_QUICK 0x6B63697571736D21ULL
 
 struct ms_adapter {
     DMA_ADAPTER public;      /* first: what drivers see (GEN-04); writable (GEN-03) */
@@ -152,9 +148,11 @@ struct ms_adapter {
     struct ms_grant *grants; /* the machine's, again: a map of one page reads of an adapter no
                                   other line than this */
     uint64_t grant_count;    /* likewise */
-    uint64_t quick;       /* MS_ADAPTER_QUICK while open, if a bus master whose short lists need no
-                                  test of limits; else 0 */
-    struct ms_pool *pool; /* NULL: never needs registers (DDX-33) */
+    uint64_t map_key;   /* ms_adapter_key while open, if a bus master whose short lists need no test
+                             of limits; else MS_KEY_NONE. For the shortest ways, which need no other
+                             check of the adapter */
+    uint64_t flush_key; /* likewise, for any bus master */
+    struct ms_pool *pool;      /* NULL: never needs registers (DDX-33) */
     struct ms_reg_part *parts; /* of that pool, one per register; NULL likewise */
     uint32_t index;
     uint32_t map_registers; /* nMR: the most one request may ask for */
@@ -202,13 +200,6 @@ struct ms_dma {
     ms_atomic_u64 handed[MS_ADAPTER_WORDS + 1]; /* hb:handed: notes for it */
     struct ms_adapter adapter[MS_ADAPTERS_MAX];
 };
-
-/* The public adapter is one whose short lists need no test of limits; for the shortest ways, which need
- * no other check. */
-static inline bool ms_adapter_is_quick(const DMA_ADAPTER *public)
-{
-    return public && ((const struct ms_adapter *)(const void *)public)->quick == MS_ADAPTER_QUICK;
-}
 
 /* The private adapter behind the public one; its magic is checked by everyone who is handed one. */
 static inline struct ms_adapter *ms_adapter_from(PDMA_ADAPTER public)
@@ -271,9 +262,21 @@ static inline uint32_t ms_base_index(uint64_t name)
     return (uint32_t)name - MS_BASE_TAG;
 }
 
-/* Whether `base` names a grant of this adapter (MTX-20), and which. Wait-free. */
-static inline bool ms_grant_lookup(const struct ms_adapter *adapter, PVOID base,
-                                   struct ms_grant **grant)
+/* A word and a base of it differ in these bits and no others, from the adapter's index up. */
+enum { MS_KEY_SHIFT = 23 };
+#define MS_KEY_NONE UINT64_MAX /* nothing shifted that far is that */
+static_assert(MS_GRANTS_MAX <= 1 << MS_KEY_SHIFT,
+              "an index leaves the adapter's bits of a base alone");
+
+static inline uint64_t ms_adapter_key(uint32_t index)
+{
+    return MS_BASE_FLIP >> MS_KEY_SHIFT | index;
+}
+
+/* Whether `base` names a grant of this adapter (MTX-20), and which, if `key` is the adapter's; none for
+ * MS_KEY_NONE. The key comes as a pointer, so that it is read where it is compared. Wait-free. */
+static inline bool ms_grant_lookup(const struct ms_adapter *adapter, const uint64_t *key,
+                                   PVOID base, struct ms_grant **grant)
 {
     uint64_t name = (uint64_t)(uintptr_t)base;
     uint64_t index = ms_base_index(name); /* in range: the tag is right */
@@ -281,17 +284,18 @@ static inline bool ms_grant_lookup(const struct ms_adapter *adapter, PVOID base,
     if (index >= adapter->grant_count)
         return false;
     *grant = &adapter->grants[index];
-    /* Serial and `has` against serial and the tag's bit, at once. */
-    return (name ^ ms_grant_look(*grant).raw) >> 31 == MS_BASE_FLIP >> 31 &&
-           ms_load_relaxed(&(*grant)->adapter) == adapter;
+    MS_ONE_VALUE(*grant);
+    /* Serial, `has` and adapter against serial, the tag's bit and nothing, at once. */
+    return (name ^ ms_grant_look(*grant).raw) >> MS_KEY_SHIFT == *key;
 }
 
 /* The same; NULL: none. */
 static inline struct ms_grant *ms_grant_find(const struct ms_adapter *adapter, PVOID base)
 {
+    uint64_t key = ms_adapter_key(adapter->index);
     struct ms_grant *grant;
 
-    return ms_grant_lookup(adapter, base, &grant) ? grant : NULL;
+    return ms_grant_lookup(adapter, &key, base, &grant) ? grant : NULL;
 }
 
 /* NULL is a map register base here: the machine hands it out for grants without registers. */

@@ -15,12 +15,12 @@
 
 #include <string.h>
 
-/* Keeps the call that gave `status` from becoming a jump, for which gcc would fetch every argument
- * from the stack at the function's start, and save as many registers, also where nothing is called. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define MS_NO_TAIL(status) __asm__("" : "+r"(status))
+/* Where gcc would fetch an argument from the stack at the function's start, and save a register to keep it
+ * in, this lets it lie until it is needed. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+#define MS_ON_STACK(argument) __asm__("" : "+m"(argument))
 #else
-#define MS_NO_TAIL(status) ((void)(status))
+#define MS_ON_STACK(argument) ((void)(argument))
 #endif
 
 /* Slots a buffer of `bytes` has behind the list's header (MTX-14). */
@@ -36,7 +36,7 @@ static uint32_t list_capacity(uint32_t bytes)
  * again for another chain must not lead into the old one. */
 static struct ms_mdl_cursor walk_begin(const struct ms_grant *grant, PMDL head, uint64_t offset)
 {
-    if (grant->head == head && grant->reached_mdl &&
+    if (grant->head == head && grant->has_reached &&
         offset == grant->offset + grant->mapped_bytes && grant->reached_base <= offset)
         return (struct ms_mdl_cursor){.mdl = grant->reached_mdl, .base = grant->reached_base};
     return (struct ms_mdl_cursor){.mdl = head, .base = 0};
@@ -62,11 +62,11 @@ NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
     return STATUS_SUCCESS;
 }
 
-/* Nothing of the chain is behind `end`: a call that seems to go on from there has another chain. The head
- * needs no such care, for the driver hands it over again (FRE-16). */
-static bool chain_ends(struct ms_mdl_cursor at, const MDL *head, uint64_t end)
+/* The mapping ended at `end` in an MDL behind the head, and the chain goes on from there. Else whoever seems
+ * to go on has another chain. The head needs no such care, for the driver hands it over again (FRE-16). */
+static bool chain_is_cut(struct ms_mdl_cursor at, const MDL *head, uint64_t end)
 {
-    return MS_UNLIKELY(at.mdl != head) && !at.mdl->Next && end == at.base + at.mdl->ByteCount;
+    return MS_UNLIKELY(at.mdl != head) && (at.mdl->Next || end != at.base + at.mdl->ByteCount);
 }
 
 FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
@@ -88,14 +88,17 @@ FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *gran
         return status;
     grant->head = head;
     grant->offset = offset;
-    grant->mapped = ms_grant_mapped_direct(mapped.bytes, write_to_device);
-    if (mapped.registers > 0)
-        grant->mapped_registers = mapped.registers & 0xFFFFFF;
-    grant->reached_mdl =
-        chain_ends(request.at, head, offset + mapped.bytes) ? NULL : request.at.mdl;
-    grant->reached_base = request.at.base;
-    if (mapped.registers > 0)
+    grant->mapped_bytes = mapped.bytes;
+    grant->mapped_way = write_to_device;
+    if (chain_is_cut(request.at, head, offset + mapped.bytes)) {
+        grant->has_reached = 1;
+        grant->reached_mdl = request.at.mdl;
+        grant->reached_base = request.at.base;
+    }
+    if (mapped.registers > 0) {
+        grant->mapped_registers = mapped.registers & 0x7FFFFF;
         grant->start = start;
+    }
     *length = mapped.bytes; /* MTX-27 */
     return STATUS_SUCCESS;
 }
@@ -203,20 +206,11 @@ __attribute__((noinline)) static NTSTATUS map_any(PDMA_ADAPTER public, PMDL head
     return status;
 }
 
-/* The bytes lie in one page of the chain's first MDL, and may be mapped. */
-static inline bool is_in_one_page(const MDL *head, uint64_t offset, uint32_t length)
-{
-    uint64_t first = head->ByteOffset + offset; /* MDL-20: may pass pages */
-
-    /* length - 1 in 32 bits: for 0 bytes the last one would be far away. */
-    return offset < head->ByteCount && length <= head->ByteCount - offset &&
-           (first ^ (first + (uint32_t)(length - 1))) < MS_PAGE_BYTES && ms_mdl_is_resident(head);
-}
-
 /*
  * One page, direct, is the most frequent mapping and the one in which the call itself costs most, so
  * it has a way of its own. All its tests come before the one locked instruction; what fails one is
- * map_any's. To a bus master DeviceOffset means nothing (MTX-09), so it is not kept for that.
+ * map_any's. It is written so that neither compiler saves a register that it could do without (gcc none,
+ * clang two): what lies on the stack is read late, and Length twice, rather than kept.
  */
 NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                           ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
@@ -228,34 +222,46 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
     struct ms_grant *grant;
     uint32_t none = MAPPING_NONE;
     uint64_t first;
-    NTSTATUS status;
 
-    if (MS_UNLIKELY(!ms_adapter_is_quick(DmaAdapter) || !Mdl || !Length ||
-                    !is_in_one_page(Mdl, Offset, *Length) || !ScatterGatherBuffer ||
+    MS_ON_STACK(DeviceOffset); /* to a bus master it means nothing: MTX-09 */
+    MS_ON_STACK(ScatterGatherBuffer);
+    MS_ON_STACK(ScatterGatherBufferLength);
+    if (MS_UNLIKELY(!ScatterGatherBuffer || !DmaAdapter ||
                     ScatterGatherBufferLength <
-                        sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT) ||
-                    !ms_grant_lookup(adapter, MapRegisterBase, &grant))) {
-        status = map_any(DmaAdapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length,
-                         WriteToDevice, ScatterGatherBuffer, ScatterGatherBufferLength,
-                         DmaCompletionRoutine, CompletionContext);
-        MS_NO_TAIL(status);
-        return status;
-    }
+                        sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT)))
+        goto other;
+    MS_ON_STACK(ScatterGatherBuffer);
+    MS_ON_STACK(ScatterGatherBufferLength);
+    if (MS_UNLIKELY(!Mdl || Offset >= Mdl->ByteCount || !Length ||
+                    *Length > Mdl->ByteCount - Offset))
+        goto other;
+    first = Mdl->ByteOffset + Offset; /* MDL-20: may pass pages */
+    /* *Length - 1 in 32 bits: for 0 bytes the last one would be far away. */
+    if (MS_UNLIKELY((first ^ (first + (uint32_t)(*Length - 1))) >= MS_PAGE_BYTES ||
+                    !ms_mdl_is_resident(Mdl) ||
+                    !ms_grant_lookup(adapter, &adapter->map_key, MapRegisterBase, &grant)))
+        goto other;
     /* hb:mapping, acquire */
     if (MS_UNLIKELY(!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)))
         return STATUS_INVALID_PARAMETER; /* MTX-52 */
-    first = Mdl->ByteOffset + Offset;
+    grant->mapped_way = WriteToDevice;
+    grant->mapped_bytes = *Length;
     ms_sg_list_page(ScatterGatherBuffer,
                     (ms_mdl_frames(Mdl)[first >> MS_PAGE_SHIFT] << MS_PAGE_SHIFT) +
                         first % MS_PAGE_BYTES,
-                    *Length);
+                    grant->mapped_bytes);
     grant->head = Mdl;
     grant->offset = Offset;
-    grant->mapped = ms_grant_mapped_direct(*Length, WriteToDevice);
-    grant->reached_mdl = NULL;
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_MAPPED);
     return STATUS_SUCCESS;
+
+other:
+    MS_ON_STACK(ScatterGatherBuffer);
+    MS_ON_STACK(ScatterGatherBufferLength);
+    return map_any(DmaAdapter, Mdl, MapRegisterBase, Offset, DeviceOffset, Length, WriteToDevice,
+                   ScatterGatherBuffer, ScatterGatherBufferLength, DmaCompletionRoutine,
+                   CompletionContext);
 }
 
 void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant, uint32_t bytes)
@@ -335,11 +341,11 @@ NTSTATUS HalFlushAdapterBuffersEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     struct ms_grant *grant;
 
     /* hb:mapping, acquire */
-    if (MS_UNLIKELY(!ms_adapter_is_quick(DmaAdapter) ||
-                    !ms_grant_lookup(adapter, MapRegisterBase, &grant) ||
+    if (MS_UNLIKELY(!DmaAdapter ||
+                    !ms_grant_lookup(adapter, &adapter->flush_key, MapRegisterBase, &grant) ||
                     ms_load_acquire(&grant->mapping) != MAPPING_MAPPED || Mdl != grant->head ||
                     Offset != grant->offset || Length > grant->mapped_bytes ||
-                    grant->mapped >> 32 != ms_grant_mapped_direct(0, WriteToDevice) >> 32))
+                    grant->mapped_way != WriteToDevice))
         return flush_any(DmaAdapter, Mdl, MapRegisterBase, Offset, Length, WriteToDevice);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_NONE);

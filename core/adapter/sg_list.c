@@ -144,8 +144,8 @@ static NTSTATUS joint_map(struct ms_adapter *adapter, struct ms_grant *grant,
     grant->head = plan->head;
     grant->offset = plan->offset;
     grant->mapped_bytes = plan->length;
-    grant->mapped_registers = ms_grant_registers(grant).count & 0xFFFFFF;
-    grant->write_to_device = plan->write_to_device;
+    grant->mapped_way = plan->write_to_device;
+    grant->mapped_registers = ms_grant_registers(grant).count & 0x7FFFFF;
     return STATUS_SUCCESS;
 }
 

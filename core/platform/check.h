@@ -32,5 +32,8 @@ _Noreturn void ms_check_failed(const char *expression, const char *file, int lin
 #define MS_LIKELY(e)   __builtin_expect(!!(e), 1)
 #define MS_UNLIKELY(e) __builtin_expect(!!(e), 0)
 #define MS_CACHE_LINE  64
+/* The value is made here, and made once: clang keeps base and index of an address apart, in two registers,
+ * and adds them again at each use. */
+#define MS_ONE_VALUE(value) __asm__("" : "+r"(value))
 
 #endif
