@@ -70,7 +70,7 @@ struct ms_grant {
     union {
         struct {
             uint32_t write_to_device : 8;   /* hb:mapping: not 0: data for the device */
-            uint32_t mapped_registers : 23; /* hb:mapping: 0: the flush copies nothing */
+            uint32_t copied_registers : 23; /* hb:mapping: those that the flush copies from */
             uint32_t has_reached : 1;       /* hb:mapping: see below */
         };
         uint32_t mapped_way; /* all three, for one store and one compare */
@@ -86,7 +86,8 @@ struct ms_grant {
     /* line 1 */
     ms_atomic_u64 registers
         __attribute__((aligned(MS_CACHE_LINE))); /* a packed struct ms_reg_set */
-    uint32_t count;             /* registers asked for: what FreeMapRegisters must name (FRE-03) */
+    uint32_t count;   /* registers asked for: what FreeMapRegisters must name (FRE-03) */
+    uint32_t bounced; /* registers that the grant's list goes through; sg_list.c, to_mdl.c */
     struct ms_mdl_cursor start; /* hb:mapping: where the mapping's walk began */
     uint32_t parts;             /* hb:mapping: registers that MapTransfer has used; legacy.c */
     ms_enter *enter;            /* preparer, then the one who grants; NULL: nothing to do */

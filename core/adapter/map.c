@@ -96,11 +96,46 @@ FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *gran
         grant->reached_base = request.at.base;
     }
     if (mapped.registers > 0) {
-        grant->mapped_registers = mapped.registers & 0x7FFFFF;
+        grant->bounced = mapped.registers;
+        if (!write_to_device)
+            grant->copied_registers = mapped.registers & 0x7FFFFF;
         grant->start = start;
     }
     *length = mapped.bytes; /* MTX-27 */
     return STATUS_SUCCESS;
+}
+
+/* The bytes lie in one page of the chain's first MDL, and may be mapped. */
+static bool is_in_one_page(const MDL *head, uint64_t offset, uint32_t length)
+{
+    uint64_t first = head->ByteOffset + offset; /* MDL-20: may pass pages */
+
+    return offset < head->ByteCount && length <= head->ByteCount - offset &&
+           first % MS_PAGE_BYTES + length <= MS_PAGE_BYTES && ms_mdl_is_resident(head);
+}
+
+/* One page out of reach is what a small device maps most: no request needs to be written down for it. False,
+ * and nothing is mapped: some other case. */
+static bool grant_map_bounced(const struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
+                              uint64_t offset, uint32_t length, bool write_to_device,
+                              PSCATTER_GATHER_LIST list)
+{
+    uint64_t first = head->ByteOffset + offset;
+
+    if (!adapter->builder.is_bouncing || !is_in_one_page(head, offset, length) ||
+        !ms_sg_map_page_bounced(&adapter->builder, ms_grant_registers(grant),
+                                (ms_mdl_frames(head)[first >> MS_PAGE_SHIFT] << MS_PAGE_SHIFT) +
+                                    first % MS_PAGE_BYTES,
+                                length, write_to_device, list))
+        return false;
+    grant->head = head;
+    grant->offset = offset;
+    grant->mapped_bytes = length;
+    grant->mapped_way = write_to_device;
+    if (!write_to_device)
+        grant->copied_registers = 1;
+    grant->start = (struct ms_mdl_cursor){.mdl = head, .base = 0};
+    return true;
 }
 
 NTSTATUS ms_grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
@@ -200,7 +235,10 @@ __attribute__((noinline)) static NTSTATUS map_any(PDMA_ADAPTER public, PMDL head
     /* hb:mapping, acquire */
     if (MS_UNLIKELY(!ms_cas_acquire(&grant->mapping, &none, MAPPING_BUSY)))
         return ms_map_unflushed(adapter);
-    status = grant_map(adapter, grant, head, offset, length, write_to_device != 0, list, capacity);
+    status =
+        grant_map_bounced(adapter, grant, head, offset, *length, write_to_device != 0, list)
+            ? STATUS_SUCCESS
+            : grant_map(adapter, grant, head, offset, length, write_to_device != 0, list, capacity);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, NT_SUCCESS(status) ? MAPPING_MAPPED : MAPPING_NONE);
     return status;
@@ -275,7 +313,7 @@ void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant
     };
     struct ms_sg_mapped mapped = {
         .bytes = grant->mapped_bytes,
-        .registers = grant->mapped_registers,
+        .registers = grant->copied_registers,
     };
 
     ms_sg_copy_back(&adapter->builder, &request, &mapped, bytes); /* MRG-15, FLX-16 */
@@ -304,7 +342,7 @@ __attribute__((noinline)) static NTSTATUS flush_rare(struct ms_adapter *adapter,
         return STATUS_INVALID_PARAMETER;             /* FLX-11 */
     moved = ms_system_flush(adapter, grant, length); /* FLX-05, FLX-12 */
     length = moved < length ? moved : length; /* what never moved is not copied back: AMB-16 */
-    if (grant->mapped_registers > 0 && !write_to_device && length > 0)
+    if (grant->copied_registers > 0 && length > 0)
         ms_grant_copy_back(adapter, grant, length);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_NONE);
@@ -326,7 +364,7 @@ __attribute__((noinline)) static NTSTATUS flush_any(PDMA_ADAPTER public, PMDL he
     if (head != grant->head || offset != grant->offset ||
         (write_to_device != 0) != (grant->write_to_device != 0) || length > grant->mapped_bytes)
         return STATUS_INVALID_PARAMETER; /* FLX-11 */
-    if (grant->mapped_registers > 0 && !grant->write_to_device && length > 0)
+    if (grant->copied_registers > 0 && length > 0)
         ms_grant_copy_back(adapter, grant, length);
     /* hb:mapping, release */
     ms_store_release(&grant->mapping, MAPPING_NONE);

@@ -144,8 +144,10 @@ static NTSTATUS joint_map(struct ms_adapter *adapter, struct ms_grant *grant,
     grant->head = plan->head;
     grant->offset = plan->offset;
     grant->mapped_bytes = plan->length;
+    grant->bounced = ms_grant_registers(grant).count;
     grant->mapped_way = plan->write_to_device;
-    grant->mapped_registers = ms_grant_registers(grant).count & 0x7FFFFF;
+    if (!plan->write_to_device)
+        grant->copied_registers = grant->bounced & 0x7FFFFF;
     return STATUS_SUCCESS;
 }
 
@@ -204,6 +206,7 @@ static NTSTATUS plan_map(struct ms_adapter *adapter, struct ms_grant *grant,
     uint32_t length = plan->length;
     NTSTATUS status;
 
+    grant->bounced = 0;
     if (plan->is_joint) {
         status = joint_map(adapter, grant, plan);
         return NT_SUCCESS(status) && adapter->controller
@@ -254,7 +257,7 @@ VOID HalPutScatterGatherList(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scatt
     if (adapter->controller)
         bytes = ms_system_flush(adapter, grant, bytes); /* SGL-09: it stops if it has not */
     /* Without its registers the mapping was discarded (FRE-13). */
-    if (ms_grant_look(grant).has && grant->mapped_registers > 0 && !grant->write_to_device) {
+    if (ms_grant_look(grant).has && grant->copied_registers > 0) {
         if (list->plan.is_joint)
             joint_copy_back(adapter, grant, &list->plan, bytes);
         else

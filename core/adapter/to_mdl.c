@@ -157,7 +157,7 @@ NTSTATUS HalBuildMdlFromScatterGatherList(PDMA_ADAPTER DmaAdapter,
     if (!grant)
         return STATUS_INVALID_PARAMETER;
     struct ms_list_plan *plan = &adapter->dma->lists[ms_grant_index(adapter->dma, grant)].plan;
-    if (grant->mapped_registers == 0) {
+    if (grant->bounced == 0) {
         *TargetMdl = OriginalMdl; /* BMS-03, BMS-06 */
         return STATUS_SUCCESS;
     }

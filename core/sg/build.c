@@ -215,41 +215,6 @@ FORCEINLINE void map_finish(SCATTER_GATHER_LIST *list, const uint8_t *slot_end, 
     mapped->registers = 0;
 }
 
-/* One page out of reach is what a small device maps most. Made here, its four walks over the range (to
- * try, to check, to plan, to copy) are none: they took as long as the copy. False, and
- * nothing is done: some other case. */
-static bool map_bounced_page(const struct ms_sg_builder *builder,
-                             const struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
-                             struct ms_sg_mapped *mapped)
-{
-    const MDL *mdl = request->at.mdl;
-    uint64_t skip = request->offset - request->at.base;
-    uint32_t length = request->length;
-    ms_reg reg = request->registers.head;
-
-    if (!mdl || skip >= mdl->ByteCount || length > mdl->ByteCount - skip ||
-        !ms_mdl_is_resident(mdl) || builder->limits.never_bounce || !builder->pool ||
-        request->registers.count == 0)
-        return false;
-
-    uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
-    uint64_t in_page = first % MS_PAGE_BYTES;
-    PFN_NUMBER pfn = ms_mdl_frames(mdl)[first >> MS_PAGE_SHIFT];
-    uint64_t address = (pfn << MS_PAGE_SHIFT) + in_page;
-    if (in_page + length > MS_PAGE_BYTES || address + length - 1 <= builder->limits.reach_last ||
-        !ms_memory_has_pfn(builder->memory, pfn))
-        return false;
-
-    uint8_t *page = ms_pool_page(builder->pool, reg) + in_page; /* MRG-18 */
-    if (request->write_to_device)
-        memcpy(page, ms_memory_byte(builder->memory, (ms_pa){address}), length); /* MRG-15 */
-    else
-        memset(page, 0, length); /* MRG-16 */
-    ms_sg_list_page(list, ms_pool_la(builder->pool, reg).value + in_page, length);
-    *mapped = (struct ms_sg_mapped){.bytes = length, .elements = 1, .registers = 1};
-    return true;
-}
-
 static DECLSPEC_NOINLINE NTSTATUS map_long(const struct ms_sg_builder *builder,
                                            struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
                                            uint32_t capacity, struct ms_sg_mapped *mapped)
@@ -271,7 +236,9 @@ static DECLSPEC_NOINLINE NTSTATUS map_long(const struct ms_sg_builder *builder,
         return ms_sg_map_general(builder, request, list, capacity, mapped);
     if (MS_UNLIKELY(!builder->is_direct) &&
         !slots_are_in_reach(slots, built.slot, builder->limits.reach_last))
-        return ms_sg_map_general(builder, request, list, capacity, mapped);
+        return builder->is_bouncing && ms_sg_map_bouncing(builder, request, list, capacity, mapped)
+                   ? STATUS_SUCCESS
+                   : ms_sg_map_general(builder, request, list, capacity, mapped);
     /* A bad range is no matter of resources, also behind the cut (MTX-59). */
     if (MS_UNLIKELY(walked == WALKED_FULL) &&
         !ms_sg_range_is_valid(builder, request->at, request->offset, request->length, false))
@@ -359,13 +326,25 @@ static DECLSPEC_NOINLINE NTSTATUS map_short(const struct ms_sg_builder *builder,
     return STATUS_SUCCESS;
 }
 
+/* The first byte of the range is in reach, so perhaps all are. */
+static bool begins_in_reach(const struct ms_sg_builder *builder,
+                            const struct ms_sg_request *request)
+{
+    struct ms_sg_walk walk = ms_sg_walk_start(request->at, request->offset, 1);
+    struct ms_sg_piece piece;
+
+    return ms_sg_walk_next(&walk, &piece) &&
+           ms_sg_piece_part(&piece, 0).address <= builder->limits.reach_last;
+}
+
 /* What ms_sg_map has no way of its own for. */
 static DECLSPEC_NOINLINE NTSTATUS map_any(const struct ms_sg_builder *builder,
                                           struct ms_sg_request *request, SCATTER_GATHER_LIST *list,
                                           uint32_t capacity, struct ms_sg_mapped *mapped)
 {
-    if (!builder->is_direct && builder->is_plain && !request->check_pfns &&
-        map_bounced_page(builder, request, list, mapped))
+    if (builder->is_bouncing && !request->check_pfns &&
+        (builder->limits.contiguous || !begins_in_reach(builder, request)) &&
+        ms_sg_map_bouncing(builder, request, list, capacity, mapped))
         return STATUS_SUCCESS;
     return map_long(builder, request, list, capacity, mapped);
 }

@@ -14,6 +14,25 @@ NTSTATUS ms_sg_map_general(const struct ms_sg_builder *builder, struct ms_sg_req
                            SCATTER_GATHER_LIST *list, uint32_t capacity,
                            struct ms_sg_mapped *mapped);
 
+/* As ms_sg_map, for a builder that is_bouncing and a request without check_pfns, if nothing unusual is in the
+ * way; else false, and nothing was done but to slots and registers. */
+bool ms_sg_map_bouncing(const struct ms_sg_builder *builder, struct ms_sg_request *request,
+                        SCATTER_GATHER_LIST *list, uint32_t capacity, struct ms_sg_mapped *mapped);
+
+/* Makes a register hold the bytes of a page at their place in it (MRG-18): those of the buffer for the device
+ * (MRG-15), else blank ones (MRG-16). Returns where the device finds them. */
+static inline uint64_t ms_sg_register_fill(const struct ms_sg_builder *builder, ms_reg reg,
+                                           uint64_t address, uint32_t bytes, bool write_to_device)
+{
+    uint8_t *page = ms_pool_page(builder->pool, reg) + address % MS_PAGE_BYTES;
+
+    if (write_to_device)
+        memcpy(page, ms_memory_byte(builder->memory, (ms_pa){address}), bytes);
+    else
+        memset(page, 0, bytes);
+    return ms_pool_la(builder->pool, reg).value + address % MS_PAGE_BYTES;
+}
+
 /* The range lies inside the chain (MTX-06) and all MDLs that contribute to it may be mapped; with
  * `check_pfns` their frames exist too (MTX-22). */
 bool ms_sg_range_is_valid(const struct ms_sg_builder *builder, struct ms_mdl_cursor at,

@@ -42,16 +42,19 @@ void ms_sg_builder_init(struct ms_sg_builder *builder, const struct ms_memory *m
     ms_assert(limits->unit >= 1);
     ms_assert(limits->elements_max >= 1);
     ms_assert(limits->element_bytes_max >= 1);
+    bool no_limit = !limits->translate_all && !limits->single_part && limits->unit == 1 &&
+                    limits->element_bytes_max == UINT32_MAX &&
+                    limits->boundary >= plain_boundary_min;
     *builder = (struct ms_sg_builder){
         .memory = memory,
         .pool = pool,
         .variant = variant,
         .limits = *limits,
         .is_direct = !limits->translate_all && !limits->contiguous && reach_covers(limits, memory),
-        .is_plain = !limits->translate_all && !limits->contiguous && !limits->single_part &&
-                    limits->unit == 1 && limits->element_bytes_max == UINT32_MAX &&
-                    limits->boundary >= plain_boundary_min,
+        .is_plain = no_limit && !limits->contiguous,
     };
     builder->is_simple =
         builder->is_direct && builder->is_plain && limits->elements_max == UINT32_MAX;
+    builder->is_bouncing =
+        no_limit && !builder->is_direct && !limits->never_bounce && memory && pool;
 }

@@ -65,6 +65,9 @@ struct ms_sg_builder {
     bool is_direct; /* every RAM page is in reach and nothing else forces a register */
     bool is_plain;  /* the limits are those that the fast path can honour and test for */
     bool is_simple; /* direct, plain, any number of elements: a short list needs no test but one */
+    bool
+        is_bouncing; /* not direct, and no limit but reach and boundary (and packet mode): lists are made
+                         and copied in one pass */
 };
 
 void ms_sg_limits_init(struct ms_sg_limits *limits, uint32_t address_width_bits);
@@ -110,6 +113,12 @@ static inline void ms_sg_list_page(SCATTER_GATHER_LIST *list, uint64_t address, 
     ms_sg_word_store((uint8_t *)list, 1); /* MTX-39 */
     ms_sg_word_store((uint8_t *)list + 8, 0);
 }
+
+/* As ms_sg_map for bytes inside one resident page at `address`, for a builder that is_bouncing, if that page is
+ * RAM out of reach and there is a register; else false, and nothing was done. */
+bool ms_sg_map_page_bounced(const struct ms_sg_builder *builder, struct ms_reg_set registers,
+                            uint64_t address, uint32_t bytes, bool write_to_device,
+                            SCATTER_GATHER_LIST *list);
 
 /* Copies bounced bytes back into the pages the MDLs name, for the first `flush_bytes` of a mapping
  * made by ms_sg_map with the same builder, chain start, offset and registers, whose result was
