@@ -252,28 +252,6 @@ static DECLSPEC_NOINLINE NTSTATUS map_long(const struct ms_sg_builder *builder,
     return STATUS_SUCCESS;
 }
 
-/* The pages of one piece, while they are few and there is a slot for each: a branch a page beats a
- * call. Returns the slot behind the last element, or NULL when one crossed a boundary. */
-FORCEINLINE uint8_t *short_build(const struct ms_sg_builder *builder, const PFN_NUMBER *pfn,
-                                 uint64_t position, uint64_t piece_end, uint8_t *slot)
-{
-    uint64_t address = (pfn[0] << MS_PAGE_SHIFT) + position;
-    uint64_t crossed = 0;
-
-    for (uint64_t at = MS_PAGE_BYTES; at < piece_end; at += MS_PAGE_BYTES, pfn++) {
-        if (pfn[1] == pfn[0] + 1)
-            continue;
-        ms_sg_slot_store(slot, address, at - position);
-        crossed |= ms_sg_crossing(address, at - position);
-        slot += MS_SG_SLOT_BYTES;
-        address = pfn[1] << MS_PAGE_SHIFT;
-        position = at;
-    }
-    ms_sg_slot_store(slot, address, piece_end - position);
-    crossed |= ms_sg_crossing(address, piece_end - position);
-    return crossed < builder->limits.boundary ? slot + MS_SG_SLOT_BYTES : NULL;
-}
-
 /* One piece of many pages, simple in the builder's sense. */
 static DECLSPEC_NOINLINE NTSTATUS map_piece(const struct ms_sg_builder *builder,
                                             struct ms_sg_request *request,
@@ -302,7 +280,8 @@ static DECLSPEC_NOINLINE NTSTATUS map_piece(const struct ms_sg_builder *builder,
     return STATUS_SUCCESS;
 }
 
-/* What most requests are: a few pages of one MDL, all direct. */
+/* A few pages of one MDL, all direct: a branch a page beats a call. One page crosses no boundary, and a run does
+ * so where it steps from page to page. */
 static DECLSPEC_NOINLINE NTSTATUS map_short(const struct ms_sg_builder *builder,
                                             struct ms_sg_request *request,
                                             SCATTER_GATHER_LIST *list, uint32_t capacity,
@@ -313,15 +292,45 @@ static DECLSPEC_NOINLINE NTSTATUS map_short(const struct ms_sg_builder *builder,
         mdl->ByteOffset + (request->offset - request->at.base); /* MDL-20: may pass pages */
     uint64_t position = first % MS_PAGE_BYTES;
     uint64_t piece_end = position + request->length;
+    const PFN_NUMBER *pfn = ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT);
+    uint64_t address = (pfn[0] << MS_PAGE_SHIFT) + position;
+    uint64_t stepped = 0;
+    uint8_t *slot = ms_sg_slots(list);
 
-    if (piece_end > (uint64_t)capacity << MS_PAGE_SHIFT)
+    if (MS_UNLIKELY(piece_end > (uint64_t)capacity << MS_PAGE_SHIFT))
         return map_long(builder, request, list, capacity, mapped);
-
-    const uint8_t *slot = short_build(builder, ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT),
-                                      position, piece_end, ms_sg_slots(list));
-    if (MS_UNLIKELY(!slot))
+    for (uint64_t at = MS_PAGE_BYTES; at < piece_end; at += MS_PAGE_BYTES, pfn++) {
+        if (pfn[1] == pfn[0] + 1) {
+            stepped |= pfn[1] ^ pfn[0];
+            continue;
+        }
+        ms_sg_slot_store(slot, address, at - position);
+        slot += MS_SG_SLOT_BYTES;
+        address = pfn[1] << MS_PAGE_SHIFT;
+        position = at;
+    }
+    if (MS_UNLIKELY(stepped >= builder->limits.boundary >> MS_PAGE_SHIFT))
         return map_long(builder, request, list, capacity, mapped);
+    ms_sg_slot_store(slot, address, piece_end - position);
+    map_finish(list, slot + MS_SG_SLOT_BYTES, request->length, mapped);
+    return STATUS_SUCCESS;
+}
 
+/* A packet: several MDLs, each within one page. */
+static DECLSPEC_NOINLINE NTSTATUS map_packet(const struct ms_sg_builder *builder,
+                                             struct ms_sg_request *request,
+                                             SCATTER_GATHER_LIST *list, uint32_t capacity,
+                                             struct ms_sg_mapped *mapped)
+{
+    MDL *mdl = request->at.mdl;
+    uint64_t base = request->at.base;
+    uint8_t *slot = ms_sg_slots(list);
+
+    if (request->offset != base || walk_singles(&mdl, &base, request->length, &slot,
+                                                slot + (size_t)capacity * MS_SG_SLOT_BYTES) > 0)
+        return map_long(builder, request, list, capacity, mapped);
+    request->at.mdl = mdl;
+    request->at.base = base;
     map_finish(list, slot, request->length, mapped);
     return STATUS_SUCCESS;
 }
@@ -355,24 +364,25 @@ NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *re
 {
     const MDL *mdl = request->at.mdl;
     uint64_t skip = request->offset - request->at.base;
-    uint32_t length = request->length;
+    uint64_t first;
 
     ms_assert(capacity >= 1);
-    ms_assert(length >= 1);
+    ms_assert(request->length >= 1);
     ms_assert(request->at.base <= request->offset);
     if (MS_UNLIKELY(!builder->is_simple || request->check_pfns || !mdl || skip >= mdl->ByteCount ||
-                    length > mdl->ByteCount - skip || !ms_mdl_is_resident(mdl)))
+                    !ms_mdl_is_resident(mdl)))
         return map_any(builder, request, list, capacity, mapped);
-
-    uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
-    uint64_t piece_end = first % MS_PAGE_BYTES + length;
-    if (piece_end > (uint64_t)SHORT_PAGES << MS_PAGE_SHIFT)
-        return map_piece(builder, request, list, capacity, mapped);
-    if (piece_end > MS_PAGE_BYTES)
-        return map_short(builder, request, list, capacity, mapped);
+    if (request->length > mdl->ByteCount - skip)
+        return builder->limits.merge_mdls ? map_long(builder, request, list, capacity, mapped)
+                                          : map_packet(builder, request, list, capacity, mapped);
+    first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
+    if (first % MS_PAGE_BYTES + request->length > MS_PAGE_BYTES)
+        return first % MS_PAGE_BYTES + request->length > (uint64_t)SHORT_PAGES << MS_PAGE_SHIFT
+                   ? map_piece(builder, request, list, capacity, mapped)
+                   : map_short(builder, request, list, capacity, mapped);
     ms_sg_list_page(
         list, (ms_mdl_frames(mdl)[first >> MS_PAGE_SHIFT] << MS_PAGE_SHIFT) + first % MS_PAGE_BYTES,
-        length);
-    *mapped = (struct ms_sg_mapped){.bytes = length, .elements = 1};
+        request->length);
+    *mapped = (struct ms_sg_mapped){.bytes = request->length, .elements = 1};
     return STATUS_SUCCESS;
 }
