@@ -2,7 +2,7 @@
 /*
  * capture.c: `mapstorm capture`: makes or finds memory of a kind, asks the kernel for its page
  * frames and writes how they follow each other. Frame numbers never leave this process: see
- * ms_layout_from_pfns.
+ * ms_layout_from_pfns. With --requests it records what adapters ask of their register file (record.h).
  */
 #include "capture.h"
 
@@ -24,6 +24,7 @@
 #include "options.h"
 #include "pagemap.h"
 #include "platform/prng.h"
+#include "record.h"
 
 #define PAGE_BYTES         UINT64_C(4096)
 #define SIZE_DEFAULT_BYTES (UINT64_C(4) << 20)
@@ -46,6 +47,7 @@ struct options {
     uint64_t first, end; /* of the process; 0, 0: the largest mappings */
     uint64_t bytes;
     const char *name, *source, *out; /* NULL: by default */
+    const char *requests;            /* a device; NULL: memory is recorded */
 };
 
 __attribute__((format(printf, 3, 4))) static bool fail(struct ms_problem *problem,
@@ -104,7 +106,8 @@ enum flag {
     FLAG_SIZE,
     FLAG_NAME,
     FLAG_SOURCE,
-    FLAG_OUT
+    FLAG_OUT,
+    FLAG_REQUESTS
 };
 
 static const struct argp_option option_list[] = {
@@ -112,6 +115,8 @@ static const struct argp_option option_list[] = {
     {"file", FLAG_FILE, "PATH", 0, "A file as it lies in the page cache", 1},
     {"pid", FLAG_PID, "N", 0, "Memory of a running process: its largest mappings", 1},
     {"range", FLAG_RANGE, "A-B", 0, "With --pid: these addresses, as in /proc/N/maps", 1},
+    {"requests", FLAG_REQUESTS, "DEVICE", 0,
+     "Not memory, but what adapters ask of their map registers: disk or network", 1},
     {"size", FLAG_SIZE, "BYTES", 0, "At most so much, K, M, G allowed; default 4M", 2},
     {"name", FLAG_NAME, "NAME", 0, "Name of the layout, letters a-z, digits and -._", 3},
     {"source", FLAG_SOURCE, "WORDS", 0, "What was recorded, in words", 3},
@@ -174,6 +179,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
     case FLAG_OUT:
         o->out = text;
         return 0;
+    case FLAG_REQUESTS:
+        o->requests = text;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "it takes no '%s'; did you mean --file?", text);
         return 0;
@@ -182,6 +190,8 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
             argp_error(state, "--file and --pid exclude each other");
         if (o->end && !o->pid)
             argp_error(state, "--range needs --pid");
+        if (o->requests && (o->file || o->pid || o->name || o->source))
+            argp_error(state, "--requests records no memory: it takes only --out");
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -194,7 +204,8 @@ static const struct argp parser = {
            "benchmarks. Frame numbers themselves are not written. Needs CAP_SYS_ADMIN."
            "\vExamples:\n"
            "  mapstorm capture --memory recycled --size 1M --out heap.layout\n"
-           "  mapstorm capture --file /usr/bin/git --name executable\n",
+           "  mapstorm capture --file /usr/bin/git --name executable\n"
+           "  mapstorm capture --requests disk --out my-disk.requests\n",
 };
 
 /* --- memory of each kind ------------------------------------------------------------------------
@@ -383,34 +394,34 @@ static bool write_failed(const char *path, struct ms_problem *problem)
                 path, strerror(errno ? errno : EIO));
 }
 
-bool ms_capture_write(const struct ms_layout *layout, const char *path, struct ms_problem *problem)
+/* Aside first, then under its name: whatever goes wrong, what was there is whole. */
+static bool file_write(const char *text, size_t bytes, const char *path, struct ms_problem *problem)
 {
     char aside[PATH_MAX];
-    size_t bytes;
-    char *text = text_make(layout, &bytes, problem);
     bool is_written = false;
 
-    if (!text)
-        return false;
     if (snprintf(aside, sizeof aside, "%s.%" PRIdMAX ".tmp", path, (intmax_t)getpid()) >=
-        (int)sizeof aside) {
-        fail(problem, MS_EXIT_USAGE, "the name of --out is too long");
-        goto undo_text;
-    }
+        (int)sizeof aside)
+        return fail(problem, MS_EXIT_USAGE, "the name of --out is too long");
     errno = 0;
     FILE *out = fopen(aside, "wxe");
-    if (!out) {
-        write_failed(path, problem);
-        goto undo_text;
-    }
+    if (!out)
+        return write_failed(path, problem);
     is_written = text_write(out, text, bytes) && fsync(fileno(out)) == 0;
     is_written = (fclose(out) == 0) && is_written;
     if (!is_written || rename(aside, path) != 0) {
         is_written = write_failed(path, problem);
         unlink(aside);
     }
+    return is_written;
+}
 
-undo_text:
+bool ms_capture_write(const struct ms_layout *layout, const char *path, struct ms_problem *problem)
+{
+    size_t bytes;
+    char *text = text_make(layout, &bytes, problem);
+    bool is_written = text && file_write(text, bytes, path, problem);
+
     free(text);
     return is_written;
 }
@@ -468,6 +479,50 @@ static bool capture(const struct options *o, struct ms_problem *problem)
     return is_done;
 }
 
+/* ---- requests ---------------------------------------------------------------------------------- */
+
+static bool requests_write(const struct options *o, const struct ms_requests *r,
+                           struct ms_problem *problem)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    bool is_written = out && ms_requests_print(r, out);
+
+    is_written = out && fclose(out) == 0 && is_written;
+    if (!is_written)
+        fail(problem, MS_EXIT_INCOMPLETE, "no memory for the text");
+    else if (o->out)
+        is_written = file_write(text, bytes, o->out, problem);
+    else
+        is_written = text_write(stdout, text, bytes) || write_failed("standard output", problem);
+    free(text);
+    return is_written;
+}
+
+static bool requests_capture(const struct options *o, struct ms_problem *problem)
+{
+    char shipped[PATH_MAX];
+    const char *const layouts[] = {shipped};
+    struct ms_catalog_config config = {.layouts = layouts};
+    struct ms_requests r = {.threads = 0};
+    struct ms_catalog *catalog;
+    char why[MS_WHY_BYTES];
+    bool is_done;
+
+    config.layout_count = ms_catalog_shipped(shipped, sizeof shipped);
+    catalog = ms_catalog_open(&config, why);
+    is_done = catalog && ms_record(catalog, o->requests, &r, why);
+    if (!is_done)
+        fail(problem, MS_EXIT_USAGE, "%s", why);
+    is_done = is_done && requests_write(o, &r, problem);
+    if (is_done && o->out)
+        fprintf(stderr, "use it: %s run --layout %s\n", ms_program_name(), o->out);
+    ms_requests_drop(&r);
+    ms_catalog_close(catalog);
+    return is_done;
+}
+
 int ms_main_capture(int argc, char **argv)
 {
     const char *names[OPTIONS + 2] = {"help", "usage"};
@@ -482,5 +537,7 @@ int ms_main_capture(int argc, char **argv)
     argp_err_exit_status = MS_EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0)
         return MS_EXIT_USAGE;
-    return capture(&options, &problem) ? MS_EXIT_OK : ms_problem_print(&problem);
+    if (options.requests ? requests_capture(&options, &problem) : capture(&options, &problem))
+        return MS_EXIT_OK;
+    return ms_problem_print(&problem);
 }

@@ -14,11 +14,13 @@
 
 #include "memory/memory.h"
 #include "registers/registers.h"
+#include "requests.h"
 
 enum {
     CATALOG_CONTROLS = 3,
     LAYOUT_BYTES_MAX = 16 << 20,
     LAYOUTS_MAX = 64,
+    TRACES_MAX = 16,
     WHOLE_PAGES_MAX = 1024, /* a layout up to here is mapped as a whole */
     WINDOW_PAGES = 16,
     WINDOW_PAGES_LONG = 256,
@@ -32,6 +34,14 @@ struct recorded {
     char title[200];
 };
 
+/* A shape that stands for recorded requests. */
+struct trace {
+    struct ms_shape_info info;
+    struct ms_requests requests;
+    char name[32];
+    char title[200];
+};
+
 struct ms_catalog {
     struct ms_contender *contenders;
     const struct ms_reg_ops **ops; /* the table of contenders[i] */
@@ -42,6 +52,8 @@ struct ms_catalog {
     size_t layout_count;
     struct recorded *recorded; /* one or two shapes a layout */
     size_t recorded_count;
+    struct trace *traces;
+    size_t trace_count;
 };
 
 extern const struct ms_reg_ops ms_reg_null; /* scenarios/null.c */
@@ -149,13 +161,13 @@ static char *text_read(const char *path, size_t *bytes, char *why)
     char *text = NULL;
 
     if (!in) {
-        snprintf(why, MS_WHY_BYTES, "cannot open layout %s: %s", path, strerror(errno));
+        snprintf(why, MS_WHY_BYTES, "cannot open %s: %s", path, strerror(errno));
         return NULL;
     }
     text = malloc(LAYOUT_BYTES_MAX);
     *bytes = text ? fread(text, 1, LAYOUT_BYTES_MAX, in) : 0;
     if (!text || ferror(in) || !feof(in)) {
-        snprintf(why, MS_WHY_BYTES, "cannot read layout %s: %s", path,
+        snprintf(why, MS_WHY_BYTES, "cannot read %s: %s", path,
                  text && !ferror(in) ? "more than 16 MiB" : strerror(errno));
         free(text);
         text = NULL;
@@ -196,11 +208,89 @@ static bool layout_add(struct ms_catalog *c, const char *path, char *why)
     return true;
 }
 
-static int is_layout_file(const struct dirent *entry)
-{
-    const char *dot = strrchr(entry->d_name, '.');
+/* ---- traces -----------------------------------------------------------------------------------
+ */
 
-    return dot && dot != entry->d_name && strcmp(dot, ".layout") == 0;
+static bool ends_with(const char *path, const char *end)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot && dot != path && strcmp(dot, end) == 0;
+}
+
+/* A shape's name is the file's: what stands between the last / and .requests. */
+static bool trace_name(struct ms_catalog *c, const char *path, struct trace *trace, char *why)
+{
+    const char *slash = strrchr(path, '/');
+    const char *stem = slash ? slash + 1 : path;
+    size_t length = strlen(stem) - strlen(".requests");
+
+    snprintf(trace->name, sizeof trace->name, "%.*s", (int)length, stem);
+    for (size_t i = 0; i < c->trace_count; i++)
+        if (strcmp(c->traces[i].name, trace->name) == 0) {
+            snprintf(why, MS_WHY_BYTES, "%.160s: a trace named %s is there already", path,
+                     trace->name);
+            return false;
+        }
+    if (length >= sizeof trace->name || !is_name_plain(trace->name)) {
+        snprintf(why, MS_WHY_BYTES,
+                 "%.160s: the file's name is the shape's: at most %zu letters, no blank or colon",
+                 path, sizeof trace->name - 1);
+        return false;
+    }
+    return true;
+}
+
+static bool trace_add(struct ms_catalog *c, const char *path, char *why)
+{
+    struct trace *trace = &c->traces[c->trace_count];
+    bool is_read;
+    size_t bytes;
+    char *text;
+
+    if (c->trace_count == TRACES_MAX) {
+        snprintf(why, MS_WHY_BYTES, "more than %d traces of requests", TRACES_MAX);
+        return false;
+    }
+    if (!trace_name(c, path, trace, why))
+        return false;
+    text = text_read(path, &bytes, why);
+    if (!text)
+        return false;
+    is_read = ms_requests_read(&trace->requests, path, text, bytes, why);
+    free(text);
+    if (!is_read) {
+        ms_requests_drop(&trace->requests);
+        return false;
+    }
+    snprintf(trace->title, sizeof trace->title, "recorded: %s",
+             trace->requests.title[0] ? trace->requests.title : trace->name);
+    trace->info =
+        (struct ms_shape_info){.name = trace->name, .title = trace->title, .is_recorded = true};
+    c->trace_count++;
+    return true;
+}
+
+const struct ms_shape_info *ms_catalog_trace(const struct ms_catalog *c, size_t index,
+                                             const struct ms_requests **trace)
+{
+    if (index >= c->trace_count)
+        return NULL;
+    *trace = &c->traces[index].requests;
+    return &c->traces[index].info;
+}
+
+/* ---- files and folders ------------------------------------------------------------------------
+ */
+
+static int is_recorded_file(const struct dirent *entry)
+{
+    return ends_with(entry->d_name, ".layout") || ends_with(entry->d_name, ".requests");
+}
+
+static bool file_add(struct ms_catalog *c, const char *path, char *why)
+{
+    return ends_with(path, ".requests") ? trace_add(c, path, why) : layout_add(c, path, why);
 }
 
 static bool layouts_add(struct ms_catalog *c, const char *path, char *why)
@@ -215,13 +305,13 @@ static bool layouts_add(struct ms_catalog *c, const char *path, char *why)
         return false;
     }
     if (!S_ISDIR(info.st_mode))
-        return layout_add(c, path, why);
+        return file_add(c, path, why);
 
-    count = scandir(path, &entries, is_layout_file, alphasort);
+    count = scandir(path, &entries, is_recorded_file, alphasort);
     for (int i = 0; i < count; i++) {
         char file[4096];
         snprintf(file, sizeof file, "%s/%s", path, entries[i]->d_name);
-        is_good = is_good && layout_add(c, file, why);
+        is_good = is_good && file_add(c, file, why);
         free(entries[i]);
     }
     if (count >= 0)
@@ -296,8 +386,9 @@ struct ms_catalog *ms_catalog_open(const struct ms_catalog_config *config, char 
     if (c) {
         c->layouts = calloc(LAYOUTS_MAX, sizeof *c->layouts);
         c->recorded = calloc(2 * LAYOUTS_MAX, sizeof *c->recorded);
+        c->traces = calloc(TRACES_MAX, sizeof *c->traces);
     }
-    if (!c || !c->layouts || !c->recorded) {
+    if (!c || !c->layouts || !c->recorded || !c->traces) {
         snprintf(why, MS_WHY_BYTES, "out of memory");
         goto undo;
     }
@@ -322,6 +413,9 @@ void ms_catalog_close(struct ms_catalog *c)
         ms_layout_clear(&c->layouts[i]);
     for (size_t i = 0; i < c->plugin_count; i++)
         dlclose(c->plugins[i]);
+    for (size_t i = 0; i < c->trace_count; i++)
+        ms_requests_drop(&c->traces[i].requests);
+    free(c->traces);
     free(c->plugins);
     free(c->recorded);
     free(c->layouts);

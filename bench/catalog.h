@@ -10,13 +10,14 @@
 #include "scenario.h"
 
 struct ms_catalog;
-struct ms_reg_ops; /* core/registers/registers.h */
-struct ms_layout;  /* core/memory/memory.h */
+struct ms_reg_ops;  /* core/registers/registers.h */
+struct ms_layout;   /* core/memory/memory.h */
+struct ms_requests; /* requests.h */
 
 #define MS_BASELINE_NAME "spin-bitmap"
 
 struct ms_catalog_config {
-    const char *const *layouts; /* layout files or folders of them */
+    const char *const *layouts; /* layouts, traces (*.requests), or folders of them */
     size_t layout_count;
     const char *const *plugins; /* shared objects that export a strategy */
     size_t plugin_count;
@@ -41,6 +42,11 @@ const struct ms_reg_ops *ms_catalog_ops(const struct ms_catalog *catalog, const 
  * of 1 MiB under its name with -1m. */
 const struct ms_shape_info *ms_catalog_recorded(const struct ms_catalog *catalog, size_t index);
 const struct ms_layout *ms_catalog_layout(const struct ms_catalog *catalog, size_t index);
+
+/* The index-th shape made of a recorded trace of register requests, named as its file without
+ * .requests, and the trace; NULL behind the last. */
+const struct ms_shape_info *ms_catalog_trace(const struct ms_catalog *catalog, size_t index,
+                                             const struct ms_requests **trace);
 
 /* Where the shipped layouts are: beside the program when installed, in the tree when built there.
  * False when neither is found. */

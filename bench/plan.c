@@ -184,14 +184,15 @@ static bool wish_check(const struct ms_catalog *catalog, const struct ms_wish *w
 /* ---- entrants ---------------------------------------------------------------------------------
  */
 
-static void entrant_add(struct ms_case *c, const struct ms_contender *who)
+static void entrant_add(const struct ms_catalog *catalog, struct ms_case *c,
+                        const struct ms_contender *who)
 {
     struct ms_entrant *entrant = &c->entrant[c->entrants++];
 
     entrant->who = who;
     if (who->part == MS_PART_LIMIT)
         return;
-    entrant->why = ms_scenario_refusal(c->scenario, who, &c->key);
+    entrant->why = ms_scenario_refusal(c->scenario, catalog, who, &c->key);
     entrant->state = entrant->why ? MS_STATE_REFUSED : MS_STATE_READY;
 }
 
@@ -226,10 +227,10 @@ static bool entrants_add(const struct ms_catalog *catalog, const struct ms_wish 
                        : !is_baseline &&
                              (!c->scenario->compares || !strategy_is_wanted(wish, all[i].name)))
             continue;
-        entrant_add(c, &all[i]);
+        entrant_add(catalog, c, &all[i]);
     }
     for (size_t i = 0; i < limit_count; i++)
-        entrant_add(c, &limits[i]);
+        entrant_add(catalog, c, &limits[i]);
     return true;
 }
 
@@ -259,11 +260,11 @@ static bool case_is_wanted(const struct making *m, const struct ms_case *c)
 }
 
 /* Nobody could serve it, whoever asks for it. */
-static bool case_is_impossible(const struct ms_case *c)
+static bool case_is_impossible(const struct ms_catalog *catalog, const struct ms_case *c)
 {
     static const struct ms_contender anybody = {.name = "", .run_max = UINT32_MAX};
 
-    return ms_scenario_refusal(c->scenario, &anybody, &c->key) != NULL;
+    return ms_scenario_refusal(c->scenario, catalog, &anybody, &c->key) != NULL;
 }
 
 static void case_add(struct making *m, const struct ms_case *wanted)
@@ -273,7 +274,7 @@ static void case_add(struct making *m, const struct ms_case *wanted)
 
     if (!is_asked_for && !ms_scenario_is_offered(wanted->scenario, m->catalog, &wanted->key))
         return;
-    if (case_is_impossible(wanted))
+    if (case_is_impossible(m->catalog, wanted))
         return;
     if (case_is_wanted(m, wanted) && s->case_count < CASES_MAX)
         s->cases[s->case_count++] = *wanted;

@@ -98,7 +98,8 @@ struct ms_scenario {
     /* The limits measured in the blocks of a case (none). */
     size_t (*limits)(const struct ms_cell_key *key, const struct ms_contender **limits);
     /* The sentence why a strategy refuses the shape by design, or NULL (NULL). */
-    const char *(*refuses)(const struct ms_contender *contender, const struct ms_cell_key *key);
+    const char *(*refuses)(const struct ms_catalog *catalog, const struct ms_contender *contender,
+                           const struct ms_cell_key *key);
 
     /* Exact counts of a strategy in a case, whatever its threads; nothing is timed. NULL: what a sample
      * of one thread leaves in its tally. */
@@ -127,12 +128,14 @@ bool ms_scenario_is_offered(const struct ms_scenario *s, const struct ms_catalog
                             const struct ms_cell_key *key);
 size_t ms_scenario_list_limits(const struct ms_scenario *s, const struct ms_cell_key *key,
                                const struct ms_contender **limits);
-const char *ms_scenario_refusal(const struct ms_scenario *s, const struct ms_contender *contender,
+const char *ms_scenario_refusal(const struct ms_scenario *s, const struct ms_catalog *catalog,
+                                const struct ms_contender *contender,
                                 const struct ms_cell_key *key);
 
 /* `offers` and `refuses` of a scenario with one driver: one thread. */
 bool ms_one_driver_offers(const struct ms_catalog *catalog, const struct ms_cell_key *key);
-const char *ms_one_driver_refuses(const struct ms_contender *contender,
+const char *ms_one_driver_refuses(const struct ms_catalog *catalog,
+                                  const struct ms_contender *contender,
                                   const struct ms_cell_key *key);
 
 #define MS_SCENARIO(identifier) extern const struct ms_scenario ms_scenario_##identifier;

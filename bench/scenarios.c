@@ -39,10 +39,10 @@ size_t ms_scenario_list_limits(const struct ms_scenario *s, const struct ms_cell
     return s->limits ? s->limits(key, limits) : 0;
 }
 
-const char *ms_scenario_refusal(const struct ms_scenario *s, const struct ms_contender *contender,
-                                const struct ms_cell_key *key)
+const char *ms_scenario_refusal(const struct ms_scenario *s, const struct ms_catalog *catalog,
+                                const struct ms_contender *contender, const struct ms_cell_key *key)
 {
-    return s->refuses ? s->refuses(contender, key) : NULL;
+    return s->refuses ? s->refuses(catalog, contender, key) : NULL;
 }
 
 bool ms_one_driver_offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
@@ -51,9 +51,11 @@ bool ms_one_driver_offers(const struct ms_catalog *catalog, const struct ms_cell
     return key->threads == 1;
 }
 
-const char *ms_one_driver_refuses(const struct ms_contender *contender,
+const char *ms_one_driver_refuses(const struct ms_catalog *catalog,
+                                  const struct ms_contender *contender,
                                   const struct ms_cell_key *key)
 {
+    (void)catalog;
     (void)contender;
     return key->threads == 1 ? NULL : "the scenario has one driver";
 }

@@ -66,7 +66,7 @@ MS_TEST(stand_every_strategy_serves_every_shape_and_is_whole_afterwards)
                          "registers/strategy:%s/shape:%s/threads:%u/registers:1024", all[i].name,
                          shape->name, threads);
                 assert_true(ms_key_parse(cell, &key));
-                if (ms_scenario_refusal(scenario, &all[i], &key))
+                if (ms_scenario_refusal(scenario, catalog, &all[i], &key))
                     continue;
                 r = measured(cell, 5, 600);
                 assert_int_equal(r.ops, 600);
@@ -220,12 +220,12 @@ MS_TEST(stand_every_strategy_does_whole_transfers)
                          all[i].name, adapters[a].name, shape->name);
                 assert_true(ms_key_parse(cell, &key));
                 if (all[i].part <= MS_PART_BASELINE &&
-                    !ms_scenario_refusal(scenario, &all[i], &key))
+                    !ms_scenario_refusal(scenario, catalog, &all[i], &key))
                     assert_int_equal(measured(cell, 2, 200).ops, 200);
                 key.threads = 1;
                 ms_key_print(&key, cell, sizeof cell);
                 if (all[i].part <= MS_PART_BASELINE &&
-                    !ms_scenario_refusal(scenario, &all[i], &key))
+                    !ms_scenario_refusal(scenario, catalog, &all[i], &key))
                     assert_int_equal(measured(cell, 2, 200).ops, 200);
             }
         }

@@ -46,7 +46,7 @@ struct lane {
 
 struct play {
     const struct ms_reg_ops *ops;
-    const struct ms_recipe *recipe;
+    struct ms_recipe recipe;
     void *state;
     size_t state_bytes;
     uint32_t registers, threads;
@@ -143,14 +143,14 @@ static void handover_step(struct play *p, uint32_t cpu)
 
     drop(p, cpu | 1u, held);
     if (cpu % 2 == 0) {
-        take(p, cpu, held, p->recipe->size[0].first);
+        take(p, cpu, held, p->recipe.size[0].first);
         lane->next++;
     }
 }
 
 static void step(struct play *p, uint32_t cpu)
 {
-    if (p->recipe->pattern == MS_PATTERN_HANDOVER)
+    if (p->recipe.pattern == MS_PATTERN_HANDOVER)
         handover_step(p, cpu);
     else
         stream_step(p, cpu);
@@ -167,13 +167,13 @@ static size_t state_bytes(const struct play *p, const struct ms_reg_ops *ops)
 static void residents_take(struct play *p, uint64_t seed)
 {
     struct ms_prng random = {ms_seed_mix(seed, 77)};
-    uint32_t run = p->recipe->size[0].first;
+    uint32_t run = p->recipe.size[0].first;
 
     p->residents = p->registers / run;
     for (uint32_t i = 0; i < p->residents; i++)
         take(p, 0, &p->resident[i], run);
     for (uint32_t i = 0; i < p->residents; i++)
-        if (ms_prng_below(&random, 100) >= p->recipe->fill_percent)
+        if (ms_prng_below(&random, 100) >= p->recipe.fill_percent)
             drop(p, 0, &p->resident[i]);
     p->ops->drain(p->state, 0);
 }
@@ -181,7 +181,7 @@ static void residents_take(struct play *p, uint64_t seed)
 static bool fill(struct play *p, uint64_t seed)
 {
     bool is_paired =
-        p->recipe->pattern == MS_PATTERN_PAIR || p->recipe->pattern == MS_PATTERN_HANDOVER;
+        p->recipe.pattern == MS_PATTERN_PAIR || p->recipe.pattern == MS_PATTERN_HANDOVER;
 
     memset(p->state, 0, p->state_bytes);
     p->ops->init(p->state, (struct ms_reg_shape){.registers = p->registers, .cpus = p->threads});
@@ -193,7 +193,7 @@ static bool fill(struct play *p, uint64_t seed)
     for (uint32_t i = 0; i < p->threads; i++) {
         struct lane *lane = &p->lane[i];
 
-        if (!ms_stream_make(&lane->stream, p->recipe, p->registers, p->threads,
+        if (!ms_stream_make(&lane->stream, &p->recipe, p->registers, p->threads, i,
                             ms_seed_mix(seed, i)))
             return false;
         memset(lane->held, 0, lane->stream.slots * sizeof *lane->held);
@@ -245,7 +245,7 @@ static void tally_add(struct ms_tally *tally, const char *name, double value)
 
 static bool placement_count(struct play *p, uint64_t seed, struct ms_tally *tally, char *why)
 {
-    uint32_t rounds = p->recipe->pattern == MS_PATTERN_RANDOM ? ROUNDS : 1;
+    uint32_t rounds = p->recipe.pattern == MS_PATTERN_RANDOM ? ROUNDS : 1;
     uint64_t requests = 0, refused = 0, apart = 0, stranded = 0;
 
     for (uint32_t round = 0; round < rounds; round++) {
@@ -325,7 +325,7 @@ static bool play_open(struct play *p, const struct ms_reg_ops *counted)
         struct lane *lane = &p->lane[i];
         uint32_t slots;
 
-        if (!ms_stream_open(&lane->stream, p->registers, p->threads))
+        if (!ms_stream_open(&lane->stream, &p->recipe, p->registers, p->threads))
             return false;
         slots = lane->stream.slots > HANDOVER_DELAY ? lane->stream.slots : HANDOVER_DELAY;
         lane->stream.slots = slots;
@@ -340,16 +340,15 @@ bool ms_register_counts(const struct ms_catalog *catalog, const struct ms_cell_k
                         uint64_t seed, struct ms_tally *tally, char *why)
 {
     struct play p = {.ops = ms_catalog_ops(catalog, key->strategy),
-                     .recipe = ms_stream_recipe(key->shape),
                      .registers = key->registers,
                      .threads = key->threads};
     const struct ms_reg_ops *counted = ms_counted_find(key->strategy);
     bool is_counted = false;
 
     *tally = (struct ms_tally){.counts = 0};
-    if (!p.ops || !p.recipe || key->threads == 0 || key->threads > MS_CPUS_MAX ||
-        key->registers == 0 || key->registers > MS_REG_COUNT_MAX ||
-        ms_recipe_is_odd(p.recipe, key->threads)) {
+    if (!p.ops || !ms_stream_recipe(catalog, key->shape, &p.recipe) || key->threads == 0 ||
+        key->threads > MS_CPUS_MAX || key->registers == 0 || key->registers > MS_REG_COUNT_MAX ||
+        ms_recipe_is_odd(&p.recipe, key->threads)) {
         snprintf(why, MS_WHY_BYTES,
                  "no such case to count: shape %s, %" PRIu32 " threads, %" PRIu32 " registers",
                  key->shape, key->threads, key->registers);

@@ -10,6 +10,7 @@
  * Hand-over   threads in twos: one only takes and passes on through a ring of 256, the other only gives
  *             back, as a driver does whose requests end on another processor. An operation is a run
  *             that went all the way.
+ * Recorded    traces of what adapters asked of their file (requests.h), over and over; their own occupancy.
  * Occupancy   pairs (1r, 8r, 64r) and hand-overs run in a file of which a random half is taken; mixes hold the
  *             *requested* occupancy at 50, 75, 90 or 97 %. All threads together fill the file.
  * Checked     before a strategy's first sample of a case a part of the stream is replayed with a
@@ -57,7 +58,7 @@ struct lane {
 
 struct stage {
     const struct ms_catalog *catalog;
-    const struct ms_recipe *recipe;
+    struct ms_recipe recipe;
     const struct ms_reg_ops *ops; /* of the contender at hand; NULL: the limit */
     void *state;
     size_t state_bytes;
@@ -128,7 +129,7 @@ static void handover_run(const struct stage *s, struct lane *lane, uint32_t thre
                                   .ops = s->ops,
                                   .state = s->state,
                                   .cpu = lane->cpu,
-                                  .run = s->recipe->size[0].first};
+                                  .run = s->recipe.size[0].first};
 
     if (thread % 2 == 0)
         lane->refused += ms_handover_take(&end, 2 * ops);
@@ -145,7 +146,7 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
         limit_run(lane, ops);
         return;
     }
-    if (s->recipe->pattern == MS_PATTERN_HANDOVER) {
+    if (s->recipe.pattern == MS_PATTERN_HANDOVER) {
         handover_run(s, lane, thread, ops);
         return;
     }
@@ -164,7 +165,7 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
 static void residents_take(struct stage *s, uint64_t seed)
 {
     struct ms_prng random = {ms_seed_mix(seed, 77)};
-    uint32_t run = s->recipe->size[0].first;
+    uint32_t run = s->recipe.size[0].first;
     uint32_t keep = 0;
 
     s->residents = s->registers / run;
@@ -174,7 +175,7 @@ static void residents_take(struct stage *s, uint64_t seed)
         held->run = held->first == MS_REG_NONE ? 0 : run;
     }
     for (uint32_t i = 0; i < s->residents; i++) {
-        if (ms_prng_below(&random, 100) >= s->recipe->fill_percent)
+        if (ms_prng_below(&random, 100) >= s->recipe.fill_percent)
             held_drop(s, 0, &s->resident[i]);
         else
             s->resident[keep++] = s->resident[i];
@@ -259,7 +260,7 @@ static bool file_fill(struct stage *s, uint64_t seed, char *why)
     if (!state_fit(s, why))
         return false;
     s->residents = 0;
-    if (s->recipe->pattern == MS_PATTERN_PAIR || s->recipe->pattern == MS_PATTERN_HANDOVER)
+    if (s->recipe.pattern == MS_PATTERN_PAIR || s->recipe.pattern == MS_PATTERN_HANDOVER)
         residents_take(s, seed);
     for (uint32_t i = 0; i < s->threads; i++) {
         struct lane *lane = &s->lane[i];
@@ -277,7 +278,7 @@ static bool streams_fit(struct stage *s, uint64_t seed, char *why)
     if (s->has_streams && s->seed == seed)
         return true;
     for (uint32_t i = 0; i < s->threads; i++) {
-        if (ms_stream_make(&s->lane[i].stream, s->recipe, s->registers, s->threads,
+        if (ms_stream_make(&s->lane[i].stream, &s->recipe, s->registers, s->threads, i,
                            ms_seed_mix(seed, i)))
             continue;
         snprintf(why, MS_WHY_BYTES, "no memory for the operation stream");
@@ -384,7 +385,7 @@ static bool lanes_make(struct stage *s)
         struct lane *lane = &s->lane[i];
 
         lane->cpu = i;
-        if (!ms_stream_open(&lane->stream, s->registers, s->threads))
+        if (!ms_stream_open(&lane->stream, &s->recipe, s->registers, s->threads))
             return false;
         lane->held = calloc(lane->stream.slots, sizeof *lane->held);
         if (!lane->held)
@@ -395,17 +396,17 @@ static bool lanes_make(struct stage *s)
 
 static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why)
 {
-    const struct ms_recipe *recipe = ms_stream_recipe(key->shape);
+    struct ms_recipe recipe;
     struct stage *s = NULL;
 
-    if (!recipe || key->threads == 0 || key->threads > MS_CPUS_MAX || key->registers == 0 ||
-        key->registers > MS_REG_COUNT_MAX) {
+    if (!ms_stream_recipe(catalog, key->shape, &recipe) || key->threads == 0 ||
+        key->threads > MS_CPUS_MAX || key->registers == 0 || key->registers > MS_REG_COUNT_MAX) {
         snprintf(why, MS_WHY_BYTES,
                  "no such case: shape %s, %" PRIu32 " threads, %" PRIu32 " registers", key->shape,
                  key->threads, key->registers);
         return NULL;
     }
-    if (ms_recipe_is_odd(recipe, key->threads)) {
+    if (ms_recipe_is_odd(&recipe, key->threads)) {
         snprintf(why, MS_WHY_BYTES, "a hand-over needs an even number of threads, not %" PRIu32,
                  key->threads);
         return NULL;
@@ -436,10 +437,10 @@ no_memory:
 /* Hand-overs need threads in twos. */
 static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
 {
-    const struct ms_recipe *recipe = ms_stream_recipe(key->shape);
+    struct ms_recipe recipe;
 
-    (void)catalog;
-    return recipe && !ms_recipe_is_odd(recipe, key->threads);
+    return ms_stream_recipe(catalog, key->shape, &recipe) &&
+           !ms_recipe_is_odd(&recipe, key->threads);
 }
 
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
@@ -449,15 +450,17 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
     return sizeof limits_all / sizeof *limits_all;
 }
 
-static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
+static const char *refuses(const struct ms_catalog *catalog, const struct ms_contender *contender,
+                           const struct ms_cell_key *key)
 {
-    const struct ms_recipe *recipe = ms_stream_recipe(key->shape);
+    struct ms_recipe recipe;
 
-    if (recipe && ms_recipe_is_odd(recipe, key->threads))
+    if (!ms_stream_recipe(catalog, key->shape, &recipe))
+        return NULL;
+    if (ms_recipe_is_odd(&recipe, key->threads))
         return "a hand-over needs an even number of threads";
-    for (size_t j = 0; recipe && j < MS_STREAM_SIZES; j++)
-        if (recipe->size[j].share && recipe->size[j].last > contender->run_max)
-            return "refused by design: the shape asks for longer runs than it gives";
+    if (ms_recipe_run_max(&recipe) > contender->run_max)
+        return "refused by design: the shape asks for longer runs than it gives";
     return NULL;
 }
 

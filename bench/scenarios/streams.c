@@ -2,6 +2,8 @@
 /* streams.c: shapes and streams of register requests. */
 #include "streams.h"
 
+#include "catalog.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,9 @@
 
 static_assert((uint32_t)MS_REG_COUNT_MAX <= (uint32_t)MS_STREAM_SLOT_MASK,
               "every register may be a slot of its own");
+static_assert((uint32_t)MS_REQUESTS_RUN_MAX < 1u << (32 - MS_STREAM_SLOT_BITS) &&
+                  (uint32_t)MS_REQUESTS_SLOTS_MAX <= (uint32_t)MS_STREAM_SLOT_MASK,
+              "a recorded request fits a step");
 
 /* The mix of allocator studies: mostly one or two, many odd sizes, a few large ones. */
 #define SIZES_MIX                                                                                  \
@@ -67,16 +72,38 @@ static_assert(sizeof infos / sizeof *infos == RECIPES, "each shape has its recip
 
 const struct ms_shape_info *ms_stream_shape(const struct ms_catalog *catalog, size_t index)
 {
-    (void)catalog;
-    return index < RECIPES ? &infos[index] : NULL;
+    const struct ms_requests *trace;
+
+    return index < RECIPES ? &infos[index] : ms_catalog_trace(catalog, index - RECIPES, &trace);
 }
 
-const struct ms_recipe *ms_stream_recipe(const char *shape)
+bool ms_stream_recipe(const struct ms_catalog *catalog, const char *shape, struct ms_recipe *recipe)
 {
-    for (size_t i = 0; i < RECIPES; i++)
+    const struct ms_shape_info *info;
+    const struct ms_requests *trace;
+
+    for (size_t i = 0; i < RECIPES; i++) {
+        *recipe = recipes[i];
         if (strcmp(infos[i].name, shape) == 0)
-            return &recipes[i];
-    return NULL;
+            return true;
+    }
+    *recipe = (struct ms_recipe){.pattern = MS_PATTERN_TRACE};
+    for (size_t i = 0; (info = ms_catalog_trace(catalog, i, &trace)) != NULL; i++) {
+        recipe->trace = trace;
+        if (strcmp(info->name, shape) == 0)
+            return true;
+    }
+    return false;
+}
+
+uint32_t ms_recipe_run_max(const struct ms_recipe *recipe)
+{
+    uint32_t most = recipe->trace ? recipe->trace->run_max : 0;
+
+    for (size_t i = 0; i < MS_STREAM_SIZES; i++)
+        if (recipe->size[i].share && recipe->size[i].last > most)
+            most = recipe->size[i].last;
+    return most;
 }
 
 /* ---- the stream -------------------------------------------------------------------------------
@@ -180,9 +207,13 @@ static bool stream_random(const struct ms_recipe *recipe, struct ms_stream *stre
     return is_made;
 }
 
-bool ms_stream_open(struct ms_stream *stream, uint32_t registers, uint32_t threads)
+bool ms_stream_open(struct ms_stream *stream, const struct ms_recipe *recipe, uint32_t registers,
+                    uint32_t threads)
 {
     *stream = (struct ms_stream){.slots = registers / threads + 1};
+    for (uint32_t i = 0; recipe->trace && i < recipe->trace->threads; i++)
+        if (recipe->trace->thread[i].slots > stream->slots)
+            stream->slots = recipe->trace->thread[i].slots;
     stream->step = calloc(MS_STREAM_STEPS, sizeof *stream->step);
     return stream->step != NULL;
 }
@@ -193,8 +224,24 @@ void ms_stream_drop(struct ms_stream *stream)
     stream->step = NULL;
 }
 
+/* Over and over: where the trace begins again a slot may still hold a run, which then goes back. More
+ * threads than were recorded share them. */
+static void stream_replay(const struct ms_requests *trace, struct ms_stream *stream,
+                          uint32_t thread)
+{
+    const struct ms_requests_thread *recorded = &trace->thread[thread % trace->threads];
+
+    for (uint32_t i = 0; i < MS_STREAM_STEPS; i++) {
+        struct ms_request request = recorded->step[i % recorded->steps];
+
+        stream->step[i] = request.slot | request.run << MS_STREAM_SLOT_BITS;
+    }
+    stream->fill =
+        recorded->steps < MS_STREAM_STEPS ? recorded->steps : (uint32_t)MS_STREAM_STEPS - 1;
+}
+
 bool ms_stream_make(struct ms_stream *stream, const struct ms_recipe *recipe, uint32_t registers,
-                    uint32_t threads, uint64_t seed)
+                    uint32_t threads, uint32_t thread, uint64_t seed)
 {
     struct ms_prng random = {seed};
     uint32_t target = registers * recipe->fill_percent / 100 / threads;
@@ -209,6 +256,9 @@ bool ms_stream_make(struct ms_stream *stream, const struct ms_recipe *recipe, ui
         return true;
     case MS_PATTERN_FIFO:
         stream_fifo(recipe, stream, &random, target, depth);
+        return true;
+    case MS_PATTERN_TRACE:
+        stream_replay(recipe->trace, stream, thread);
         return true;
     case MS_PATTERN_RANDOM:
         break;

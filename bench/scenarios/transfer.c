@@ -257,10 +257,12 @@ static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *k
 }
 
 /* A packet adapter wants its registers in one run; a scatter/gather one takes them one by one. */
-static const char *refuses(const struct ms_contender *contender, const struct ms_cell_key *key)
+static const char *refuses(const struct ms_catalog *catalog, const struct ms_contender *contender,
+                           const struct ms_cell_key *key)
 {
     bool is_packet = strcmp(key->adapter, "packet") == 0;
 
+    (void)catalog;
     for (size_t i = 0; i < SHAPES; i++)
         if (strcmp(infos[i].name, key->shape) == 0 && is_packet &&
             infos[i].pages > contender->run_max)
