@@ -86,6 +86,16 @@ uint64_t ms_histogram_at(const struct ms_histogram *h, double share)
     return h->largest_ns;
 }
 
+double ms_histogram_beyond(const struct ms_histogram *h, uint64_t ns)
+{
+    uint64_t beyond = 0;
+
+    for (size_t i = 0; i < MS_HISTOGRAM_BUCKETS; i++)
+        if (ms_histogram_low(i) > ns)
+            beyond += h->count[i];
+    return h->total ? (double)beyond / (double)h->total : 0.0;
+}
+
 double ms_histogram_reach(const struct ms_histogram *h)
 {
     if (h->total <= MS_HISTOGRAM_BEYOND_MIN)

@@ -33,6 +33,9 @@ void ms_histogram_merge(struct ms_histogram *sum, const struct ms_histogram *mor
 /* The value below or at which `share` (0..1) of all values lie; 0 if there are none. */
 uint64_t ms_histogram_at(const struct ms_histogram *h, double share);
 
+/* The share of values above `ns`, to a bucket's width; 0 if there are none. */
+double ms_histogram_beyond(const struct ms_histogram *h, uint64_t ns);
+
 /* The largest share that still has enough values beyond it to mean something; 0 if none has. */
 double ms_histogram_reach(const struct ms_histogram *h);
 

@@ -107,3 +107,18 @@ MS_TEST(histogram_survives_as_text)
     assert_false(ms_histogram_parse("7:x", &two));
     assert_false(ms_histogram_parse("999999:1", &two));
 }
+
+MS_TEST(histogram_share_beyond_a_bound_is_counted)
+{
+    static struct ms_histogram h;
+
+    ms_histogram_clear(&h);
+    assert_true(ms_histogram_beyond(&h, 100) == 0.0);
+    for (uint64_t i = 0; i < 90; i++)
+        ms_histogram_add(&h, 1000);
+    for (uint64_t i = 0; i < 10; i++)
+        ms_histogram_add(&h, 200000);
+    assert_true(ms_histogram_beyond(&h, 100000) == 0.1);
+    assert_true(ms_histogram_beyond(&h, 100) == 1.0);
+    assert_true(ms_histogram_beyond(&h, 300000) == 0.0);
+}

@@ -14,6 +14,7 @@
 
 static const double OVERLAP_MIN = 0.9;
 static const double POOR_SHARE_MAX = 0.2;
+enum { SLOW_NS = 100000 }; /* longer than anything but a processor that was taken away */
 
 struct judge {
     const struct ms_judge_config *config;
@@ -253,6 +254,16 @@ static double percentile(const struct ms_histogram *h, double share)
     return share <= ms_histogram_reach(h) ? (double)ms_histogram_at(h, share) : 0.0;
 }
 
+/* Operations above 100 us in a second. A rate, not a share: whoever does more operations in a second is
+ * not interrupted more often. */
+static double slow_rate(const struct ms_timed *timed)
+{
+    if (!timed->latency || timed->wall_ns == 0)
+        return 0.0;
+    return ms_histogram_beyond(timed->latency, SLOW_NS) * (double)timed->latency->total /
+           ((double)timed->wall_ns / 1e9);
+}
+
 static void latencies_add(const struct ms_case *c, const struct ms_entrant *entrant,
                           struct ms_cell *cell)
 {
@@ -263,7 +274,7 @@ static void latencies_add(const struct ms_case *c, const struct ms_entrant *entr
         if (!h || h->total == 0)
             continue;
         l = ms_cell_add_latency(cell);
-        if (!c->shape->is_closed) {
+        if (!c->shape->is_closed && !c->is_oversubscribed) {
             l->load = ms_loads[i];
             l->pace_ns = c->pace_ns / ms_loads[i];
         }
@@ -272,6 +283,10 @@ static void latencies_add(const struct ms_case *c, const struct ms_entrant *entr
         l->values = h->total;
         if (c->floor[i].latency)
             l->floor = (double)ms_histogram_at(c->floor[i].latency, 0.5);
+        if (c->is_oversubscribed) {
+            l->slow = slow_rate(&entrant->timed[i]);
+            l->slow_floor = slow_rate(&c->floor[i]);
+        }
         if (l->saturated)
             continue;
         l->p50 = percentile(h, 0.5);

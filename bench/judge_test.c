@@ -276,6 +276,48 @@ MS_TEST(judge_percentiles_reach_as_far_as_values_back_them_and_the_page_shows_th
     schedule_close();
 }
 
+/* A second of wall time in which so many of 10 000 operations took a time slice. */
+static void crowd_make(struct ms_timed *timed, uint32_t slow, uint64_t wall_ns)
+{
+    timed->latency = calloc(1, sizeof *timed->latency);
+    timed->wall_ns = wall_ns;
+    for (uint32_t i = 0; i < 10000; i++)
+        ms_histogram_add(timed->latency, i < slow ? 4000000 : 150);
+}
+
+MS_TEST(judge_with_more_threads_than_processors_slow_operations_are_counted_a_second)
+{
+    struct ms_case *c;
+    char *page = NULL;
+    size_t length = 0;
+    FILE *out;
+
+    schedule_open(1);
+    c = case_make(1, sound, 3);
+    c->is_oversubscribed = true;
+    for (uint32_t k = 0; k < 3; k++)
+        crowd_make(&c->entrant[k].timed[0], k == 2 ? 3000 : 100, 500000000);
+    crowd_make(&c->floor[0], 50, 500000000);
+    judge_now();
+    /* As many of as many operations, but in half the time, are twice as many a second. */
+    assert_true(fabs(result->cells[0].latencies[0].slow - 200.0) < 1e-6);
+    assert_true(fabs(result->cells[0].latencies[0].slow_floor - 100.0) < 1e-6);
+    assert_true(fabs(result->cells[2].latencies[0].slow - 6000.0) < 1e-6);
+    assert_true(result->cells[0].latencies[0].load <= 0.0);
+
+    out = open_memstream(&page, &length);
+    assert_true(ms_emit_page(result, out));
+    fclose(out);
+    assert_non_null(strstr(page, "a strategy that does nothing has 100,"));
+    assert_non_null(strstr(page, "<td data-v=6000>6000</td><td data-v=60>60.0&times;</td>"));
+    assert_null(strstr(page, "of the baseline's pace"));
+    free(page);
+    for (uint32_t k = 0; k < 3; k++)
+        free(c->entrant[k].timed[0].latency);
+    free(c->floor[0].latency);
+    schedule_close();
+}
+
 /* ---- overlap ---------------------------------------------------------------------------------- */
 
 MS_TEST(overlap_threads_that_ran_one_after_the_other_have_none)

@@ -74,10 +74,63 @@ static void table_print(const struct ms_result *r, const struct ms_cell *first, 
     fputs("</tbody></table></div>\n", out);
 }
 
-/* System DMA has a part of its own. */
+/* System DMA has a part of its own, and so have threads that wait for a processor. */
 static bool is_shown(const struct ms_cell *c)
 {
-    return c->latency_count > 0 && !ms_text_same(c->scenario, MS_SCENARIO_SYSTEM);
+    return c->latency_count > 0 && !c->oversubscribed &&
+           !ms_text_same(c->scenario, MS_SCENARIO_SYSTEM);
+}
+
+/* ---- more threads than cores -------------------------------------------------------------------- */
+
+static void slow_row(const struct ms_result *r, const struct ms_cell *c, FILE *out)
+{
+    const struct ms_latency *l = &c->latencies[0];
+
+    fputs("<tr><th scope=row>", out);
+    ms_page_name(r, c->strategy, out);
+    fputs("</th>", out);
+    fprintf(out, "<td data-v=%.6g>%.0f</td>", l->slow, l->slow);
+    if (l->slow_floor > 0.0)
+        fprintf(out, "<td data-v=%.6g>%s</td></tr>\n", l->slow / l->slow_floor,
+                ms_word_ratio(l->slow / l->slow_floor, "&times;").s);
+    else
+        fputs("<td class=none>&ndash;</td></tr>\n", out);
+}
+
+static void slow_table(const struct ms_result *r, const struct ms_cell *first, FILE *out)
+{
+    const struct ms_latency *l = &first->latencies[0];
+
+    fputs("<div class=scroll><table class=\"plain sortable\"><caption><span>", out);
+    ms_print_html(out, first->shape);
+    fprintf(
+        out,
+        ", %s on %u cores, one operation after the other: operations that took more than 100 us, "
+        "in "
+        "a second; lower is better; a strategy that does nothing has %.0f, one for each time the "
+        "scheduler takes a processor away</span></caption><thead><tr><th "
+        "scope=col>strategy</th><th scope=col>above 100 us, a second</th><th scope=col>against "
+        "nothing</th></tr></thead><tbody>\n",
+        ms_word_threads(first->threads).s, r->run.cores, l->slow_floor);
+    for (size_t i = 0; i < r->cell_count; i++)
+        if (r->cells[i].latency_count > 0 && ms_cell_same_case(&r->cells[i], first))
+            slow_row(r, &r->cells[i], out);
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void slow_tables(const struct ms_result *r, FILE *out)
+{
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+        bool is_first = c->oversubscribed && c->latency_count > 0;
+
+        for (size_t before = 0; is_first && before < i; before++)
+            is_first =
+                r->cells[before].latency_count == 0 || !ms_cell_same_case(c, &r->cells[before]);
+        if (is_first)
+            slow_table(r, c, out);
+    }
 }
 
 /* Prints one load of every case that was timed. */
@@ -99,7 +152,8 @@ void ms_page_latency(const struct ms_result *r, FILE *out)
     bool has_any = false;
 
     for (size_t i = 0; i < r->cell_count; i++)
-        has_any = has_any || is_shown(&r->cells[i]);
+        has_any = has_any || is_shown(&r->cells[i]) ||
+                  (r->cells[i].oversubscribed && r->cells[i].latency_count > 0);
     if (!has_any)
         return;
     fputs("<section aria-labelledby=latency><h2 id=latency>How long the slowest wait</h2>\n"
@@ -109,10 +163,13 @@ void ms_page_latency(const struct ms_result *r, FILE *out)
           "beyond.</p>\n",
           out);
     load_print(r, LOAD_SHOWN, out);
+    slow_tables(r, out);
     fputs("<details><summary>Slower and faster arrivals</summary>\n", out);
     load_print(r, 0.5, out);
     load_print(r, 0.9, out);
-    fputs("</details>\n<p class=not>Not shown: what happens with more threads than cores, where "
-          "the scheduler's time slice hides everything else.</p>\n</section>\n",
-          out);
+    fputs(
+        "</details>\n<p class=not>Not shown: percentiles with more threads than cores, where the "
+        "scheduler's time slice hides everything else; how often one is hit tells strategies that "
+        "make others wait from those that do not.</p>\n</section>\n",
+        out);
 }

@@ -20,8 +20,9 @@ static const double CALIBRATION_SAMPLES = 2.0;
 static const double SECONDS_STRETCH_MAX = 2.5;
 static const double SECONDS_SLACK = 2.0;
 
-static const double COUNTED_SECONDS = 0.008; /* of one strategy in one case */
-static const double TIMED_SECONDS = 0.04;    /* of one strategy at one rate */
+static const double COUNTED_SECONDS = 0.008;   /* of one strategy in one case */
+static const double TIMED_SECONDS = 0.04;      /* of one strategy at one rate */
+static const double TIMED_SECONDS_OVER = 0.08; /* with more threads than processors */
 
 const double ms_loads[MS_LOADS] = {0.5, 0.7, 0.9};
 
@@ -293,7 +294,10 @@ static bool cases_staff(struct making *m)
         c->has_controls =
             c->scenario->compares && !c->adapter && !c->is_oversubscribed && !*is_served;
         *is_served = *is_served || c->has_controls;
-        c->is_timed = c->shape->is_timed && s->size != MS_PLAN_QUICK && !c->is_oversubscribed;
+        /* With more threads than processors a single mix says what there is to say: how often somebody
+         * waits for a thread that was stopped. */
+        c->is_timed = c->shape->is_timed && s->size != MS_PLAN_QUICK &&
+                      (!c->is_oversubscribed || c->shape->pages == 0);
         if (!entrants_add(m->catalog, m->wish, c))
             return false;
     }
@@ -301,11 +305,11 @@ static bool cases_staff(struct making *m)
 }
 
 /* More threads than processors are never ranked, so a plan that is short of time takes them for the few
- * shapes only that are in every plan. */
+ * shapes only that are also timed one by one. */
 static bool is_oversubscribed_too(const struct making *m, const struct ms_case *c)
 {
     return c->scenario->oversubscribes &&
-           (c->shape->is_quick || m->wish->size == MS_PLAN_FULL || m->wish->shapes.count > 0);
+           (c->shape->is_timed || m->wish->size == MS_PLAN_FULL || m->wish->shapes.count > 0);
 }
 
 static void cases_of_shape(struct making *m, struct ms_case c)
@@ -398,8 +402,10 @@ static double schedule_seconds(const struct ms_schedule *s)
             }
     for (size_t i = 0; i < s->case_count; i++)
         if (s->cases[i].is_timed)
-            timed += s->cases[i].entrants * MS_LOADS * s->launches;
-    return samples * SAMPLE_SECONDS + counted * COUNTED_SECONDS + timed * TIMED_SECONDS +
+            timed +=
+                s->cases[i].entrants * s->launches *
+                (s->cases[i].is_oversubscribed ? TIMED_SECONDS_OVER : TIMED_SECONDS * MS_LOADS);
+    return samples * SAMPLE_SECONDS + counted * COUNTED_SECONDS + timed +
            s->launches * LAUNCH_SECONDS;
 }
 

@@ -44,6 +44,7 @@ extern const double ms_loads[MS_LOADS];
 /* Latencies of a contender at one rate, over all launches. */
 struct ms_timed {
     struct ms_histogram *latency; /* owned; NULL: not timed */
+    uint64_t wall_ns;             /* that it took */
     bool is_saturated;            /* in one of the launches that count */
     bool is_disturbed;            /* every launch was */
 };

@@ -242,6 +242,8 @@ struct ms_latency {
     double p50, p90, p99, p999, p9999; /* ns; 0 where fewer than 100 values lie beyond */
     double largest;                    /* ns */
     double floor;                      /* ns: the null strategy's median, timed the same way */
+    double slow;       /* operations above 100 us in a second; with more threads than processors */
+    double slow_floor; /* the null strategy's: what the scheduler alone does */
 };
 
 struct ms_cell {

@@ -143,7 +143,8 @@ NAMED_FORM(sample_form, ms_sample, U32(ms_sample, launch), U32(ms_sample, block)
 FORM(latency_form, ms_latency, F64(ms_latency, load), F64(ms_latency, pace_ns),
      FLAG(ms_latency, saturated), FLAG(ms_latency, disturbed), U64(ms_latency, values),
      F64(ms_latency, p50), F64(ms_latency, p90), F64(ms_latency, p99), F64(ms_latency, p999),
-     F64(ms_latency, p9999), F64(ms_latency, largest), F64(ms_latency, floor));
+     F64(ms_latency, p9999), F64(ms_latency, largest), F64(ms_latency, floor),
+     F64(ms_latency, slow), F64(ms_latency, slow_floor));
 
 NAMED_FORM(cell_form, ms_cell, TEXT(ms_cell, name), TEXT(ms_cell, scenario),
            TEXT(ms_cell, strategy), TEXT(ms_cell, adapter), TEXT(ms_cell, shape),

@@ -20,6 +20,7 @@ enum {
     PROGRESS_LINE_NS = 100000000,
     COUNT_OPS = 20000,   /* of the pass that counts: the same in every run */
     TIMED_NS = 30000000, /* how long one strategy is timed at one rate */
+    CROWD_OPS = 40000,
     TIMED_OPS_MIN = 2000,
     TIMED_OPS_LIVE = 5000,         /* where another thread takes part each has a tail of its own */
     TIMED_OPS_LIVE_CLOSED = 10500, /* at one rate only, so that 100 lie beyond the 99th percent */
@@ -28,6 +29,8 @@ enum {
     TRIAL_OPS = 2000, /* of a pace that is tried before it is used */
 };
 
+/* How long a strategy is timed with more threads than processors: some hundred time slices. */
+static const double CROWD_NS = 7e7, CROWD_NS_FULL = 5e8;
 static const double TIMED_NS_LIVE = 4e8; /* at most, of one strategy at one rate */
 static const double SAMPLE_AIM_NS = 5e6;
 static const double SAMPLE_SHORT_NS = 2e6;
@@ -449,8 +452,10 @@ static void timing_keep(struct runner *r, bool is_disturbed, struct ms_timed *ti
     if (!is_first && !is_disturbed && timed->is_disturbed) {
         ms_histogram_clear(timed->latency);
         timed->is_saturated = false;
+        timed->wall_ns = 0;
     }
     ms_histogram_merge(timed->latency, &r->timing.latency);
+    timed->wall_ns += r->timing.wall_ns;
     timed->is_disturbed = is_disturbed;
     timed->is_saturated = timed->is_saturated || r->timing.is_saturated;
 }
@@ -486,6 +491,34 @@ static void timed_run(struct runner *r, const struct ms_case *c, const char *str
             break;
     }
     timing_keep(r, is_disturbed, timed);
+}
+
+/* With more threads than processors: one operation after the other, for as long with every strategy. */
+static void crowd_run(struct runner *r, const struct ms_case *c, const char *strategy,
+                      uint64_t seed, struct ms_timed *timed)
+{
+    double wanted = r->schedule->size == MS_PLAN_FULL ? CROWD_NS_FULL : CROWD_NS;
+    double ops;
+
+    if (!timing_ask(r, c, strategy, seed, CROWD_OPS, 0.0) || r->timing.wall_ns == 0)
+        return;
+    ops = wanted * (double)r->timing.ops / (double)r->timing.wall_ns;
+    if (timing_ask(r, c, strategy, seed, ops < CROWD_OPS ? CROWD_OPS : (uint64_t)ops, 0.0))
+        timing_keep(r, false, timed);
+}
+
+static void crowd_time(struct runner *r, struct ms_case *c, uint64_t seed)
+{
+    uint32_t order[MS_ENTRANTS_MAX];
+
+    ms_order_fill(ms_seed_mix(seed, 3), 0, order, c->entrants);
+    for (uint32_t p = 0; p < c->entrants && !r->config->is_stopped(); p++) {
+        struct ms_entrant *entrant = &c->entrant[order[p]];
+
+        if (entrant->state == MS_STATE_READY && sets_pace(c, entrant))
+            crowd_run(r, c, entrant->who->name, seed, &entrant->timed[0]);
+    }
+    crowd_run(r, c, "null", seed, &c->floor[0]);
 }
 
 /* A moment of arrivals at one pace, for ms_pace_find. */
@@ -528,6 +561,10 @@ static bool pace_set(struct runner *r, struct ms_case *c, uint64_t seed)
 
 static void case_time(struct runner *r, struct ms_case *c, uint64_t seed)
 {
+    if (c->is_oversubscribed) {
+        crowd_time(r, c, seed);
+        return;
+    }
     if (c->shape->is_closed && c->pace_ns <= 0.0)
         c->pace_ns = SAMPLE_AIM_NS / (double)c->ops; /* only to know how many there is time for */
     if (!pace_set(r, c, seed))
