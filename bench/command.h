@@ -16,6 +16,7 @@ int ms_main_list(int argc, char **argv);
 int ms_main_doctor(int argc, char **argv);
 int ms_main_report(int argc, char **argv);
 int ms_main_compare(int argc, char **argv);
+int ms_main_goals(int argc, char **argv);
 int ms_main_capture(int argc, char **argv);
 
 /* Prints "mapstorm: <what is wrong>" and returns the problem's exit code. */

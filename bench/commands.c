@@ -13,6 +13,7 @@
 #include "emit.h"
 #include "facts.h"
 #include "gbench.h"
+#include "goals.h"
 #include "options.h"
 #include "order.h"
 
@@ -258,6 +259,50 @@ int ms_main_report(int argc, char **argv)
     argp_err_exit_status = MS_EXIT_USAGE;
     argp_parse(&parser, argc, argv, 0, NULL, &wanted);
     return output_end((int)ms_command_report(wanted.file, wanted.out, stdout, stderr));
+}
+
+/* ---- goals ------------------------------------------------------------------------------------ */
+
+struct asking {
+    const char *files[FILES_MAX];
+    size_t count;
+};
+
+static error_t goals_parse(int key, char *text, struct argp_state *state)
+{
+    struct asking *a = state->input;
+
+    if (key == ARGP_KEY_ARG && a->count == FILES_MAX)
+        argp_error(state, "too many files");
+    else if (key == ARGP_KEY_ARG)
+        a->files[a->count++] = text;
+    else if (key == ARGP_KEY_END && a->count == 0)
+        argp_error(state, "which result files?");
+    else if (key != ARGP_KEY_END)
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+int ms_main_goals(int argc, char **argv)
+{
+    static const struct argp parser = {
+        .parser = goals_parse,
+        .args_doc = "FILE...",
+        .doc =
+            "Which goals of the default strategy stored results hold, and where it is worst. With "
+            "several files a goal holds when it holds in each."
+            "\vExamples:\n  mapstorm goals reports/mine/result.json\n"
+            "  mapstorm goals one/result.json two/result.json three/result.json",
+    };
+    static const char *const names[] = {"help", "usage"};
+    struct asking asked = {.count = 0};
+    struct ms_problem problem;
+
+    if (!ms_options_known(argc, argv, names, 2, &problem))
+        return ms_problem_print(&problem);
+    argp_err_exit_status = MS_EXIT_USAGE;
+    argp_parse(&parser, argc, argv, 0, NULL, &asked);
+    return output_end((int)ms_command_goals(asked.files, asked.count, stdout, stderr));
 }
 
 /* ---- compare ---------------------------------------------------------------------------------- */

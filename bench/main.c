@@ -45,6 +45,7 @@ static const struct command commands[] = {
     {"doctor", "facts and guard rails of this machine, and what would help", ms_main_doctor},
     {"report", "page and tables again from a stored result", ms_main_report},
     {"compare", "tables from stored results", ms_main_compare},
+    {"goals", "which goals of the default strategy a stored result holds", ms_main_goals},
     {"capture", "record how real memory lies in page frames", ms_main_capture},
     {"bench", "the cells as an ordinary Google Benchmark program", ms_main_bench},
     {"fuzz", "hunt for bugs in the interface; a finding replays and shrinks", fuzz_become},

@@ -94,7 +94,7 @@ usage)
     expect 2 capture --pid 0x
     expect 2 capture --name 'a/b'
     [ -z "$(find . -name reports)" ] || wrong 'wrong usage left a folder behind'
-    for command in run list doctor report compare capture; do
+    for command in run list doctor report compare goals capture; do
         expect 0 "$command" --help
         says out Examples
     done

@@ -130,7 +130,9 @@ static bool cell_parts_ok(const struct check *c, const struct ms_cell *cell, siz
             !number_ok(c, l->p99, "cells", i, "latencies.p99") ||
             !number_ok(c, l->p9999, "cells", i, "latencies.p9999") ||
             !number_ok(c, l->largest, "cells", i, "latencies.largest") ||
-            !number_ok(c, l->floor, "cells", i, "latencies.floor"))
+            !number_ok(c, l->floor, "cells", i, "latencies.floor") ||
+            !number_ok(c, l->slow, "cells", i, "latencies.slow") ||
+            !number_ok(c, l->slow_floor, "cells", i, "latencies.slow_floor"))
             return false;
     }
     for (size_t k = 0; k < cell->sample_count; k++) {
