@@ -24,7 +24,8 @@ enum against {
     AGAINST_MEMORY, /* 4 bytes a register and 8 KiB a thread */
 };
 
-enum { SHAPES = 4, THREADS_OVER = UINT32_MAX, ANY = 0 };
+enum { SHAPES = 4, ANY = 0 };
+#define THREADS_OVER UINT32_MAX
 
 static const struct goal {
     const char *text;
