@@ -21,7 +21,7 @@ enum {
     LINE_BYTES = 1024,
     HISTOGRAM_BYTES = 1 << 17, /* every bucket with a large count */
     ARGUMENTS_MAX = 64,
-    COUNT_NAME_MAX = 40,
+    COUNT_NAME_MAX = 48,
 };
 
 struct ms_child {

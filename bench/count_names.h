@@ -18,4 +18,9 @@
     "external fragmentation"                 /* 1 - longest free run / free registers, mean */
 #define MS_COUNT_MEMORY "bytes per register" /* of the strategy's state */
 
+/* Of whole transfers: requests of adapters that wait for registers. */
+#define MS_COUNT_WAITED    "requests that waited"
+#define MS_COUNT_OVERTAKEN "order inversions" /* grants that passed an older request, per request */
+#define MS_COUNT_PASSED    "grants to others during the longest wait"
+
 #endif

@@ -10,6 +10,7 @@
 #include "catalog.h"
 #include "platform/test.h"
 #include "registers/registers.h"
+#include "waiting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -227,5 +228,32 @@ MS_TEST(counting_refuses_cases_that_are_none)
     snprintf(key.shape, sizeof key.shape, "1r");
     key.registers = 0;
     assert_false(scenario->count(catalog, &key, 7, &tally, why));
+    counts_close();
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------ */
+
+MS_TEST(counting_waiters_are_served_in_order_whatever_the_strategy)
+{
+    static const char *const adapters[] = {"sg32", "packet"};
+    const struct ms_contender *all;
+    char why[MS_WHY_BYTES] = "";
+
+    catalog = ms_catalog_open(&(struct ms_catalog_config){.layout_count = 0}, why);
+    for (size_t i = 0; i < ms_catalog_contenders(catalog, &all); i++)
+        for (size_t k = 0; k < 2; k++) {
+            struct ms_tally tally = {.counts = 0}, again = {.counts = 0};
+
+            if (all[i].part > MS_PART_BASELINE || (k == 1 && all[i].run_max < 64))
+                continue;
+            if (!ms_waiting_count(catalog, all[i].name, adapters[k], 3, &tally, why) ||
+                !ms_waiting_count(catalog, all[i].name, adapters[k], 3, &again, why))
+                fail_msg("%s on %s: %s", all[i].name, adapters[k], why);
+            assert_true(value_of(&tally, MS_COUNT_WAITED) > 0.1);
+            assert_true(value_of(&tally, MS_COUNT_OVERTAKEN) == 0.0);
+            /* Who waits is passed by nobody, so no more are granted meanwhile than were waiting before. */
+            assert_true(value_of(&tally, MS_COUNT_PASSED) < 16.0);
+            assert_true(value_of(&tally, MS_COUNT_WAITED) == value_of(&again, MS_COUNT_WAITED));
+        }
     counts_close();
 }

@@ -29,6 +29,7 @@ enum { SHAPES = 4, ANY = 0 };
 
 static const struct goal {
     const char *text;
+    const char *scenario;       /* NULL: take and give */
     const char *shapes[SHAPES]; /* none: all */
     uint32_t threads;           /* ANY, or so many; THREADS_OVER: more than processors */
     uint32_t registers;         /* ANY, or of the file */
@@ -94,6 +95,11 @@ static const struct goal {
      .against = AGAINST_ZERO,
      .name = MS_COUNT_STRANDED,
      .bound = 0.0},
+    {.text = "no order inversion among requests that wait",
+     .scenario = "transfer",
+     .against = AGAINST_ZERO,
+     .name = MS_COUNT_OVERTAKEN,
+     .bound = 0.0},
     {.text = "memory at most 4 bytes a register and 8 KiB a thread",
      .against = AGAINST_MEMORY,
      .name = MS_COUNT_MEMORY,
@@ -128,8 +134,9 @@ static bool is_meant(const struct goal *g, const struct ms_cell *c, const char *
                       : g->threads == THREADS_OVER ? c->oversubscribed
                                                    : c->threads == g->threads;
 
-    return ms_text_same(c->scenario, MS_SCENARIO_POOL) && ms_text_same(c->strategy, own) &&
-           c->outcome == MS_OUTCOME_MEASURED && is_named(g->shapes, c->shape) && is_threads &&
+    return ms_text_same(c->scenario, g->scenario ? g->scenario : MS_SCENARIO_POOL) &&
+           ms_text_same(c->strategy, own) && c->outcome == MS_OUTCOME_MEASURED &&
+           is_named(g->shapes, c->shape) && is_threads &&
            (g->registers == ANY || c->registers == g->registers);
 }
 
@@ -273,10 +280,11 @@ static void missing_print(const bool *is_unknown, FILE *err)
     for (size_t i = 0; i < GOALS; i++)
         has_any = has_any || is_unknown[i];
     if (has_any)
-        fputs("mapstorm: some goals were not measured, or the run could not be ranked; all of them "
-              "are in\n  mapstorm run --scenario registers --shape "
-              "1r,8r,64r,mix75,mix90,handover1,handover8 --threads 1,2,8 --registers 4096,65536\n",
-              err);
+        fputs(
+            "mapstorm: some goals were not measured, or the run could not be ranked; all of them "
+            "are in\n  mapstorm run --scenario registers,transfer --shape "
+            "1p,1r,8r,64r,mix75,mix90,handover1,handover8 --threads 1,2,8 --registers 4096,65536\n",
+            err);
 }
 
 enum ms_exit ms_command_goals(const char *const *files, size_t count, FILE *out, FILE *err)

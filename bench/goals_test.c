@@ -161,6 +161,7 @@ MS_TEST(goals_by_exact_counts_and_slow_operations)
     assert_int_equal(goal_of("those of first fit").held, MS_GOAL_HELD);
     assert_int_equal(goal_of("refused beside a free run").held, MS_GOAL_HELD);
     assert_int_equal(goal_of("memory").held, MS_GOAL_HELD);
+    assert_int_equal(goal_of("order inversion").held, MS_GOAL_UNKNOWN);
     assert_int_equal(goal_of("above 100 us").held, MS_GOAL_HELD);
 
     result->cells[own].counts[0].per_op = 0.0111;
@@ -171,6 +172,12 @@ MS_TEST(goals_by_exact_counts_and_slow_operations)
     assert_int_equal(goal_of("refused beside a free run").held, MS_GOAL_MISSED);
     assert_int_equal(goal_of("memory").held, MS_GOAL_MISSED);
     assert_int_equal(goal_of("above 100 us").held, MS_GOAL_MISSED);
+    result->cells[own].scenario = "transfer";
+    count_add(own, MS_COUNT_OVERTAKEN, 0.0);
+    assert_int_equal(goal_of("order inversion").held, MS_GOAL_HELD);
+    result->cells[own].counts[3].per_op = 1e-4;
+    assert_int_equal(goal_of("order inversion").held, MS_GOAL_MISSED);
+    result->cells[own].scenario = MS_SCENARIO_POOL;
     /* First fit found a run for everybody: then nobody may fail. */
     result->cells[own - 2].counts[0].per_op = 0.0;
     assert_int_equal(goal_of("those of first fit").held, MS_GOAL_MISSED);
@@ -208,8 +215,8 @@ MS_TEST(goals_command_says_which_hold_in_every_file)
     assert_true(ms_file_write(result, folder, "a.json", ms_emit_json, &problem));
     text = asked((const char *const[]){path}, 1, MS_EXIT_INCOMPLETE);
     assert_non_null(strstr(text, "holds   handed over"));
-    assert_non_null(strstr(text, "\n3 of 12 goals hold, 0 missed, 9 not known\n"));
-    assert_non_null(strstr(text, "mapstorm run --scenario registers"));
+    assert_non_null(strstr(text, "\n3 of 13 goals hold, 0 missed, 10 not known\n"));
+    assert_non_null(strstr(text, "mapstorm run --scenario registers,transfer"));
     free(text);
     result->pairs[3].ratio = (struct ms_estimate){0.95, 0.9, 1.0, 36};
     assert_true(ms_file_write(result, folder, "b.json", ms_emit_json, &problem));
@@ -217,7 +224,7 @@ MS_TEST(goals_command_says_which_hold_in_every_file)
     assert_non_null(strstr(text, "MISSED  mixed sizes, 75 % full, 4096 registers, 2 threads"));
     assert_non_null(
         strstr(text, "0.95x on mix75, 2 threads, 4096 registers, against mutex-segfit"));
-    assert_non_null(strstr(text, "\n2 of 12 goals hold in every file, 1 missed, 9 not known\n"));
+    assert_non_null(strstr(text, "\n2 of 13 goals hold in every file, 1 missed, 10 not known\n"));
     free(text);
     text = asked((const char *const[]){"/nowhere.json"}, 1, MS_EXIT_USAGE);
     assert_non_null(strstr(text, "mapstorm: /nowhere.json: "));

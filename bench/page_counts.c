@@ -22,7 +22,7 @@ static const struct ms_count *count_of(const struct ms_cell *c, const char *name
 static bool is_share(const char *name)
 {
     static const char *const shares[] = {MS_COUNT_REFUSED, MS_COUNT_APART, MS_COUNT_STRANDED,
-                                         MS_COUNT_FRAGMENTED};
+                                         MS_COUNT_FRAGMENTED, MS_COUNT_WAITED};
 
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
         if (strcmp(shares[i], name) == 0)
@@ -189,6 +189,66 @@ static void digest_print(const struct ms_result *r, const char *shape, FILE *out
     fputs("</tbody></table></div>\n", out);
 }
 
+/* ---- waiting ------------------------------------------------------------------------------------ */
+
+/* The cell of whole transfers that has counted how a strategy's requests wait, or NULL. */
+static const struct ms_cell *waiting_cell(const struct ms_result *r, const char *strategy)
+{
+    const struct ms_cell *found = NULL;
+
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct ms_cell *c = &r->cells[i];
+
+        /* Runs are harder to come by than single registers. */
+        if (ms_text_same(c->strategy, strategy) && count_of(c, MS_COUNT_WAITED) &&
+            (!found || ms_text_same(c->adapter, "packet")))
+            found = c;
+    }
+    return found;
+}
+
+static void waiting_print(const struct ms_result *r, FILE *out)
+{
+    static const char *const names[] = {MS_COUNT_WAITED, MS_COUNT_OVERTAKEN, MS_COUNT_PASSED};
+    bool has_any = false;
+
+    for (size_t i = 0; i < r->strategy_count; i++)
+        has_any = has_any || waiting_cell(r, r->strategies[i].name);
+    if (!has_any)
+        return;
+    fputs(
+        "<div class=scroll><table class=\"plain sortable\"><caption><span>waiting: sixteen devices "
+        "with "
+        "one adapter each on 96 registers, in random turns; an inversion is a grant past an older "
+        "request that still waits; lower is better</span></caption><thead><tr><th "
+        "scope=col>strategy</th><th scope=col>adapters</th>",
+        out);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        fprintf(out, "<th scope=col>%s</th>", names[k]);
+    fputs("</tr></thead><tbody>\n", out);
+    for (size_t i = 0; i < r->strategy_count; i++) {
+        const struct ms_cell *c = waiting_cell(r, r->strategies[i].name);
+
+        if (!c)
+            continue;
+        fputs("<tr><th scope=row>", out);
+        ms_page_name(r, c->strategy, out);
+        fputs("</th><td>", out);
+        ms_print_html(out, c->adapter);
+        fputs("</td>", out);
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            const struct ms_count *own = count_of(c, names[k]);
+
+            fputs("<td>", out);
+            if (own)
+                value_print(own, out);
+            fputs("</td>", out);
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
 static void help_print(FILE *out)
 {
     fputs("<details><summary>What the columns say</summary><dl>\n", out);
@@ -282,6 +342,7 @@ void ms_page_counts(const struct ms_result *r, FILE *out)
         digest_print(r, shape, out);
         has_any = true;
     }
+    waiting_print(r, out);
     if (has_any)
         help_print(out);
     fputs("<details><summary>All counts</summary>\n", out);

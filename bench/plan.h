@@ -61,7 +61,7 @@ struct ms_entrant {
     size_t sample_room;
     struct ms_timed timed[MS_LOADS];
     struct ms_tally tally; /* of the pass that counts; names owned by `count_name` */
-    char count_name[MS_COUNTS_MAX][40];
+    char count_name[MS_COUNTS_MAX][48];
 };
 
 struct ms_case {

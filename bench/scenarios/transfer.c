@@ -7,9 +7,10 @@
  * Measured    the strategy where it really stands: behind grants, pool and bounce copy. Every
  *             thread plays one device with an adapter of its own; all share one register file.
  * Inputs      16 chains a thread, so that the copied pages are warm.
- * Not shown   waiting: the file has room for everybody.
+ * Counted     how requests wait where the file has no room for everybody (waiting.c).
  */
 #include "chains.h"
+#include "waiting.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -237,6 +238,15 @@ undo:
 
 /* ---- the table -------------------------------------------------------------------------------- */
 
+/* What is counted is how requests wait, which has nothing to do with the shape or the threads. */
+static bool count(const struct ms_catalog *catalog, const struct ms_cell_key *key, uint64_t seed,
+                  struct ms_tally *tally, char *why)
+{
+    *tally = (struct ms_tally){.counts = 0};
+    return key->threads > 1 ||
+           ms_waiting_count(catalog, key->strategy, key->adapter, seed, tally, why);
+}
+
 static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_t index)
 {
     (void)catalog;
@@ -280,6 +290,7 @@ const struct ms_scenario ms_scenario_transfer = {
     .adapters = adapters,
     .offers = offers,
     .refuses = refuses,
+    .count = count,
     .open = stage_open,
     .prepare = prepare,
     .run = run,
