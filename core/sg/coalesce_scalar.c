@@ -12,6 +12,9 @@
  *   broken   store each page as it comes, one branch a page, never taken
  *   mixed    a mask with a bit per break, made without branches, then a loop over its bits: one
  *            misprediction a block rather than two a run
+ *
+ * A piece of no more than one such block is looked at by its mask at once, unless it begins broken: each
+ * way tried in vain would be a misprediction, and there are no further blocks to gain from the guess.
  */
 #include "sg/coalesce.h"
 
@@ -112,21 +115,33 @@ FORCEINLINE uint64_t is_break(const PFN_NUMBER *p)
     return p[0] != p[-1] + 1;
 }
 
-/* Bit j: page p[j] does not follow its predecessor. Made from the top down, so that each step is a
- * doubling and a carry. */
+/* Four bits more at the low end of a mask; from the top down, so that each step is a doubling and a carry. */
+FORCEINLINE uint64_t mask_four(uint64_t mask, const PFN_NUMBER *p)
+{
+    mask = mask + mask + is_break(p + 3);
+    mask = mask + mask + is_break(p + 2);
+    mask = mask + mask + is_break(p + 1);
+    return mask + mask + is_break(p);
+}
+
+/* Bit j: page p[j] does not follow its predecessor. */
 FORCEINLINE uint64_t mask_make(const PFN_NUMBER *p, uint64_t pages)
 {
     uint64_t mask = 0;
 
-    for (; pages >= 4; pages -= 4) {
-        mask = mask + mask + is_break(p + pages - 1);
-        mask = mask + mask + is_break(p + pages - 2);
-        mask = mask + mask + is_break(p + pages - 3);
-        mask = mask + mask + is_break(p + pages - 4);
-    }
+    for (; pages >= 8; pages -= 8)
+        mask = mask_four(mask_four(mask, p + pages - 4), p + pages - 8);
+    for (; pages >= 4; pages -= 4)
+        mask = mask_four(mask, p + pages - 4);
     for (; pages > 0; pages--)
         mask = mask + mask + is_break(p + pages - 1);
     return mask;
+}
+
+/* All of the four, without a branch: in a random mixture this is rare enough to be foreseen. */
+FORCEINLINE bool are_four_broken(const PFN_NUMBER *p)
+{
+    return (is_break(p) & is_break(p + 1) & is_break(p + 2) & is_break(p + 3)) != 0;
 }
 
 /* Stores the run that ends before `p`, if that is a break; the run is one page long. */
@@ -203,7 +218,14 @@ static bool scalar_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_
 
     if ((size_t)(open->slot_end - open->slot) < (size_t)pages * MS_SG_SLOT_BYTES)
         return careful_coalesce(pfn, pages, open);
-    if (p < end && is_break(p))
+    if (pages <= MIXED_MORE_PAGES) {
+        if (pages > 4 && are_four_broken(p))
+            p = run_broken(&run, p, end);
+        run_mask(&run, p, mask_make(p, (uint64_t)(end - p)));
+        run_leave(&run, open);
+        return true;
+    }
+    if (is_break(p))
         p = run_broken(&run, p, end);
     while (p < end) {
         if (block == MIXED_PAGES) {
