@@ -105,7 +105,9 @@ struct ms_grant {
         __attribute__((aligned(MS_CACHE_LINE))); /* as ticket, for a channel */
     ms_atomic_u64 channel; /* {value:32, serial:32}: 0 none yet, 1 + the DMA channel, or closed */
 } __attribute__((aligned(MS_CACHE_LINE)));
-static_assert(offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
+static_assert(offsetof(struct ms_grant, state) == 0 &&
+                  offsetof(struct ms_grant, reached_base) + sizeof(uint64_t) <= MS_CACHE_LINE &&
+                  offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
 static_assert(sizeof(struct ms_grant) == 4 * MS_CACHE_LINE, "a grant is four lines");
 
@@ -175,6 +177,9 @@ struct ms_adapter {
     uint64_t home;        /* its own domain's name; const while open */
     ms_atomic_u64 failed; /* bit = CPU whose last synchronous request here failed (FRE-18) */
 } __attribute__((aligned(MS_CACHE_LINE)));
+
+static_assert(offsetof(struct ms_adapter, flush_key) + sizeof(uint64_t) <= MS_CACHE_LINE,
+              "and one of their adapter");
 
 struct ms_dma {
     struct ms_kernel *kernel;    /* const */
