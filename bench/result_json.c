@@ -21,9 +21,9 @@ static json_t *estimate_make(const struct ms_estimate *e, enum ms_detail detail)
     if (e->count == 0)
         return NULL;
     if (detail == MS_DETAIL_LEAN)
-        return json_pack("[f,f,f,i]", e->value, e->low, e->high, (int)e->count);
-    return json_pack("{s:f,s:f,s:f,s:i}", "value", e->value, "low", e->low, "high", e->high,
-                     "count", (int)e->count);
+        return json_pack("[f,f,f,I]", e->value, e->low, e->high, (json_int_t)e->count);
+    return json_pack("{s:f,s:f,s:f,s:I}", "value", e->value, "low", e->low, "high", e->high,
+                     "count", (json_int_t)e->count);
 }
 
 static json_t *list_make(const struct ms_field *field, const void *at, size_t count,

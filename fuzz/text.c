@@ -20,6 +20,7 @@ struct line {
     char *word[WORDS_MAX];
     uint32_t words;
     uint32_t number;
+    uint32_t said; /* a bit for each statement that a file makes once */
     char *error;
     size_t error_bytes;
 };
@@ -181,7 +182,9 @@ static bool read_schedule(const struct line *l, const struct fuzz_target *target
         bool is_fine = false;
         switch (input->strategy) {
         case MS_SIM_DENSE:
-            if (input->dense_count < FUZZ_DENSE_MAX && number(l, word, 10, 255, &value[0])) {
+            if (input->dense_count == FUZZ_DENSE_MAX)
+                return wrong(l, "more than %d decisions", FUZZ_DENSE_MAX);
+            if (number(l, word, 10, 255, &value[0])) {
                 input->dense[input->dense_count++] = (uint8_t)value[0];
                 is_fine = true;
             }
@@ -244,7 +247,9 @@ static bool read_reads(const struct line *l, struct fuzz_input *input)
 {
     for (uint32_t i = 1; i < l->words; i++) {
         uint32_t value;
-        if (input->read_count == FUZZ_READS_MAX || !number(l, l->word[i], 10, 255, &value))
+        if (input->read_count == FUZZ_READS_MAX)
+            return wrong(l, "more than %d reads", FUZZ_READS_MAX);
+        if (!number(l, l->word[i], 10, 255, &value))
             return false;
         input->reads[input->read_count++] = (uint8_t)value;
     }
@@ -271,6 +276,21 @@ static bool read_explored(const struct line *l, struct fuzz_note *note)
            number(l, l->word[2], 10, UINT32_MAX, &note->states);
 }
 
+/* Said twice, one would be lost without a word. */
+static bool once(struct line *l)
+{
+    static const char *const names[] = {"target", "setup", "schedule",
+                                        "memory", "reads", "explored"};
+
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(l->word[0], names[i]) == 0) {
+            if (l->said >> i & 1)
+                return wrong(l, "%s is said twice", names[i]);
+            l->said |= 1u << i;
+        }
+    return true;
+}
+
 static bool read_line(struct line *l, char *text, const struct fuzz_target **target,
                       struct fuzz_input *input, struct fuzz_note *note)
 {
@@ -286,6 +306,8 @@ static bool read_line(struct line *l, char *text, const struct fuzz_target **tar
     }
     if (l->words == 0 || l->word[0][0] == '#')
         return true;
+    if (!once(l))
+        return false;
     if (strcmp(l->word[0], "target") == 0) {
         *target = l->words == 2 ? fuzz_target_find(l->word[1]) : NULL;
         if (!*target)
@@ -297,6 +319,10 @@ static bool read_line(struct line *l, char *text, const struct fuzz_target **tar
         return wrong(l, "the first line must name the target");
     if (strcmp(l->word[0], "setup") == 0)
         return read_setup(l, *target, input);
+    if ((*target)->is_sequential &&
+        (strcmp(l->word[0], "schedule") == 0 || strcmp(l->word[0], "memory") == 0 ||
+         strcmp(l->word[0], "reads") == 0))
+        return wrong(l, "%s has one actor: nothing is scheduled", (*target)->name);
     if (strcmp(l->word[0], "schedule") == 0)
         return read_schedule(l, *target, input);
     if (strcmp(l->word[0], "memory") == 0)
@@ -331,6 +357,7 @@ bool fuzz_text_read(const char *text, struct fuzz_input *input, struct fuzz_note
             return false;
         text += length + (text[length] == '\n');
     }
+    l.number++; /* it would have been there */
     return target ? true : wrong(&l, "names no target");
 }
 

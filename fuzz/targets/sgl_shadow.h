@@ -158,6 +158,12 @@ static void mdl_make(uint32_t driver, uint32_t slot, uint32_t offset, uint32_t c
 
 /* --- the stage ----------------------------------------------------------------------------------- */
 
+static struct ms_pool *pool_here(void)
+{
+    return ms_dma_pool(l.stage.dma, shapes[l.kind].width == 24 ? MS_REACH_24 : MS_REACH_32,
+                       shapes[l.kind].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
+}
+
 static PDMA_ADAPTER adapter_open(uint32_t kind)
 {
     DEVICE_DESCRIPTION description = {
@@ -179,16 +185,16 @@ static PDMA_ADAPTER adapter_open(uint32_t kind)
 static void machine_make(void)
 {
     struct ms_dma_config config = {
-        .strategy = &ms_reg_cas_bitmap, /* all its state is in atomics: see the rewind */
+        .strategy = &ms_reg_cas_bitmap,
         .variant = ms_sg_variant_find("scalar"),
         .registers = {POOL_REGISTERS, POOL_REGISTERS},
         .grants = 6,
     };
     ULONG size;
 
-    if (stage_memory(&l.stage))
-        for (uint32_t z = 0; z < 3; z++)
-            ms_require(ms_frames_take_at(l.stage.memory, zones[z], ZONE_PAGES));
+    (void)stage_memory(&l.stage);
+    for (uint32_t z = 0; z < 3; z++)
+        ms_require(ms_frames_take_at(l.stage.memory, zones[z], ZONE_PAGES));
     stage_dma(&l.stage, &config, ACTORS);
     for (uint32_t i = 0; i < KINDS; i++) {
         l.adapter[i] = adapter_open(i);
@@ -197,18 +203,16 @@ static void machine_make(void)
     ms_require(NT_SUCCESS(l.adapter[0]->DmaOperations->CalculateScatterGatherList(
         l.adapter[0], NULL, NULL, 1, &size, NULL)));
     l.overhead = (uint32_t)size - 16 - 24;
+    stage_keep(&l.stage, &l.kind);
 }
 
 static void sgl_reset(const uint8_t *setup)
 {
-    if (!l.stage.dma || !l.stage.is_whole || l.stage.drops != ms_sim_memory_drops()) {
-        stage_end(&l.stage);
+    if (!stage_ready(&l.stage, 0))
         machine_make();
-    }
-    ms_sim_journal_start();
-    l.stage.is_whole = false;
     l.kind = setup[0] % KINDS;
     l.is_shared = setup[1] & 1;
+    stage_pages_fill(&l.stage, pool_here()->first_pfn, POOL_REGISTERS);
     memset(l.chain, 0, sizeof l.chain);
     memset(l.current, 0, sizeof l.current);
     memset(l.newest, 0, sizeof l.newest);
@@ -272,12 +276,6 @@ static struct need need_of(const struct request *r)
     need.registers =
         (uint32_t)((first.pa % MS_PAGE_BYTES + r->length + MS_PAGE_BYTES - 1) / MS_PAGE_BYTES);
     return need;
-}
-
-static struct ms_pool *pool_here(void)
-{
-    return ms_dma_pool(l.stage.dma, shapes[l.kind].width == 24 ? MS_REACH_24 : MS_REACH_32,
-                       shapes[l.kind].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
 }
 
 /* A byte at `address` lies in a register: then it is this request's, alone, until it is put. */
