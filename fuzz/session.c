@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -185,6 +186,8 @@ _Noreturn static void hunter_main(const struct session *s, struct job *job, doub
     static struct fuzz_hunt hunt;
     struct shared *shared = job->shared;
 
+    prctl(PR_SET_PDEATHSIG,
+          SIGKILL); /* a watcher that is killed leaves nobody behind, in an endless execution */
     signal(SIGINT, SIG_IGN); /* the watcher tells when to stop, and what was kept is not lost */
     signal(SIGTERM, SIG_IGN);
     hunt = (struct fuzz_hunt){
