@@ -181,49 +181,126 @@ static const struct ms_shape_info infos[] = {
      .pages = 16,
      .bytes = 64 * KIB,
      .is_full = true},
+    {.name = "16p-in-reach",
+     .title = "16 pages apart, all of which 32 bits reach",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_full = true},
+    {.name = "16p-one-out",
+     .title = "16 pages apart, one of which 32 bits do not reach",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_full = true},
+    {.name = "16p-half-out",
+     .title = "16 pages apart, half of which 32 bits do not reach",
+     .pages = 16,
+     .bytes = 64 * KIB},
+    {.name = "16p-registers",
+     .title = "16 pages out of reach, 8 map registers: half is mapped",
+     .pages = 8,
+     .bytes = 32 * KIB,
+     .is_full = true},
+    {.name = "16p-short-list",
+     .title = "16 pages apart, a list of 8 elements: half is mapped",
+     .pages = 8,
+     .bytes = 32 * KIB,
+     .is_full = true},
+    {.name = "16p-odd-list",
+     .title = "16 pages apart, the list at an odd address",
+     .pages = 16,
+     .bytes = 64 * KIB,
+     .is_full = true},
+    {.name = "256p-odd-list",
+     .title = "256 pages apart, the list at an odd address",
+     .pages = 256,
+     .bytes = MIB,
+     .is_full = true},
+    {.name = "chain4-later",
+     .title = "4 MDLs of 4 pages, from 0x123 behind the middle of the third",
+     .pages = 6,
+     .bytes = 24 * KIB - 0x123,
+     .is_full = true},
+    {.name = "256p-64k",
+     .title = "256 pages, one run, no element across 64 KiB",
+     .pages = 256,
+     .bytes = MIB,
+     .is_full = true},
 };
 
 /* recipes[i] is what infos[i] announces. */
 static const struct ms_chain_recipe recipes[] = {
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_FEW, true, true, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * KIB}}, INPUTS_FEW, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, true, true, false},
-    {MS_FRAMES_CONTIGUOUS, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false, false},
-    {MS_FRAMES_GEOMETRIC, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x123, 64 * KIB}}, INPUTS_FEW, false, true, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, MIB}}, INPUTS_LARGE, false, true, false},
-    {MS_FRAMES_CONTIGUOUS, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_GEOMETRIC, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_ALTERNATING, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_HUGE, {{1, 0, 2 * MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {1, 0x100, 1460}}, INPUTS_FEW, true, true, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {44, 0x100, 1460}}, INPUTS_FEW, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{4, 0, 16 * KIB}}, INPUTS_FEW, false, true, false},
-    {MS_FRAMES_FRAGMENTED, {{64, 0, 4 * KIB}}, INPUTS_FEW, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 8 * KIB}}, INPUTS_FEW, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {2, 0x100, 730}}, INPUTS_FEW, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x123, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_CONTIGUOUS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_HUGE, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_RUNS_2, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_RUNS_8, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_RUNS_64, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false},
-    {MS_FRAMES_RUNS_2, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_RUNS_8, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_RUNS_64, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_GEOMETRIC, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_SHORT_RUNS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_LONG_RUNS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_UNIFORM, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_MIXTURE, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_GEOMETRIC, {{4, 0, 64 * KIB}}, INPUTS_MANY, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{64, 0, 64 * KIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_CONTIGUOUS, {{64, 0, 64 * KIB}}, INPUTS_HUGE, false, false, false},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_COLD, false, false, true},
-    {MS_FRAMES_FRAGMENTED, {{1, 0x40, 54}, {1, 0x100, 1460}}, INPUTS_COLD, false, false, true},
-    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_COLD, false, false, true},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_FEW, true, true, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, true, true, false, MS_HURDLE_NONE},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, 64 * KIB}}, INPUTS_MANY, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x123, 64 * KIB}}, INPUTS_FEW, false, true, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, MIB}}, INPUTS_LARGE, false, true, false, MS_HURDLE_NONE},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_ALTERNATING, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_HUGE, {{1, 0, 2 * MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED,
+     {{1, 0x40, 54}, {1, 0x100, 1460}},
+     INPUTS_FEW,
+     true,
+     true,
+     false,
+     MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED,
+     {{1, 0x40, 54}, {44, 0x100, 1460}},
+     INPUTS_FEW,
+     false,
+     false,
+     false,
+     MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{4, 0, 16 * KIB}}, INPUTS_FEW, false, true, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{64, 0, 4 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 8 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED,
+     {{1, 0x40, 54}, {2, 0x100, 730}},
+     INPUTS_FEW,
+     false,
+     false,
+     false,
+     MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0x123, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_HUGE, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_RUNS_2, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_RUNS_8, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_RUNS_64, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_RUNS_2, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_RUNS_8, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_RUNS_64, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_GEOMETRIC, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_SHORT_RUNS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_LONG_RUNS, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_UNIFORM, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_MIXTURE, {{1, 0, 16 * MIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_GEOMETRIC, {{4, 0, 64 * KIB}}, INPUTS_MANY, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{64, 0, 64 * KIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_CONTIGUOUS, {{64, 0, 64 * KIB}}, INPUTS_HUGE, false, false, false, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 4 * KIB}}, INPUTS_COLD, false, false, true, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED,
+     {{1, 0x40, 54}, {1, 0x100, 1460}},
+     INPUTS_COLD,
+     false,
+     false,
+     true,
+     MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_COLD, false, false, true, MS_HURDLE_NONE},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, true, false, MS_HURDLE_IN_REACH},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, true, false, MS_HURDLE_ONE_OUT},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, true, false, MS_HURDLE_HALF_OUT},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, true, false, MS_HURDLE_REGISTERS},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_SHORT},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, 64 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_ODD_LIST},
+    {MS_FRAMES_FRAGMENTED, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_ODD_LIST},
+    {MS_FRAMES_FRAGMENTED, {{4, 0, 16 * KIB}}, INPUTS_FEW, false, false, false, MS_HURDLE_LATER},
+    {MS_FRAMES_CONTIGUOUS, {{1, 0, MIB}}, INPUTS_LARGE, false, false, false, MS_HURDLE_64K},
 };
 
 enum { RECIPES = sizeof recipes / sizeof *recipes };
@@ -264,6 +341,14 @@ bool ms_chain_recipe_find(const struct ms_catalog *catalog, const char *shape,
         return true;
     }
     return false;
+}
+
+enum ms_chain_hurdle ms_chain_hurdle_of(const char *shape)
+{
+    for (size_t i = 0; i < RECIPES; i++)
+        if (strcmp(infos[i].name, shape) == 0)
+            return recipes[i].hurdle;
+    return MS_HURDLE_NONE;
 }
 
 /* ---- chains ----------------------------------------------------------------------------------- */
@@ -348,6 +433,43 @@ static void heads_shuffle(struct ms_chains *chains)
     }
 }
 
+/* Bit i: the i-th page of a chain lies where 32 bits reach. */
+static uint64_t pages_in_reach(enum ms_chain_hurdle hurdle)
+{
+    switch (hurdle) {
+    case MS_HURDLE_IN_REACH:
+        return UINT64_MAX;
+    case MS_HURDLE_ONE_OUT:
+        return ~(UINT64_C(1) << 7);
+    case MS_HURDLE_HALF_OUT:
+        return UINT64_C(0x5555555555555555);
+    default:
+        return 0;
+    }
+}
+
+/* Changes places: the pages of a mask get frames from below 4 GiB, their own stay in `low`. False: no room, and
+ * nothing is placed any more. */
+static bool chains_lower(struct ms_chains *chains, const struct ms_layout *layout, uint64_t mask,
+                         uint32_t pages_each)
+{
+    chains->low = calloc(chains->pages, sizeof *chains->low);
+    if (!chains->low ||
+        !ms_layout_place(chains->memory, layout, 0, chains->pages, MS_ZONE_BELOW_4G, chains->low)) {
+        ms_layout_unplace(chains->memory, chains->pfn, chains->pages);
+        return false;
+    }
+    for (uint64_t i = 0; i < chains->pages; i++) {
+        PFN_NUMBER high = chains->pfn[i];
+
+        if ((mask >> i % pages_each % 64 & 1) == 0)
+            continue;
+        chains->pfn[i] = chains->low[i];
+        chains->low[i] = high;
+    }
+    return true;
+}
+
 bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
                     const struct ms_chain_recipe *recipe, const struct ms_layout *layout,
                     uint32_t inputs_max, char *why)
@@ -373,6 +495,8 @@ bool ms_chains_make(struct ms_chains *chains, struct ms_memory *memory,
     }
     is_placed = ms_layout_place(memory, layout ? layout : &made, 0, chains->pages, MS_ZONE_ABOVE_4G,
                                 chains->pfn);
+    if (is_placed && pages_in_reach(recipe->hurdle) != 0)
+        is_placed = chains_lower(chains, &made, pages_in_reach(recipe->hurdle), pages_each);
     if (!layout)
         ms_layout_clear(&made);
     if (!is_placed) {
@@ -414,6 +538,9 @@ void ms_chains_drop(struct ms_chains *chains)
     }
     if (chains->count > 0)
         ms_layout_unplace(chains->memory, chains->pfn, chains->pages);
+    if (chains->count > 0 && chains->low)
+        ms_layout_unplace(chains->memory, chains->low, chains->pages);
+    free(chains->low);
     free(chains->head);
     free(chains->pfn);
     *chains = (struct ms_chains){.count = 0};
@@ -458,6 +585,7 @@ bool ms_rig_equip(struct ms_rig *rig, const struct ms_reg_ops *ops, uint32_t reg
         .variant = ms_sg_variant_best(ms_cpu_features_get()),
         .registers = {16, registers},
         .grants = GRANTS,
+        .other = {.boundary = rig->boundary},
     };
 
     if (rig->dma)
@@ -524,6 +652,12 @@ bool ms_rig_measure(PDMA_ADAPTER adapter, const struct ms_chains *chains, uint32
 bool ms_rig_list_is_right(const struct ms_rig *rig, const SCATTER_GATHER_LIST *list,
                           const MDL *head, uint32_t bytes)
 {
+    return ms_rig_list_shows(rig, list, head, 0, bytes);
+}
+
+bool ms_rig_list_shows(const struct ms_rig *rig, const SCATTER_GATHER_LIST *list, const MDL *head,
+                       uint64_t offset, uint32_t bytes)
+{
     uint64_t at = 0;
 
     for (uint32_t i = 0; i < list->NumberOfElements; i++) {
@@ -537,7 +671,7 @@ bool ms_rig_list_is_right(const struct ms_rig *rig, const SCATTER_GATHER_LIST *l
             uint8_t want[256];
             uint32_t part = element->Length - k < sizeof want ? element->Length - k : sizeof want;
 
-            ms_mdl_copy_out(rig->memory, head, at, want, part);
+            ms_mdl_copy_out(rig->memory, head, offset + at, want, part);
             if (memcmp(seen + k, want, part) != 0)
                 return false;
             k += part;

@@ -37,6 +37,19 @@ struct ms_chain_part {
     uint32_t bytes;
 };
 
+/* What stands in the way of a mapping; only the scenario map knows it. */
+enum ms_chain_hurdle {
+    MS_HURDLE_NONE,
+    MS_HURDLE_IN_REACH,  /* 32 bits reach all pages */
+    MS_HURDLE_ONE_OUT,   /* all but one */
+    MS_HURDLE_HALF_OUT,  /* every other one */
+    MS_HURDLE_ODD_LIST,  /* the list begins at an odd address */
+    MS_HURDLE_SHORT,     /* the list has room for half of the elements: half is mapped */
+    MS_HURDLE_REGISTERS, /* the grant has half of the registers: half is mapped */
+    MS_HURDLE_LATER,     /* the range begins inside the third MDL */
+    MS_HURDLE_64K,       /* no element may cross 64 KiB */
+};
+
 struct ms_chain_recipe {
     enum ms_chain_frames frames;
     struct ms_chain_part part[MS_CHAIN_PARTS];
@@ -44,6 +57,7 @@ struct ms_chain_recipe {
     bool is_small;   /* also measured with several threads */
     bool is_bounced; /* also measured on adapters that copy */
     bool is_cold;    /* far more chains than the caches hold, in random order */
+    enum ms_chain_hurdle hurdle;
 };
 
 /* Many chains of one recipe, over frames of their own. */
@@ -53,12 +67,15 @@ struct ms_chains {
     uint32_t count;
     uint32_t bytes; /* of each chain */
     PFN_NUMBER *pfn;
-    uint64_t pages; /* of all chains */
+    PFN_NUMBER *low; /* frames that 32 bits reach, for the pages that lie there; NULL: none */
+    uint64_t pages;  /* of all chains */
 };
 
 /* The shape's recipe; false if there is no such shape. `layout` is set for a recorded one. */
 bool ms_chain_recipe_find(const struct ms_catalog *catalog, const char *shape,
                           struct ms_chain_recipe *recipe, const struct ms_layout **layout);
+/* The shape's hurdle; that of recorded and unknown ones is none. */
+enum ms_chain_hurdle ms_chain_hurdle_of(const char *shape);
 /* The index-th shape, recorded ones behind the others; NULL behind the last. */
 const struct ms_shape_info *ms_chain_shape(const struct ms_catalog *catalog, size_t index);
 
@@ -80,6 +97,7 @@ struct ms_rig {
     struct ms_kernel *kernel;
     struct ms_dma *dma;
     DEVICE_OBJECT pdo;
+    uint64_t boundary; /* no element crosses a multiple of it; 0: as usual */
 };
 
 bool ms_rig_make(struct ms_rig *rig, char *why);
@@ -97,5 +115,8 @@ bool ms_rig_measure(PDMA_ADAPTER adapter, const struct ms_chains *chains, uint32
 /* True when the list shows the device exactly the chain's bytes, in order. */
 bool ms_rig_list_is_right(const struct ms_rig *rig, const SCATTER_GATHER_LIST *list,
                           const MDL *head, uint32_t bytes);
+/* The same for bytes from `offset` on. */
+bool ms_rig_list_shows(const struct ms_rig *rig, const SCATTER_GATHER_LIST *list, const MDL *head,
+                       uint64_t offset, uint32_t bytes);
 
 #endif

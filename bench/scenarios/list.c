@@ -248,6 +248,16 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
     return here.avx512 ? WORKS : here.avx2 ? WORK_AVX512 : WORK_AVX2;
 }
 
+/* Hurdles are of the calls around a list, not of the list. */
+static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
+{
+    const struct ms_layout *layout;
+    struct ms_chain_recipe recipe;
+
+    return ms_chain_recipe_find(catalog, key->shape, &recipe, &layout) &&
+           recipe.hurdle == MS_HURDLE_NONE;
+}
+
 const struct ms_scenario ms_scenario_list = {
     .name = "list",
     .title = "an MDL chain to a scatter/gather list, nothing around it",
@@ -255,6 +265,7 @@ const struct ms_scenario ms_scenario_list = {
     .is_bare = true,
     .is_recorded_full = true,
     .shape = ms_chain_shape,
+    .offers = offers,
     .limits = limits,
     .open = stage_open,
     .prepare = prepare,

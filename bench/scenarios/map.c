@@ -21,7 +21,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS_BOUNCED = 16, VERIFIED_MAX = 32, MAP_REGISTERS = 4096, SLOTS = 512 };
+enum {
+    INPUTS_BOUNCED = 16,
+    VERIFIED_MAX = 32,
+    MAP_REGISTERS = 4096,
+    SLOTS = 512,
+    /* What hurdles are made of: see infos in chains.c. */
+    HALF_SLOTS_BYTES = sizeof(SCATTER_GATHER_LIST) + 8 * sizeof(SCATTER_GATHER_ELEMENT),
+    LATER_OFFSET = 2 * 16384 + 8192 + 0x123,
+};
 
 static const struct ms_contender limit_list[] = {
     {.name = "list-loop",
@@ -41,9 +49,12 @@ struct lane {
     PVOID base; /* the grant */
     PSCATTER_GATHER_LIST list;
     uint32_t list_bytes;
-    uint32_t *parts; /* elements the list of each chain has */
-    uint32_t next;   /* chain to map next */
-    uint64_t failed; /* calls that did not map all */
+    uint32_t want; /* bytes that a call maps, from `offset` on */
+    uint64_t offset;
+    uint8_t *list_memory; /* on a cache line */
+    uint32_t *parts;      /* elements the list of each chain has */
+    uint32_t next;        /* chain to map next */
+    uint64_t failed;      /* calls that did not map all */
     uint64_t elements;
 } __attribute__((aligned(MS_CACHE_LINE)));
 
@@ -54,6 +65,7 @@ struct stage {
     PDMA_ADAPTER adapter;
     uint32_t threads;
     enum work work;
+    enum ms_chain_hurdle hurdle;
     const struct ms_bounds *bounds;
     struct lane *lane;
     uint8_t *slots; /* what the memcpy limit copies into */
@@ -108,8 +120,9 @@ __attribute__((noinline)) static void copy_loop(const struct ms_memory *memory, 
             uint32_t part = MS_PAGE_BYTES - offset < left ? MS_PAGE_BYTES - offset : left;
             ms_pa address = {(pfn[i] << MS_PAGE_SHIFT) + offset};
 
-            memcpy(slots + (uint64_t)slot % SLOTS * MS_PAGE_BYTES + offset,
-                   ms_memory_byte(memory, address), part);
+            if (address.value > UINT32_MAX)
+                memcpy(slots + (uint64_t)slot % SLOTS * MS_PAGE_BYTES + offset,
+                       ms_memory_byte(memory, address), part);
             left -= part;
             offset = 0;
         }
@@ -117,6 +130,12 @@ __attribute__((noinline)) static void copy_loop(const struct ms_memory *memory, 
 }
 
 /* ---- the timed part --------------------------------------------------------------------------- */
+
+/* Where limits write theirs: never at an odd address. */
+static inline SCATTER_GATHER_ELEMENT *lane_elements(const struct lane *lane)
+{
+    return (SCATTER_GATHER_ELEMENT *)(void *)(lane->list_memory + sizeof(SCATTER_GATHER_LIST));
+}
 
 static inline PMDL chain_next(struct lane *lane)
 {
@@ -126,15 +145,17 @@ static inline PMDL chain_next(struct lane *lane)
     return head;
 }
 
-/* By itself, so that the loop's own variables have registers. */
-__attribute__((noinline)) static void table_run(const struct stage *s, struct lane *lane,
-                                                uint64_t ops)
+/* `is_usual`, a constant: the whole chain, and all of it is mapped. */
+FORCEINLINE void calls_run(const struct stage *s, struct lane *lane, uint64_t ops,
+                           const bool is_usual)
 {
     PDMA_ADAPTER adapter = s->adapter;
     /* All that does not change, in registers: a call may change what lies in memory. */
     PMDL *const heads = lane->chains.head;
     const uint32_t count = lane->chains.count;
-    const uint32_t bytes = lane->chains.bytes;
+    const uint64_t offset = is_usual ? 0 : lane->offset;
+    const uint32_t bytes = lane->chains.bytes - (uint32_t)offset;
+    const uint32_t want = is_usual ? bytes : lane->want;
     uint32_t next = lane->next;
     uint64_t failed = 0;
 
@@ -142,17 +163,30 @@ __attribute__((noinline)) static void table_run(const struct stage *s, struct la
         PMDL head = heads[next];
         ULONG length = bytes;
         NTSTATUS status =
-            adapter->DmaOperations->MapTransferEx(adapter, head, lane->base, 0, 0, &length, TRUE,
-                                                  lane->list, lane->list_bytes, NULL, NULL);
-        uint32_t wrong = (uint32_t)status | (length ^ bytes);
+            adapter->DmaOperations->MapTransferEx(adapter, head, lane->base, offset, 0, &length,
+                                                  TRUE, lane->list, lane->list_bytes, NULL, NULL);
+        uint32_t wrong = (uint32_t)status | (length ^ want);
 
         next = next + 1 == count ? 0 : next + 1;
-        status = adapter->DmaOperations->FlushAdapterBuffersEx(adapter, head, lane->base, 0, bytes,
-                                                               TRUE);
+        status = adapter->DmaOperations->FlushAdapterBuffersEx(adapter, head, lane->base, offset,
+                                                               want, TRUE);
         failed += ((uint32_t)status | wrong) != STATUS_SUCCESS;
     }
     lane->next = next;
     lane->failed += failed;
+}
+
+/* By itself, so that the loop's own variables have registers. */
+__attribute__((noinline)) static void table_run(const struct stage *s, struct lane *lane,
+                                                uint64_t ops)
+{
+    calls_run(s, lane, ops, true);
+}
+
+__attribute__((noinline)) static void hurdle_run(const struct stage *s, struct lane *lane,
+                                                 uint64_t ops)
+{
+    calls_run(s, lane, ops, false);
 }
 
 static void run(void *stage, uint32_t thread, uint64_t ops)
@@ -163,17 +197,20 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
     ms_cpu_enter(s->rig.kernel);
     switch (s->work) {
     case WORK_TABLE:
-        table_run(s, lane, ops);
+        if (s->hurdle == MS_HURDLE_NONE)
+            table_run(s, lane, ops);
+        else
+            hurdle_run(s, lane, ops);
         break;
     case WORK_LIST:
         while (ops-- > 0)
-            lane->elements += list_loop(chain_next(lane), lane->list->Elements);
+            lane->elements += list_loop(chain_next(lane), lane_elements(lane));
         break;
     case WORK_BOUND:
         while (ops-- > 0) {
             uint32_t elements = lane->parts[lane->next];
 
-            lane->elements += s->bounds->list(chain_next(lane), elements, lane->list->Elements);
+            lane->elements += s->bounds->list(chain_next(lane), elements, lane_elements(lane));
         }
         break;
     case WORK_COPY:
@@ -212,6 +249,7 @@ static bool finish(void *stage, uint64_t ops, struct ms_tally *tally, char *why)
     struct stage *s = stage;
     const struct lane *lane = &s->lane[0];
     uint64_t failed = 0;
+    ULONG elements;
 
     (void)ops;
     *tally = (struct ms_tally){0};
@@ -224,7 +262,8 @@ static bool finish(void *stage, uint64_t ops, struct ms_tally *tally, char *why)
         return false;
     }
     tally->count[0].name = "elements in the last list";
-    tally->count[0].per_op = lane->list->NumberOfElements;
+    memcpy(&elements, lane->list, sizeof elements); /* the header's first member, at any address */
+    tally->count[0].per_op = elements;
     tally->counts = 1;
     return true;
 }
@@ -233,25 +272,31 @@ static bool finish(void *stage, uint64_t ops, struct ms_tally *tally, char *why)
 static bool lane_verify(struct stage *s, struct lane *lane, char *why)
 {
     PDMA_ADAPTER adapter = s->adapter;
+    SCATTER_GATHER_LIST *list = malloc(lane->list_bytes); /* the list may lie at an odd address */
+    bool is_right = true;
 
-    ms_chains_mark(&lane->chains, VERIFIED_MAX);
-    for (uint32_t i = 0; i < lane->chains.count && i < VERIFIED_MAX; i++) {
-        PMDL head = lane->chains.head[i];
-        ULONG length = lane->chains.bytes;
-        bool is_right;
-
-        is_right = NT_SUCCESS(adapter->DmaOperations->MapTransferEx(
-                       adapter, head, lane->base, 0, 0, &length, TRUE, lane->list, lane->list_bytes,
-                       NULL, NULL)) &&
-                   length == lane->chains.bytes &&
-                   ms_rig_list_is_right(&s->rig, lane->list, head, lane->chains.bytes);
-        adapter->DmaOperations->FlushAdapterBuffersEx(adapter, head, lane->base, 0, length, TRUE);
-        if (is_right)
-            continue;
-        snprintf(why, MS_WHY_BYTES, "the list of chain %" PRIu32 " does not show its bytes", i);
+    if (!list) {
+        snprintf(why, MS_WHY_BYTES, "no memory for a list");
         return false;
     }
-    return true;
+    ms_chains_mark(&lane->chains, VERIFIED_MAX);
+    for (uint32_t i = 0; is_right && i < lane->chains.count && i < VERIFIED_MAX; i++) {
+        PMDL head = lane->chains.head[i];
+        ULONG length = lane->chains.bytes - (uint32_t)lane->offset;
+
+        is_right = NT_SUCCESS(adapter->DmaOperations->MapTransferEx(
+                       adapter, head, lane->base, lane->offset, 0, &length, TRUE, lane->list,
+                       lane->list_bytes, NULL, NULL)) &&
+                   length == lane->want;
+        memcpy(list, lane->list, lane->list_bytes);
+        is_right = is_right && ms_rig_list_shows(&s->rig, list, head, lane->offset, length);
+        adapter->DmaOperations->FlushAdapterBuffersEx(adapter, head, lane->base, lane->offset,
+                                                      length, TRUE);
+        if (!is_right)
+            snprintf(why, MS_WHY_BYTES, "the list of chain %" PRIu32 " does not show its bytes", i);
+    }
+    free(list);
+    return is_right;
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -267,7 +312,7 @@ static void stage_close(void *stage)
 
         if (s->adapter && lane->base)
             s->adapter->DmaOperations->FreeMapRegisters(s->adapter, lane->base, 0);
-        free(lane->list);
+        free(lane->list_memory);
         free(lane->parts);
         ms_chains_drop(&lane->chains);
     }
@@ -305,19 +350,33 @@ static bool lane_make(struct stage *s, struct lane *lane, const struct ms_chain_
                       const struct ms_layout *layout, bool bounces, char *why)
 {
     uint32_t registers;
+    bool is_odd = recipe->hurdle == MS_HURDLE_ODD_LIST;
 
     if (!ms_chains_make(&lane->chains, s->rig.memory, recipe, layout,
                         bounces ? INPUTS_BOUNCED : UINT32_MAX, why) ||
         !ms_rig_measure(s->adapter, &lane->chains, &registers, &lane->list_bytes, why))
         return false;
-    lane->list = aligned_alloc(64, (lane->list_bytes + 63u) / 64u * 64u);
+    lane->list_memory = aligned_alloc(64, (lane->list_bytes + 1 + 63u) / 64u * 64u);
     lane->parts = calloc(lane->chains.count, sizeof *lane->parts);
-    if (!lane->list || !lane->parts) {
+    if (!lane->list_memory || !lane->parts) {
         snprintf(why, MS_WHY_BYTES, "no memory for a list");
         return false;
     }
+    memset(lane->list_memory, 0, lane->list_bytes + 1);
+    lane->list = (PSCATTER_GATHER_LIST)(void *)(lane->list_memory + is_odd);
+    lane->want = lane->chains.bytes;
+    if (recipe->hurdle == MS_HURDLE_SHORT) {
+        lane->list_bytes = HALF_SLOTS_BYTES;
+        lane->want /= 2;
+    } else if (recipe->hurdle == MS_HURDLE_REGISTERS) {
+        registers /= 2;
+        lane->want /= 2;
+    } else if (recipe->hurdle == MS_HURDLE_LATER) {
+        lane->offset = LATER_OFFSET;
+        lane->want -= LATER_OFFSET;
+    }
     for (uint32_t i = 0; i < lane->chains.count && !bounces; i++)
-        lane->parts[i] = list_loop(lane->chains.head[i], lane->list->Elements);
+        lane->parts[i] = list_loop(lane->chains.head[i], lane_elements(lane));
     return lane_grant(s, lane, registers, why) && lane_verify(s, lane, why);
 }
 
@@ -347,8 +406,11 @@ static void *stage_open(const struct ms_catalog *catalog, const struct ms_cell_k
         snprintf(why, MS_WHY_BYTES, "out of memory");
         return NULL;
     }
-    if (!ms_rig_make(&s->rig, why) ||
-        !ms_rig_equip(&s->rig, ms_catalog_ops(catalog, MS_BASELINE_NAME), MAP_REGISTERS, why))
+    s->hurdle = recipe.hurdle;
+    if (!ms_rig_make(&s->rig, why))
+        goto undo;
+    s->rig.boundary = recipe.hurdle == MS_HURDLE_64K ? 64 * 1024 : 0;
+    if (!ms_rig_equip(&s->rig, ms_catalog_ops(catalog, MS_BASELINE_NAME), MAP_REGISTERS, why))
         goto undo;
     s->adapter = ms_rig_adapter(&s->rig, key->adapter, why);
     if (!s->adapter)
@@ -376,21 +438,50 @@ undo:
 
 /* ---- the table -------------------------------------------------------------------------------- */
 
+/* Where reach or registers are the hurdle it takes a device that copies page by page. */
+static const char *refuses(const struct ms_catalog *catalog, const struct ms_contender *contender,
+                           const struct ms_cell_key *key)
+{
+    (void)catalog;
+    (void)contender;
+    switch (ms_chain_hurdle_of(key->shape)) {
+    case MS_HURDLE_NONE:
+        return NULL;
+    case MS_HURDLE_IN_REACH:
+    case MS_HURDLE_ONE_OUT:
+    case MS_HURDLE_HALF_OUT:
+    case MS_HURDLE_REGISTERS:
+        return strcmp(key->adapter, "sg32") == 0 ? NULL : "only the adapter sg32 meets this";
+    default:
+        return strcmp(key->adapter, "sg64") == 0 ? NULL : "measured on the adapter sg64 only";
+    }
+}
+
 static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *key)
 {
     const struct ms_layout *layout;
     struct ms_chain_recipe recipe;
 
     return ms_chain_recipe_find(catalog, key->shape, &recipe, &layout) &&
-           (recipe.is_bounced || !adapter_bounces(key->adapter)) &&
+           !refuses(catalog, NULL, key) && (recipe.is_bounced || !adapter_bounces(key->adapter)) &&
            (recipe.is_small || key->threads == 1);
 }
 
+/* None where what they do is not what is mapped. */
 static size_t limits(const struct ms_cell_key *key, const struct ms_contender **all)
 {
     bool bounces = adapter_bounces(key->adapter);
 
     *all = bounces ? limit_copy : limit_list;
+    switch (ms_chain_hurdle_of(key->shape)) {
+    case MS_HURDLE_IN_REACH:
+    case MS_HURDLE_REGISTERS:
+    case MS_HURDLE_SHORT:
+    case MS_HURDLE_LATER:
+        return 0;
+    default:
+        break;
+    }
     return bounces ? 1 : sizeof limit_list / sizeof *limit_list;
 }
 
@@ -402,6 +493,7 @@ const struct ms_scenario ms_scenario_map = {
     .adapters = ms_chain_adapters,
     .offers = offers,
     .limits = limits,
+    .refuses = refuses,
     .open = stage_open,
     .prepare = prepare,
     .run = run,

@@ -12,10 +12,12 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
     command -v $tool >/dev/null || { echo "skipped: $tool is not installed" && exit 0; }
 done
 [ -f /usr/aarch64-linux-gnu/lib/libc.so.6 ] || { echo "skipped: the C library for it is not installed" && exit 0; }
-# All floors are compiled. Those from memory on but sg want tens of GiB of address space, for each page of
-# which the emulation keeps a record: their tests are for a real machine.
+# Emulated memory is 68 GiB of address space. The emulation keeps a record of every page that was ever mapped,
+# 6 MB for a GiB, and without a limit each mapping comes to lie above the last one: the tests of a floor grew to
+# 18 GB. With a limit of 160 GiB addresses are used again, and so are the records: half a GB.
+space=0x2800000000
 built='platform kernel memory registers sg controller adapter machine'
-floors='platform kernel registers sg'
+floors='platform kernel memory registers sg controller'
 mkdir -p "$build"
 cmake -S "$source" -B "$build" -G Ninja "--toolchain=$source/core/package/arm64/toolchain.cmake" \
     -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_WERROR=ON -DMAPSTORM_BUILD_BENCH=OFF \
@@ -26,7 +28,7 @@ for floor in $built; do targets="$targets ${floor}_test"; done
 cmake --build "$build" --target $targets >"$build/log" 2>&1 || { grep -A6 -E 'error|FAILED' "$build/log" | head -n 40 && exit 1; }
 failed=0
 for floor in $floors; do
-    if (cd "$build" && timeout 900 qemu-aarch64 -L /usr/aarch64-linux-gnu "./${floor}_test") >"$build/$floor.log" 2>&1; then
+    if (cd "$build" && timeout 900 qemu-aarch64 -R $space -L /usr/aarch64-linux-gnu "./${floor}_test") >"$build/$floor.log" 2>&1; then
         echo "$floor: $(tail -n 1 "$build/$floor.log")"
     else
         echo "$floor ended with an error:"
