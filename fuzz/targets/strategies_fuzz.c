@@ -16,7 +16,7 @@
 
 #include "registers/registers.h"
 
-enum { ACTORS = 4, HELD_MAX = 12, REGISTERS_MAX = 192, RESULTS_MAX = 64 };
+enum { ACTORS = 4, HELD_MAX = 12, REGISTERS_MAX = 1100, RESULTS_MAX = 64 };
 
 struct held {
     ms_reg first;
@@ -27,10 +27,10 @@ static const struct {
     uint32_t registers;
     bool last_has_no_cpu; /* the last actor calls as MS_CPU_NONE */
 } shapes[] = {{8, false},   {3, true},   {64, false}, {70, true},
-              {130, false}, {192, true}, {1, false},  {33, false}};
+              {130, false}, {192, true}, {1, false},  {1100, false}};
 
 static const struct ms_reg_want shapes_wanted[] = {{0, 1, 0}, {0, 1, 16}, {0, 2, 0}, {0, 4, 8}};
-static const uint32_t runs[] = {1, 2, 3, 4, 1, 7, 33, 64};
+static const uint32_t runs[] = {1, 2, 3, 4, 100, 7, 33, 64};
 
 static struct {
     const struct ms_reg_ops *ops;

@@ -10,8 +10,9 @@
  * Ordering    hb:run-given  as in cas_bitmap; cursors belong to their CPUs
  * ABA         harmless, as in cas_bitmap
  * Progress    lock-free, as cas_bitmap: words of a run are claimed in ascending order
- * Limits      fragments most of all: 24 to 34% refusals of a mix at 90% occupancy where first fit
- *             has 8%; and a bounce page that was just used is the last to be used again
+ * Limits      fragments most of all: of the mix in placement_test.c it refuses 2.6 (4096 registers, 90%
+ *             full) to 7.9 times (75%) as much as first fit; what it refuses costs it nothing, which
+ *             makes it look fast. And a bounce page that was just used is the last to be used again
  */
 #include "registers/strategies/claim_words.h"
 #include "registers/strategies/ledger.h"

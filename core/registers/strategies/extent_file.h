@@ -26,6 +26,8 @@
 #ifndef MS_EXTENT_FILE_H
 #define MS_EXTENT_FILE_H
 
+#include <string.h>
+
 #include "registers/strategies/claim_words.h"
 #include "registers/strategies/run_lengths.h"
 
@@ -196,18 +198,56 @@ static inline bool file_claim(struct extent_file *f, ms_reg first, uint32_t run)
 
 /* --- searches ----------------------------------------------------------------------------- */
 
-/* The lowest run that fits in `words` words as seen, the first of which is word `from` of the file. */
-static inline ms_reg words_find(const uint64_t *seen, uint32_t words, uint32_t from,
-                                struct ms_reg_want want)
+typedef uint64_t word_pair __attribute__((vector_size(16)));
+
+/* Two words, and those behind them. */
+struct pair_search {
+    word_pair low, high;
+};
+
+static inline struct pair_search pair_search_of(const uint64_t *seen)
 {
-    for (uint32_t i = 0; i < words; i++) {
-        uint64_t starts = pair_starts(seen[i], i + 1 < words ? seen[i + 1] : 0, want.run);
-        for (; MS_UNLIKELY(starts != 0); starts &= starts - 1) {
-            ms_reg first = (from + i) * MS_WORD_BITS + ms_bit_lowest(starts);
+    return (struct pair_search){{seen[0], seen[1]}, {seen[1], seen[2]}};
+}
+
+static inline void pair_search_step(struct pair_search *p, uint32_t step)
+{
+    p->low &= p->low >> step | p->high << (MS_WORD_BITS - step);
+    p->high &= p->high >> step;
+}
+
+/* Where runs of `run` (1 .. 64) start in the words of a group, and may go on in the next: pair_starts()
+ * for all of them, two at a time as every processor can. No loop over the pairs: they stay in processor
+ * registers. */
+static inline void group_starts(const uint64_t *seen, uint32_t run, uint64_t *starts)
+{
+    struct pair_search a = pair_search_of(seen);
+    struct pair_search b = pair_search_of(seen + 2);
+    struct pair_search c = pair_search_of(seen + 4);
+    struct pair_search d = pair_search_of(seen + 6);
+
+    for (uint32_t have = 1, step; have < run; have += step) {
+        step = run - have < have ? run - have : have;
+        pair_search_step(&a, step);
+        pair_search_step(&b, step);
+        pair_search_step(&c, step);
+        pair_search_step(&d, step);
+    }
+    memcpy(starts, (word_pair[]){a.low, b.low, c.low, d.low}, GROUP_WORDS * sizeof *starts);
+}
+
+/* The lowest run that fits in a group as seen, with a word behind it that is 0; `from` is its first word. */
+static inline ms_reg group_find(const uint64_t *seen, uint32_t from, struct ms_reg_want want)
+{
+    uint64_t starts[GROUP_WORDS];
+
+    group_starts(seen, want.run, starts);
+    for (uint32_t i = 0; i < GROUP_WORDS; i++)
+        for (uint64_t rest = starts[i]; MS_UNLIKELY(rest != 0); rest &= rest - 1) {
+            ms_reg first = (from + i) * MS_WORD_BITS + ms_bit_lowest(rest);
             if (MS_LIKELY(ms_want_is_plain(want)) || ms_want_place(first, want) == first)
                 return first;
         }
-    }
     return MS_REG_NONE;
 }
 
@@ -216,12 +256,12 @@ static inline ms_reg group_take(struct extent_file *f, uint32_t group, struct ms
 {
     uint32_t from = group * GROUP_WORDS;
     uint32_t words = group_end(f, group) - from;
-    uint64_t seen[GROUP_WORDS];
+    uint64_t seen[GROUP_WORDS + 1] = {0};
 
     for (;;) {
-        for (uint32_t i = 0; i < words; i++)
+        for (uint32_t i = 0; i < GROUP_WORDS && i < words; i++)
             seen[i] = ms_load_seq_cst(&f->word[from + i]); /* hb:run-given: later scans see it */
-        ms_reg first = words_find(seen, words, from, want);
+        ms_reg first = group_find(seen, from, want);
         if (first == MS_REG_NONE)
             break;
         if (file_claim(f, first, want.run))

@@ -456,6 +456,15 @@ static inline bool holder_is_off(const struct holder *h)
     return phase_of(ms_load_relaxed(&h->state)) == PHASE_OFF && ms_load_relaxed(&h->busy) == 0;
 }
 
+/* It will not own anything before some more calls; counts this one. */
+static inline bool holder_is_quiet(struct holder *h)
+{
+    if (h->quiet < 2 || h->was_owned || !holder_is_off(h))
+        return false;
+    h->quiet--;
+    return true;
+}
+
 /* False: the stock was called in meanwhile; call holder_yield. */
 static inline bool holder_leave_quietly(struct holder *h)
 {

@@ -292,6 +292,21 @@ static inline void image_correct(struct extent_image *m, uint32_t word, uint32_t
     group_refresh(m, word / GROUP_WORDS);
 }
 
+/* Takes a run that begins at bit `at` of a word and ends in the next; `low` and `high` are the two. */
+static inline void image_take_across(struct extent_image *m, uint32_t word, uint64_t low,
+                                     uint64_t high, uint32_t at, uint32_t run)
+{
+    low &= ~(UINT64_MAX << at);
+    high &= ~ms_bits_mask(0, at + run - MS_WORD_BITS);
+    ms_store_relaxed(image_word(m, word), low);
+    ms_store_relaxed(image_word(m, word + 1), high);
+    longest_set(m, word + 1, pair_longest(high, image_get_next(m, word + 1)));
+    longest_set(m, word, pair_longest(low, high));
+    group_refresh(m, word / GROUP_WORDS);
+    if ((word + 1) % GROUP_WORDS == 0)
+        group_refresh(m, word / GROUP_WORDS + 1);
+}
+
 /* Takes the lowest run of at most 64. */
 static inline ms_reg image_take_short(struct extent_image *m, uint32_t run)
 {
@@ -312,7 +327,7 @@ static inline ms_reg image_take_short(struct extent_image *m, uint32_t run)
             ms_store_relaxed(image_word(m, word), low);
             image_correct(m, word, pair_longest(low, high));
         } else {
-            image_clear(m, word * MS_WORD_BITS + at, run);
+            image_take_across(m, word, low, high, at, run);
         }
         return word * MS_WORD_BITS + at;
     }

@@ -286,16 +286,19 @@ __attribute__((noinline)) static ms_reg take_stocked(struct extent_lease *s, str
 __attribute__((noinline)) static ms_reg take_shut(struct extent_lease *s, uint32_t cpu,
                                                   struct ms_reg_want want)
 {
-    if (cpu != MS_CPU_NONE && holder_enter_slow(s, &s->holder[cpu]))
-        return take_stocked(s, &s->holder[cpu], cpu, want);
-    if (cpu != MS_CPU_NONE && want.run <= OPEN_RUN_MAX && ms_want_is_plain(want)) {
-        ms_reg first = open_pop(&s->holder[cpu].open, want.run);
-        if (first != MS_REG_NONE) {
-            ms_ledger_took(&s->ledger, first, want.run);
-            return first;
-        }
-    }
-    return take_slow(s, NULL, cpu, want);
+    struct holder *h = &s->holder[cpu];
+
+    if (cpu == MS_CPU_NONE)
+        return take_slow(s, NULL, cpu, want);
+    if (!holder_is_quiet(h) && holder_enter_slow(s, h))
+        return take_stocked(s, h, cpu, want);
+    if (want.run > OPEN_RUN_MAX || !ms_want_is_plain(want))
+        return take_slow(s, NULL, cpu, want);
+    ms_reg first = open_pop(&h->open, want.run);
+    if (first == MS_REG_NONE)
+        return take_slow(s, NULL, cpu, want);
+    ms_ledger_took(&s->ledger, first, want.run);
+    return first;
 }
 
 /* The hot place alone; all else is called last, so that this needs no stack. */
@@ -346,10 +349,13 @@ __attribute__((noinline)) static void give_stocked(struct extent_lease *s, struc
 __attribute__((noinline)) static void give_shut(struct extent_lease *s, uint32_t cpu, ms_reg first,
                                                 uint32_t run)
 {
-    if (cpu != MS_CPU_NONE && holder_enter_slow(s, &s->holder[cpu]))
-        give_stocked(s, &s->holder[cpu], first, run);
-    else if (cpu == MS_CPU_NONE || run > OPEN_RUN_MAX || !holder_is_off(&s->holder[cpu]) ||
-             !open_push(&s->holder[cpu].open, &s->file, first, run))
+    struct holder *h = &s->holder[cpu];
+
+    if (cpu == MS_CPU_NONE)
+        file_give(&s->file, first, first + run);
+    else if (!holder_is_quiet(h) && holder_enter_slow(s, h))
+        give_stocked(s, h, first, run);
+    else if (run > OPEN_RUN_MAX || !holder_is_off(h) || !open_push(&h->open, &s->file, first, run))
         file_give(&s->file, first, first + run);
 }
 

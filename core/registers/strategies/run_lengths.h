@@ -49,12 +49,13 @@ static inline uint32_t ones_longest(uint64_t x1)
     uint64_t x4 = x2 & x2 >> 2;
     uint64_t x8 = x4 & x4 >> 4;
     uint64_t x16 = x8 & x8 >> 8;
-    uint64_t x32 = x16 & x16 >> 16;
     uint64_t at = UINT64_MAX;
     uint32_t length = 0;
 
-    longest_step(&at, &length, x32, 32);
-    longest_step(&at, &length, x16, 16);
+    if (MS_UNLIKELY(x16 != 0)) { /* seldom, where it is crowded: this branch can be foretold */
+        longest_step(&at, &length, x16 & x16 >> 16, 32);
+        longest_step(&at, &length, x16, 16);
+    }
     longest_step(&at, &length, x8, 8);
     longest_step(&at, &length, x4, 4);
     longest_step(&at, &length, x2, 2);
