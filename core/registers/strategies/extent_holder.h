@@ -75,7 +75,7 @@ struct holder {
     bool is_known;  /* counted in seen */
     bool was_owned; /* OWNED was entered, and its end not yet noticed */
 
-    struct extent_open open; /* used while the phase is not OWNED; see extent_open.h */
+    struct extent_open open; /* filled while it may not own anything; see extent_open.h */
     struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
     ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
     ms_reg edge[MS_WORD_BITS + 1];         /* [length]: where the last search in the image ended */
@@ -493,7 +493,6 @@ static inline bool holder_own_again(struct extent_lease *s, struct holder *h, ui
     }
     h->was_owned = true;
     shares_set(s, h);
-    open_empty(&h->open, &s->file);
     ms_fetch_add_seq_cst(&s->owners, 1); /* before OWNED: who counts one owner must be it */
     ms_store_release(&h->state, state_of((state >> 8) + 1, PHASE_OWNED));
     return true;

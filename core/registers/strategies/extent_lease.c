@@ -216,7 +216,6 @@ static void extent_lease_drain(void *state, uint32_t cpu)
         return;
     struct holder *h = &s->holder[cpu];
     uint64_t seen = ms_load_acquire(&h->state);
-    open_empty(&h->open, &s->file);
     if (ms_load_relaxed(&h->busy) != 0)
         return; /* a nested call */
     if (phase_of(seen) == PHASE_OWNED &&
@@ -226,10 +225,10 @@ static void extent_lease_drain(void *state, uint32_t cpu)
         holder_yield(s, h);
 }
 
+/* What lies in the open is not private: whoever would refuse empties it himself (all_gather). */
 static void extent_lease_drain_all(void *state)
 {
     holders_revoke(state);
-    holders_empty_open(state);
 }
 
 /* Moves all that is not in the file there; false if there was nothing. */
@@ -355,7 +354,7 @@ __attribute__((noinline)) static void give_shut(struct extent_lease *s, uint32_t
         file_give(&s->file, first, first + run);
     else if (!holder_is_quiet(h) && holder_enter_slow(s, h))
         give_stocked(s, h, first, run);
-    else if (run > OPEN_RUN_MAX || !holder_is_off(h) || !open_push(&h->open, &s->file, first, run))
+    else if (run > OPEN_RUN_MAX || !open_push(&h->open, &s->file, first, run))
         file_give(&s->file, first, first + run);
 }
 

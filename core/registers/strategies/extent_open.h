@@ -41,7 +41,7 @@ static inline ms_reg open_pop(struct extent_open *open, uint32_t run)
     while (open->top[run - 1] > 0) {
         uint32_t top = --open->top[run - 1];
         uint32_t got =
-            ms_exchange_seq_cst(&open->cell[run - 1][top], 0); /* hb:run-given, acquire */
+            ms_exchange_seq_cst(&open->cell[run - 1][top], 0); /* others may empty it too */
         if (got != 0)
             return got - 1;
     }
