@@ -22,7 +22,7 @@ if(TARGET PkgConfig::JANSSON)
 endif()
 
 set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/stop.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
-  fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c fuzz/speed.c)
+  fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c fuzz/mutants.c fuzz/speed.c)
 add_executable(mapstorm-fuzz fuzz/main.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below} fuzz_results)
 target_compile_definitions(mapstorm-fuzz PRIVATE
@@ -42,7 +42,7 @@ if(MAPSTORM_BUILD_TESTS)
   ms_fuzz_test(canary "fuzz;quick" fuzz canary --executions 200000 --quiet --fresh)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
   foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000 ctrl:6000
-      sg_differential:30000 kmdf:4000 sgl:6000 parsers:8000)
+      sg_differential:30000 kmdf:4000 sgl:6000 parsers:8000 commons:3000)
     string(REPLACE ":" ";" run ${run})
     list(GET run 0 subject)
     list(GET run 1 executions)
@@ -51,6 +51,12 @@ if(MAPSTORM_BUILD_TESTS)
     list(APPEND fuzz_corpora ${corpus}/${subject})
   endforeach()
   ms_fuzz_test(corpus "fuzz;quick" corpus ${corpus}/canary ${fuzz_corpora})
+  # That mutants are noticed at all; every one of them takes an hour, and is for people.
+  ms_fuzz_test(mutants "fuzz;quick" mutants waitlist --executions 300 --corpus ${corpus})
+  set_tests_properties(fuzz.mutants PROPERTIES PASS_REGULAR_EXPRESSION "[1-9][0-9]* of [0-9]+ mutants killed")
+  ms_fuzz_test(survivors "fuzz;slow;deep" mutants --survivors ${corpus}/survivors.txt --corpus ${corpus})
+  set_tests_properties(fuzz.survivors PROPERTIES TIMEOUT 14400)
+  ms_fuzz_test(unseen "fuzz;slow;deep" pairs --unseen ${corpus}/unseen.txt ${corpus}/canary ${fuzz_corpora})
   file(GLOB fuzz_scenarios CONFIGURE_DEPENDS ${corpus}/*/scenarios)
   ms_fuzz_test(explore "fuzz" explore --check ${fuzz_scenarios})
   add_test(NAME fuzz.stop COMMAND ${PROJECT_SOURCE_DIR}/fuzz/stop_test.sh

@@ -47,10 +47,11 @@ static const struct {
     {"corpus", command_corpus, "replay a corpus twice; report what fails or is stale",
      "DIR... [--hashes]\n  --hashes   print each file's trace, to compare builds\n"},
     {"pairs", command_pairs, "who reads from whom, and which pairs nobody saw",
-     "DIR... [--all]\n"
+     "DIR... [--all] [--unseen FILE]\n"
      "Plays the inputs and lists, for each place in memory that two actors touched, the pairs of\n"
      "(writer, reader) of which no input showed the reader getting the writer's value.\n\n"
-     "  --all   list the pairs that were seen as well\n"},
+     "  --all           list the pairs that were seen as well\n"
+     "  --unseen FILE   why pairs are not seen; report what has no reason there\n"},
     {"explore", command_explore, "every interleaving of small programs",
      "DIR|FILE... [--check] [--update] [--plain] [--max N]\n"
      "  --check    each count must be the one in the file\n"
@@ -63,7 +64,12 @@ static const struct {
      "committed\n"
      "in core/STOPPED.md.\n"},
     {"mutants", command_mutants, "each memory order weakened, each update split",
-     "[TARGET] [--time SECONDS]\n"},
+     "[TARGET] [--executions N] [--survivors FILE] [--quick] [--corpus DIR]\n"
+     "One at a time; first the inputs that come to the place, then a hunt that begins with "
+     "them.\n\n"
+     "  --executions N     of each target's hunt (2000)\n"
+     "  --survivors FILE   what is known to survive, and why; report what differs\n"
+     "  --quick            only what FILE names, and no hunts\n"},
     {"speed", command_speed, "executions a second, replaying a corpus",
      "DIR... [--time SECONDS]\n"
      "Replays the inputs of each DIR over and over and tells executions a second of processor "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prove.c: every interleaving of a program; a site's meaning weakened to see whether anything notices.
+ * prove.c: every interleaving of a program.
  */
 #include "commands.h"
 
@@ -73,52 +73,4 @@ int command_explore(int argc, char **argv)
         }
     }
     return worst;
-}
-
-/* --- mutants -------------------------------------------------------------------------------------
- */
-
-static bool can_mutate(const struct ms_sim_site *site, enum ms_sim_mutation mutation)
-{
-    bool is_rmw = site->kind >= MS_SIM_EXCHANGE && site->kind <= MS_SIM_CAS;
-    const char *slash = strrchr(site->file, '/');
-
-    if (strstr(slash ? slash : site->file, "_fuzz.c"))
-        return false; /* the harness itself */
-    if (mutation == MS_SIM_MUTATE_SPLIT)
-        return is_rmw;
-    return site->order != MS_SIM_RELAXED && (site->kind <= MS_SIM_FENCE_HEAVY);
-}
-
-int command_mutants(int argc, char **argv)
-{
-    static const char *const names[] = {"", "relax", "split"};
-    const char *time = option(&argc, argv, "--time");
-    const struct fuzz_target *target = fuzz_target_find(argc > 1 ? argv[1] : "strategies");
-    uint32_t killed = 0;
-    uint32_t total = 0;
-
-    if (!target)
-        return EXIT_USAGE;
-    for (uint32_t i = 0; i < ms_sim_site_count(); i++)
-        for (int m = MS_SIM_MUTATE_RELAX; m <= MS_SIM_MUTATE_SPLIT; m++) {
-            const struct ms_sim_site *site = ms_sim_site_at(i);
-            struct fuzz_hunt hunt = {.seed = 1};
-            char text[200];
-            if (!can_mutate(site, (enum ms_sim_mutation)m))
-                continue;
-            hunt.seconds_max = time ? strtod(time, NULL) : 2;
-            hunt.options.mutant_site = site->id;
-            hunt.options.mutation = (enum ms_sim_mutation)m;
-            fuzz_hunt(target, &hunt);
-            total++;
-            killed += hunt.found;
-            ms_sim_site_text(site, text, sizeof text);
-            printf("%08x %-5s %-9s %8lu  %s%s%s\n", site->id, names[m],
-                   hunt.found ? "killed" : "SURVIVED", (unsigned long)hunt.executions, text,
-                   hunt.found ? ": " : "", hunt.found ? hunt.result.bug : "");
-            fflush(stdout);
-        }
-    printf("%u of %u killed\n", killed, total);
-    return EXIT_CLEAN;
 }

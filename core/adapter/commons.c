@@ -4,10 +4,11 @@
  *
  * Idea        a table of entries; a bit per frame, so that building a list can ask about a page
  *             without searching (MTX-62).
- * Invariants  I1 an entry's plain fields are written by the one who made it BUSY, read by the same
- * Ordering    hb:common  entering releases the state after the fields; leaving acquires it
- * ABA         an entry freed and entered again between a look and a claim is claimed and compared
- *             anew, so a stale look costs a comparison
+ * Invariants  I1 an entry is BUSY only while its own call enters or strikes it out: who looks for another
+ *                one leaves it alone, or two frees at once would not see each other's buffers
+ * Ordering    hb:common  entering releases the word after the other two; a look acquires it
+ * ABA         an entry struck out and entered again between a look and a claim differs in its address, in
+ *             its state, or is compared anew once it is claimed
  * Progress    lock-free: a failed CAS means another call entered or left
  */
 #include "adapter/commons.h"
@@ -39,6 +40,17 @@ void ms_commons_destroy(struct ms_commons *commons)
     ms_unreserve(commons->of, MS_COMMONS_MAX * sizeof *commons->of);
 }
 
+static uint64_t common_word(ms_la logical, enum ms_common_state state)
+{
+    ms_assert(logical.value % MS_PAGE_BYTES == 0); /* CBF-05, CBM-02 */
+    return logical.value | state;
+}
+
+static enum ms_common_state word_state(uint64_t word)
+{
+    return (enum ms_common_state)(word % MS_PAGE_BYTES);
+}
+
 bool ms_commons_enter(struct ms_commons *commons, enum ms_common_state state, void *address,
                       uint64_t bytes, ms_la logical)
 {
@@ -46,18 +58,23 @@ bool ms_commons_enter(struct ms_commons *commons, enum ms_common_state state, vo
         return false;
     for (uint32_t i = 0; i < MS_COMMONS_MAX; i++) {
         struct ms_common *common = &commons->of[i];
-        uint32_t seen = ms_load_relaxed(&common->state); /* a guess: the CAS decides */
-        if (seen != COMMON_FREE || !ms_cas_acquire(&common->state, &seen, COMMON_BUSY))
+        uint64_t seen = ms_load_relaxed(&common->word); /* a guess: the CAS decides */
+        if (seen != COMMON_FREE || !ms_cas_acquire(&common->word, &seen, COMMON_BUSY))
             continue;
-        common->address = address;
-        common->bytes = bytes;
-        common->logical = logical;
+        ms_store_relaxed(&common->address, (uint64_t)(uintptr_t)address);
+        ms_store_relaxed(&common->bytes, bytes);
         ms_commons_mark(commons, logical, bytes, true);
         /* hb:common, release */
-        ms_store_release(&common->state, (uint32_t)state);
+        ms_store_release(&common->word, common_word(logical, state));
         return true;
     }
     return false;
+}
+
+static bool common_is(const struct ms_common *common, const void *address, uint64_t bytes)
+{
+    return ms_load_relaxed(&common->address) == (uint64_t)(uintptr_t)address &&
+           ms_load_relaxed(&common->bytes) == bytes;
 }
 
 enum ms_common_state ms_commons_leave(struct ms_commons *commons, void *address, uint64_t bytes,
@@ -65,18 +82,18 @@ enum ms_common_state ms_commons_leave(struct ms_commons *commons, void *address,
 {
     for (uint32_t i = 0; i < MS_COMMONS_MAX; i++) {
         struct ms_common *common = &commons->of[i];
-        uint32_t seen = ms_load_relaxed(&common->state); /* a guess: the CAS decides */
-        /* hb:common, acquire */
-        if ((seen != COMMON_OWN && seen != COMMON_MDL) ||
-            !ms_cas_acquire(&common->state, &seen, COMMON_BUSY))
+        uint64_t seen = ms_load_acquire(&common->word); /* hb:common */
+        enum ms_common_state state = word_state(seen);
+        if ((state != COMMON_OWN && state != COMMON_MDL) || seen - state != logical.value ||
+            !common_is(common, address, bytes) ||
+            !ms_cas_acquire(&common->word, &seen, COMMON_BUSY))
             continue;
-        if (common->address == address && common->bytes == bytes &&
-            common->logical.value == logical.value) {
+        if (common_is(common, address, bytes)) {
             ms_commons_mark(commons, logical, bytes, false);
-            ms_store_release(&common->state, COMMON_FREE);
-            return (enum ms_common_state)seen;
+            ms_store_release(&common->word, COMMON_FREE);
+            return state;
         }
-        ms_store_release(&common->state, seen); /* hb:common */
+        ms_store_release(&common->word, seen); /* hb:common: another one since the look */
     }
     return COMMON_FREE;
 }
@@ -86,7 +103,7 @@ uint32_t ms_commons_used(const struct ms_commons *commons)
     uint32_t used = 0;
 
     for (uint32_t i = 0; i < MS_COMMONS_MAX; i++)
-        used += ms_load_relaxed(&commons->of[i].state) != COMMON_FREE;
+        used += ms_load_relaxed(&commons->of[i].word) != COMMON_FREE;
     return used;
 }
 

@@ -7,7 +7,13 @@
 
 #include "memory/memory.h"
 
-enum { MS_COMMONS_MAX = 4096 }; /* common buffers of one machine at a time */
+/* Common buffers of one machine at a time. */
+#ifdef MS_SIM
+/* Few: a free looks at them all, and each look is a step of the simulator. */
+enum { MS_COMMONS_MAX = 16 };
+#else
+enum { MS_COMMONS_MAX = 4096 };
+#endif
 
 enum ms_common_state {
     COMMON_FREE,
@@ -16,12 +22,11 @@ enum ms_common_state {
     COMMON_MDL,  /* memory of a driver's MDL (CBM-06) */
 };
 
-/* One common buffer; plain fields belong to whoever made the state BUSY: hb:common. */
+/* One common buffer. The other two are written by whoever made the word BUSY, before it says what it is. */
 struct ms_common {
-    ms_atomic_u32 state; /* enum ms_common_state */
-    void *address;
-    uint64_t bytes;
-    ms_la logical;
+    ms_atomic_u64 word; /* {logical address, enum ms_common_state in its low bits}: hb:common */
+    ms_atomic_u64 address;
+    ms_atomic_u64 bytes;
 };
 
 struct ms_commons {
