@@ -427,7 +427,7 @@ static struct ms_result *default_make(const double spin[4], const double cas[4])
         ratio = (is_cas ? cas : spin)[at[is_cas]++];
         *ms_result_add_pair(r) = (struct ms_pair){.cell = i,
                                                   .base = i + (is_cas ? 1 : 2),
-                                                  .ratio = {ratio > 0 ? ratio : 1, 0.1, 9, 36},
+                                                  .ratio = {ratio > 0 ? ratio : 3, 0.1, 9, 36},
                                                   .verdict = ratio > 1   ? MS_VERDICT_FASTER
                                                              : ratio > 0 ? MS_VERDICT_SLOWER
                                                                          : MS_VERDICT_UNKNOWN};

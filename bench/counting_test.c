@@ -60,6 +60,21 @@ MS_TEST(counting_lines_move_between_processors_and_are_counted_once_an_operation
     assert_int_equal(told.locked, 0);
 }
 
+MS_TEST(counting_readers_share_a_line_and_a_failed_cas_takes_it)
+{
+    lines_begin();
+    for (uint32_t i = 0; i < 10; i++) {
+        ms_counting_turn(i % 3);
+        touched(0, false);
+    }
+    ms_counting_cas(counted_bytes, 8, false); /* processor 0 has it alone now */
+    ms_counting_turn(1);
+    touched(0, false); /* moves */
+    ms_counting_end(&told);
+    /* Once to processor 1, once to 2, for the compare-and-swap, and back to 1. */
+    assert_int_equal(told.moved, 4);
+}
+
 MS_TEST(counting_only_the_state_counts_and_an_access_may_lie_on_two_lines)
 {
     lines_begin();
@@ -137,6 +152,9 @@ MS_TEST(counting_says_of_locks_and_stacks_what_their_heads_say)
     /* One exchange takes the lock, in the take and in the give; a store opens it. */
     assert_true(value_of(&spin, MS_COUNT_LOCKED) == 2.0);
     assert_true(value_of(&spin, MS_COUNT_CAS) == 0.0);
+    /* Its words are read and written by plain instructions under the lock; the mutex's lists by more. */
+    assert_true(value_of(&spin, MS_COUNT_ACCESSES) >= 6.0);
+    assert_true(value_of(&segfit, MS_COUNT_ACCESSES) > value_of(&spin, MS_COUNT_ACCESSES));
     /* Pop and push are one compare-and-swap each. */
     assert_true(value_of(&stack, MS_COUNT_CAS) == 2.0);
     /* The mutex is taken by compare-and-swap and given by exchange. */

@@ -251,6 +251,43 @@ MS_TEST(requests_that_are_shipped_are_served_by_whoever_gives_such_runs)
     ms_catalog_close(catalog);
 }
 
+static double counted_of(const struct ms_tally *tally, const char *name)
+{
+    for (uint32_t i = 0; i < tally->counts; i++)
+        if (strcmp(tally->count[i].name, name) == 0)
+            return tally->count[i].per_op;
+    fail_msg("%s was not counted", name);
+    return 0.0;
+}
+
+static struct ms_tally replayed(const struct ms_catalog *catalog, const char *shape,
+                                uint32_t threads)
+{
+    struct ms_cell_key key = {.threads = threads, .registers = 4096, .strategy = "spin-bitmap"};
+    struct ms_tally tally;
+    char why[MS_WHY_BYTES] = "";
+
+    snprintf(key.shape, sizeof key.shape, "%s", shape);
+    if (!ms_scenario_find("registers")->count(catalog, &key, 3, &tally, why))
+        fail_msg("%s", why);
+    return tally;
+}
+
+MS_TEST(requests_that_are_too_many_fail_for_want_of_registers_not_of_runs)
+{
+    struct ms_catalog *catalog = shipped_open();
+    struct ms_tally few = replayed(catalog, "trace-network", 2);
+    struct ms_tally many = replayed(catalog, "trace-disk", 4);
+
+    /* An eighth of the file is taken, from the bottom: what is free is nearly one run. */
+    assert_true(counted_of(&few, MS_COUNT_REFUSED) == 0.0);
+    assert_true(counted_of(&few, MS_COUNT_FRAGMENTED) < 0.2);
+    /* Four queues of two thirds of the file together do not fit. */
+    assert_true(counted_of(&many, MS_COUNT_REFUSED) > 0.01);
+    assert_true(counted_of(&many, MS_COUNT_APART) < counted_of(&many, MS_COUNT_REFUSED));
+    ms_catalog_close(catalog);
+}
+
 MS_TEST(requests_are_refused_by_who_gives_no_such_runs)
 {
     struct ms_catalog *catalog = shipped_open();
