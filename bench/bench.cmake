@@ -59,7 +59,7 @@ if(NOT MAPSTORM_SANITIZE)
   target_include_directories(ms_counted PRIVATE core core/include)
   target_link_libraries(ms_counted PRIVATE ms_flags)
   list(APPEND bench_sources bench/counted/hooks.c $<TARGET_OBJECTS:ms_counted>)
-  set_source_files_properties(bench/counting.c PROPERTIES COMPILE_DEFINITIONS MS_COUNTED=1)
+  set_source_files_properties(bench/counting.c bench/counting_test.c PROPERTIES COMPILE_DEFINITIONS MS_COUNTED=1)
 endif()
 
 add_library(ms_bench STATIC ${bench_sources})

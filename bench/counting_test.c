@@ -94,6 +94,44 @@ MS_TEST(counting_only_the_state_counts_and_an_access_may_lie_on_two_lines)
     assert_int_equal(told.cas_failed, 1);
 }
 
+#ifdef MS_COUNTED
+/* Some of the hooks by the names the compiler calls them by. */
+void hook_read8(void *at) __asm__("__tsan_read8");
+void hook_write4(void *at) __asm__("__tsan_write4");
+void hook_unaligned_read4(void *at) __asm__("__tsan_unaligned_read4");
+void hook_read_range(void *at, size_t bytes) __asm__("__tsan_read_range");
+uint32_t hook_load(const volatile uint32_t *at, int order) __asm__("__tsan_atomic32_load");
+uint64_t hook_or(volatile uint64_t *at, uint64_t v, int order) __asm__("__tsan_atomic64_fetch_or");
+int hook_cas(volatile uint64_t *at, uint64_t *expected, uint64_t v, int order,
+             int failed) __asm__("__tsan_atomic64_compare_exchange_strong");
+
+MS_TEST(counting_hooks_count_and_do_what_they_stand_for)
+{
+    uint64_t *word = (uint64_t *)(void *)(memory + 2 * MS_CACHE_LINE);
+    uint64_t expected = 7;
+
+    *word = 5;
+    lines_begin();
+    ms_counting_turn(0);
+    hook_read8(word);
+    hook_write4(word);
+    hook_unaligned_read4((uint8_t *)word + 62); /* into the next line */
+    hook_read_range(memory + MS_CACHE_LINE, 3 * MS_CACHE_LINE);
+    assert_int_equal(hook_load((uint32_t *)word, 0), 5);
+    assert_int_equal(hook_or(word, 8, 0), 5);
+    assert_false(hook_cas(word, &expected, 1, 0, 0));
+    assert_int_equal(expected, 13);
+    assert_true(hook_cas(word, &expected, 1, 0, 0));
+    ms_counting_end(&told);
+    assert_int_equal(*word, 1);
+    assert_int_equal(told.accesses, 8);
+    assert_int_equal(told.locked, 3);
+    assert_int_equal(told.cas, 2);
+    assert_int_equal(told.cas_failed, 1);
+    assert_int_equal(told.lines, 3);
+}
+#endif
+
 /* ---- strategies --------------------------------------------------------------------------------- */
 
 static struct ms_catalog *catalog;

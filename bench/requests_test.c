@@ -261,9 +261,9 @@ static double counted_of(const struct ms_tally *tally, const char *name)
 }
 
 static struct ms_tally replayed(const struct ms_catalog *catalog, const char *shape,
-                                uint32_t threads)
+                                uint32_t registers)
 {
-    struct ms_cell_key key = {.threads = threads, .registers = 4096, .strategy = "spin-bitmap"};
+    struct ms_cell_key key = {.threads = 2, .registers = registers, .strategy = "spin-bitmap"};
     struct ms_tally tally;
     char why[MS_WHY_BYTES] = "";
 
@@ -276,13 +276,13 @@ static struct ms_tally replayed(const struct ms_catalog *catalog, const char *sh
 MS_TEST(requests_that_are_too_many_fail_for_want_of_registers_not_of_runs)
 {
     struct ms_catalog *catalog = shipped_open();
-    struct ms_tally few = replayed(catalog, "trace-network", 2);
-    struct ms_tally many = replayed(catalog, "trace-disk", 4);
+    struct ms_tally few = replayed(catalog, "trace-network", 4096);
+    struct ms_tally many = replayed(catalog, "trace-disk", 1024);
 
     /* An eighth of the file is taken, from the bottom: what is free is nearly one run. */
     assert_true(counted_of(&few, MS_COUNT_REFUSED) == 0.0);
     assert_true(counted_of(&few, MS_COUNT_FRAGMENTED) < 0.2);
-    /* Four queues of two thirds of the file together do not fit. */
+    /* Both queues together have up to 2600 registers. */
     assert_true(counted_of(&many, MS_COUNT_REFUSED) > 0.01);
     assert_true(counted_of(&many, MS_COUNT_APART) < counted_of(&many, MS_COUNT_REFUSED));
     ms_catalog_close(catalog);
