@@ -412,7 +412,7 @@ bool ms_result_check(const struct ms_result *r, const char *name, struct ms_prob
  * list as a table of columns and rows, without what is zero or follows from the rest. Both read
  * back. */
 enum ms_detail { MS_DETAIL_FULL, MS_DETAIL_LEAN };
-enum { MS_LEAN_PAIRS_MAX = 1500 }; /* more, and only pairs with the baseline are embedded */
+enum { MS_LEAN_PAIRS_MAX = 1500 }; /* more, and only pairs with baseline or default are embedded */
 
 /* result.json into a stream: one entry a line, the same bytes for the same result. False when the
  * stream failed. */

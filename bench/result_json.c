@@ -4,6 +4,7 @@
  * lists with one entry a line, so that `grep` and `diff` work on it. What a page embeds is the same with
  * less (MS_DETAIL_LEAN).
  */
+#include "answer.h"
 #include "result_form.h"
 #include "result_private.h"
 
@@ -105,15 +106,20 @@ static void list_print(const struct ms_form *form, const char *list, size_t coun
     fputc(']', out);
 }
 
-/* A page has room for so many pairs; beyond, it keeps those with the baseline. */
+static bool pair_has(const struct ms_result *r, const struct ms_pair *p,
+                     const struct ms_strategy *s)
+{
+    return s && (ms_text_same(r->cells[p->cell].strategy, s->name) ||
+                 ms_text_same(r->cells[p->base].strategy, s->name));
+}
+
+/* A page has room for so many pairs; beyond, it keeps those with the baseline and with the default. */
 static bool pair_fits(const struct ms_result *r, size_t i)
 {
     const struct ms_strategy *base = ms_result_baseline(r);
-    const struct ms_pair *p = &r->pairs[i];
 
-    return r->pair_count <= MS_LEAN_PAIRS_MAX || !base ||
-           ms_text_same(r->cells[p->cell].strategy, base->name) ||
-           ms_text_same(r->cells[p->base].strategy, base->name);
+    return r->pair_count <= MS_LEAN_PAIRS_MAX || !base || pair_has(r, &r->pairs[i], base) ||
+           pair_has(r, &r->pairs[i], ms_result_default(r));
 }
 
 /* A name that follows from the keys need not be carried along. */

@@ -74,7 +74,7 @@ for (const p of D.pairs) {
   pairsOf.set(b + "/" + cells[a].strategy, {...p, other: a, verdict: flip[p.verdict] || p.verdict,
     ratio: r && {value: 1 / r.value, low: 1 / r.high, high: 1 / r.low, count: r.count}});
 }
-const bases = strategies.map(s => s.name).filter(n => n === baseline || poolCells.some(c => pairsOf.has(cells.indexOf(c) + "/" + n) && c.strategy === baseline));
+const bases = strategies.map(s => s.name).filter(n => n === baseline || poolCells.some(c => pairsOf.has(cells.indexOf(c) + "/" + n) && (strategies.length < 3 || ![baseline, n].includes(c.strategy))));
 const isMeasured = c => !c.outcome || c.outcome === "measured";
 
 /* --- choosing --- */
