@@ -239,6 +239,25 @@ char *ms_cell_name_new(const struct ms_cell *c)
     return memory_or_end(name);
 }
 
+char *ms_cell_command_new(const struct ms_result *r, const struct ms_cell *c)
+{
+    const char *run = r->run.command ? strstr(r->run.command, " run") : NULL;
+    char registers[32] = "";
+    char *command = NULL;
+
+    if (!run)
+        return NULL;
+    if (c->registers)
+        snprintf(registers, sizeof(registers), " --registers %u", c->registers);
+    if (asprintf(&command,
+                 "%.*s run --scenario %s --strategy %s --shape %s%s%s --threads %u%s --seed %llu",
+                 (int)(run - r->run.command), r->run.command, c->scenario, c->strategy, c->shape,
+                 c->adapter ? " --adapter " : "", c->adapter ? c->adapter : "", c->threads,
+                 registers, (unsigned long long)r->run.seed) < 0)
+        command = NULL;
+    return memory_or_end(command);
+}
+
 const char *ms_cell_name(struct ms_result *r, const struct ms_cell *c)
 {
     char *name = ms_cell_name_new(c);

@@ -132,11 +132,6 @@ static bool is_name_regular(const struct ms_cell *c)
     return is_regular;
 }
 
-static bool entry_fits(const struct ms_result *r, const struct ms_form *form, size_t i)
-{
-    return form != &ms_pair_form || pair_fits(r, i);
-}
-
 /* Counts of a cell as index, value, index, value: their names stand once, in `names`. */
 static json_t *counts_make(const json_t *counts, json_t *names)
 {
@@ -161,6 +156,34 @@ static json_t *counts_make(const json_t *counts, json_t *names)
     return flat;
 }
 
+static bool is_command_regular(const struct ms_result *r, const struct ms_cell *c)
+{
+    char *regular = ms_cell_command_new(r, c);
+    bool is_regular = regular && ms_text_same(regular, c->command);
+
+    free(regular);
+    return is_regular;
+}
+
+/* Leaves out of a lean cell what follows from its keys, and makes its counts short. */
+static void cell_shorten(const struct ms_result *r, const struct ms_cell *c, json_t *entry,
+                         json_t *names)
+{
+    json_t *counts = json_object_get(entry, "counts");
+
+    if (is_name_regular(c))
+        json_object_del(entry, "name");
+    if (is_command_regular(r, c))
+        json_object_del(entry, "command");
+    if (counts)
+        json_object_set_new(entry, "counts", counts_make(counts, names));
+}
+
+static bool entry_fits(const struct ms_result *r, const struct ms_form *form, size_t i)
+{
+    return form != &ms_pair_form || pair_fits(r, i);
+}
+
 /* Which fields any entry has, and the entries as objects that lack what is zero, false or none. */
 static json_t *entries_make(const struct ms_result *r, const struct ms_form *form, const char *list,
                             size_t count, bool *used, json_t *names)
@@ -171,12 +194,8 @@ static json_t *entries_make(const struct ms_result *r, const struct ms_form *for
         if (!entry_fits(r, form, i))
             continue;
         json_t *entry = entry_make(form, list + i * form->size, MS_DETAIL_LEAN);
-        if (form == &ms_cell_form &&
-            is_name_regular((const struct ms_cell *)(const void *)list + i))
-            json_object_del(entry, "name");
-        if (json_object_get(entry, "counts"))
-            json_object_set_new(entry, "counts",
-                                counts_make(json_object_get(entry, "counts"), names));
+        if (form == &ms_cell_form)
+            cell_shorten(r, (const struct ms_cell *)(const void *)list + i, entry, names);
         for (size_t f = 0; f < form->count; f++)
             used[f] |= json_object_get(entry, form->fields[f].name) != NULL;
         json_array_append_new(entries, entry);

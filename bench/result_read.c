@@ -16,6 +16,7 @@ struct reader {
     struct ms_result *result;
     const char *file;
     struct ms_problem *problem;
+    bool is_lean;              /* lists are tables: what follows from keys was left out */
     const json_t *count_names; /* of a lean file: [name, is of a model] */
 };
 
@@ -184,6 +185,7 @@ static bool list_read(struct reader *d, const struct ms_field *field, const json
 
     if (!json_is_array(rows))
         return wrong_kind(d, at, "a list", rows ? rows : value);
+    d->is_lean = d->is_lean || columns;
     if (field->form == &ms_count_form && json_is_number(json_array_get(rows, 0)))
         return counts_read(d, rows, list, count, at);
     for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -255,13 +257,19 @@ static bool entry_read(struct reader *d, const struct ms_form *form, const json_
     return true;
 }
 
-/* Cells of a table come without the names that follow from their keys. */
-static void names_complete(struct ms_result *r)
+/* Cells of a table come without the names and commands that follow from their keys. */
+static void cells_complete(struct ms_result *r, bool is_lean)
 {
     for (size_t i = 0; i < r->cell_count; i++) {
         struct ms_cell *c = &r->cells[i];
         if (!c->name && c->scenario && c->strategy && c->shape)
             c->name = ms_cell_name(r, c);
+        if (is_lean && !c->command && c->scenario && c->strategy && c->shape) {
+            char *command = ms_cell_command_new(r, c);
+
+            c->command = ms_result_copy(r, command);
+            free(command);
+        }
     }
 }
 
@@ -296,7 +304,7 @@ static bool root_read(struct reader *d, const json_t *root)
         return false;
     if (!entry_read(d, &ms_result_form, root, d->result, &top))
         return false;
-    names_complete(d->result);
+    cells_complete(d->result, d->is_lean);
     return ms_result_check(d->result, d->file, d->problem);
 }
 

@@ -5,6 +5,7 @@
  * nothing.
  */
 #include "report_test.h"
+#include "result_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -523,4 +524,50 @@ MS_TEST(report_compare_report_makes_the_page_again_beside_its_result)
     said_free(&s);
     folder_drop(folder);
     ms_result_free(r);
+}
+
+/* What follows from its keys is left out of an embedded cell, and is there again when it is read. */
+MS_TEST(result_lean_cells_get_back_the_command_and_counts_that_were_left_out)
+{
+    struct ms_problem problem = {0};
+    struct ms_result *r = run_read();
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    char *command = ms_cell_command_new(r, &r->cells[0]);
+
+    r->cells[0].command = command;
+    r->cells[1].command = "something else";
+    *ms_cell_add_count(&r->cells[0]) =
+        (struct ms_count){.name = "lines moved", .per_op = 1.5, .model = true};
+    assert_true(ms_result_print(r, out, MS_DETAIL_LEAN));
+    fclose(out);
+    assert_null(strstr(text, command));
+    assert_non_null(strstr(text, "something else"));
+    struct ms_result *again = ms_result_parse("lean", text, length, &problem);
+    if (!again)
+        fail_msg("%s", problem.text);
+    assert_string_equal(again->cells[0].command, command);
+    assert_string_equal(again->cells[1].command, "something else");
+    assert_int_equal(again->cells[0].count_count, r->cells[0].count_count);
+    for (size_t i = 0; i < r->cells[0].count_count; i++) {
+        assert_string_equal(again->cells[0].counts[i].name, r->cells[0].counts[i].name);
+        assert_true(again->cells[0].counts[i].per_op == r->cells[0].counts[i].per_op);
+        assert_int_equal(again->cells[0].counts[i].model, r->cells[0].counts[i].model);
+    }
+    ms_result_free(again);
+    free(text);
+    free(command);
+    ms_result_free(r);
+}
+
+MS_TEST(result_lean_counts_of_no_name_are_refused)
+{
+    static const char text[] =
+        "{\"schema\":\"mapstorm-run-1\",\"cells\":{\"columns\":[\"scenario\",\"counts\"],"
+        "\"rows\":[[\"registers\",[3,1.5]]]},\"count_names\":[[\"a\",false]]}";
+    struct ms_problem problem = {0};
+
+    assert_null(ms_result_parse("lean", text, sizeof text - 1, &problem));
+    assert_non_null(strstr(problem.text, "cells[0].counts: expected the index of a name"));
 }

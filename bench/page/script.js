@@ -9,7 +9,9 @@ for (const c of D.cells) {
   c.time = estimate(c.time);
   c.of_limit = estimate(c.of_limit);
   c.counts = (c.counts || []).flatMap((k, i, all) => i % 2 ? [] : [{name: D.count_names[k][0], model: D.count_names[k][1], per_op: all[i + 1]}]);
-  c.name = c.name || c.scenario + "/strategy:" + c.strategy + (c.adapter ? "/adapter:" + c.adapter : "") + "/shape:" + c.shape + "/threads:" + c.threads + (c.registers ? "/registers:" + c.registers : "");
+  const keys = (list, a, b) => list.split(" ").map(k => c[k] ? a + k + b + c[k] : "").join("");
+  c.name = c.name || c.scenario + keys("strategy adapter shape threads registers", "/", ":");
+  c.command = c.command || D.run.command && D.run.command.split(" run")[0] + " run" + keys("scenario strategy shape adapter threads registers", " --", " ") + " --seed " + D.run.seed;
 }
 for (const p of D.pairs) {
   p.ratio = estimate(p.ratio);
