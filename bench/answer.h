@@ -26,9 +26,6 @@ struct ms_span {
 
 struct ms_span ms_span_of(const struct ms_result *r, const char *adapter);
 
-/* The strategy a machine uses unless told otherwise, or NULL in results that do not say. */
-const struct ms_strategy *ms_result_default(const struct ms_result *r);
-
 /* Where the default is beaten, in one sentence that the caller frees; NULL: nothing to compare, or
  * nothing may be ranked. standing.c. */
 char *ms_standing_sentence(const struct ms_result *r);

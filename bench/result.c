@@ -290,6 +290,14 @@ const struct ms_strategy *ms_result_baseline(const struct ms_result *r)
     return NULL;
 }
 
+const struct ms_strategy *ms_result_default(const struct ms_result *r)
+{
+    for (size_t i = 0; i < r->strategy_count; i++)
+        if (r->strategies[i].is_default)
+            return &r->strategies[i];
+    return NULL;
+}
+
 const struct ms_shape *ms_result_shape(const struct ms_result *r, const char *scenario,
                                        const char *name)
 {

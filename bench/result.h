@@ -379,6 +379,8 @@ bool ms_text_same(const char *a, const char *b);
 /* NULL when there is none of that name. */
 const struct ms_strategy *ms_result_strategy(const struct ms_result *r, const char *name);
 const struct ms_strategy *ms_result_baseline(const struct ms_result *r);
+/* What a machine uses unless told otherwise; NULL in results that do not say. */
+const struct ms_strategy *ms_result_default(const struct ms_result *r);
 const struct ms_shape *ms_result_shape(const struct ms_result *r, const char *scenario,
                                        const char *name);
 const struct ms_control *ms_result_control(const struct ms_result *r, uint32_t threads);

@@ -4,7 +4,6 @@
  * lists with one entry a line, so that `grep` and `diff` work on it. What a page embeds is the same with
  * less (MS_DETAIL_LEAN).
  */
-#include "answer.h"
 #include "result_form.h"
 #include "result_private.h"
 

@@ -34,14 +34,6 @@ struct standing {
     bool has_sizes; /* files of several sizes: a cell is named with its registers */
 };
 
-const struct ms_strategy *ms_result_default(const struct ms_result *r)
-{
-    for (size_t i = 0; i < r->strategy_count; i++)
-        if (r->strategies[i].is_default)
-            return &r->strategies[i];
-    return NULL;
-}
-
 static bool is_rival(const struct standing *st, const struct ms_cell *own,
                      const struct ms_cell *cell)
 {
