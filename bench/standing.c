@@ -167,11 +167,14 @@ static void rival_say(const struct standing *st, const char *rival, size_t count
 static void standing_say(const struct standing *st, FILE *out)
 {
     bool *is_said = calloc(st->lost_count + 1, sizeof *is_said);
+    size_t open = st->cells - st->won - st->lost_count;
     const char *rival;
     size_t count;
 
     fprintf(out, "%s, the default, is the fastest in %zu of %zu cells", st->own->name, st->won,
             st->cells);
+    if (open > 0)
+        fprintf(out, ", within 5 %% of another or not to be told in %zu,", open);
     if (st->lost_count == 0)
         fputs(" and beaten by more than 5 % in none", out);
     else
