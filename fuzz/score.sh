@@ -66,9 +66,9 @@ middle_and_worst() {
 
 # One plant in job `$1`'s tree.
 plant_try() {
-    job=$out/$1 tree=$out/$1/tree patch=$root/fuzz/plants/$2.patch
+    here=$out/$1 tree=$out/$1/tree patch=$root/fuzz/plants/$2.patch
     target=$(sed -n 's/^target: //p' "$patch")
-    if ! fuzz/plant.sh in "$patch" "$tree" >"$job/patch.log" 2>&1; then
+    if ! fuzz/plant.sh in "$patch" "$tree" >"$here/patch.log" 2>&1; then
         row "$2" stale 0 '' '' 'the code it changes is gone'
         return
     fi
@@ -79,26 +79,26 @@ plant_try() {
         # A regression that cannot fail proves nothing: with its plant it must.
         for file in "$tree"/corpus/*/regressions/*.txt; do
             grep -q "^# plant: $2$" "$file" || continue
-            "$job/build/mapstorm-fuzz" replay --quiet "$file" >"$job/replay.log" 2>&1
+            "$here/build/mapstorm-fuzz" replay --quiet "$file" >"$here/replay.log" 2>&1
             [ $? = 1 ] || state="stale, ${file##*/} does not fail"
             rm "$file" # found, not told: the hunt begins without it
         done
-        : >"$job/runs"
+        : >"$here/runs"
         seed=1
         while [ $seed -le "$seeds" ]; do
             # A planted endless loop without a step never comes back: then time ends it.
-            timeout $((seconds + 20)) "$job/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
-                --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$job/findings" 2>&1 |
+            timeout $((seconds + 20)) "$here/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
+                --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$here/findings" 2>&1 |
                 sed -n "s/^$target: \([0-9]*\) executions in \([0-9.]*\) s.*inconclusive: \(.*\)/\1 \2 \3/p" |
-                grep -v ' clean$' >>"$job/runs"
+                grep -v ' clean$' >>"$here/runs"
             seed=$((seed + 1))
         done
-        row "$2" "$state" "$(wc -l <"$job/runs")" "$(middle_and_worst 1 <"$job/runs")" \
-            "$(middle_and_worst 2 <"$job/runs")" \
-            "$(cut -d' ' -f3- "$job/runs" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')"
+        row "$2" "$state" "$(wc -l <"$here/runs")" "$(middle_and_worst 1 <"$here/runs")" \
+            "$(middle_and_worst 2 <"$here/runs")" \
+            "$(cut -d' ' -f3- "$here/runs" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')"
     fi
     cp -p corpus/"$target"/regressions/*.txt "$tree/corpus/$target/regressions" 2>/dev/null
-    fuzz/plant.sh out "$patch" "$tree" >"$job/patch.log" 2>&1 || { rm -rf "$tree/core" && cp -rp core "$tree"; }
+    fuzz/plant.sh out "$patch" "$tree" >"$here/patch.log" 2>&1 || { rm -rf "$tree/core" && cp -rp core "$tree"; }
     echo "$2: $(cut -d'|' -f2 "$out/rows/$2")/$seeds" >&2
 }
 

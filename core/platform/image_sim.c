@@ -154,6 +154,42 @@ MS_TEST(what_an_execution_takes_is_gone_with_it)
     ms_sim_image_leave();
 }
 
+MS_TEST(memory_of_others_is_not_touched_when_a_subject_comes_back)
+{
+    static const char mine[1];
+    struct subject s = {0};
+    ms_atomic_u64 here; /* on a stack that others use meanwhile */
+
+    ms_init(&here, 1);
+    assert_false(ms_sim_image_use(mine, 1));
+    subject_make(&s);
+    ms_atomic_u64 *gone = ms_reserve(LARGE);
+    ms_store_relaxed(gone, 5);
+    ms_unreserve(gone, LARGE);
+    ms_store_relaxed(&here, 2);
+    here.value = 3;
+    assert_true(ms_sim_image_use(mine, 1));
+    assert_int_equal(here.value, 3);
+    ms_sim_image_leave();
+}
+
+MS_TEST(a_subject_is_made_from_nothing_whatever_was_made_before)
+{
+    static const char mine[1];
+    static struct subject s;
+
+    assert_false(ms_sim_image_use(mine, 1));
+    subject_make(&s);
+    s.plain = 11;
+    assert_false(ms_sim_image_use(mine, 2));
+    assert_null(s.block);
+    assert_int_equal(s.plain, 0);
+    subject_make(&s);
+    assert_true(ms_sim_image_use(mine, 1));
+    subject_is_as_kept(&s);
+    ms_sim_image_leave();
+}
+
 MS_TEST(very_many_images_are_made_anew_rather_than_refused)
 {
     static struct subject s[600];

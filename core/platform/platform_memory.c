@@ -70,6 +70,18 @@ static bool forget(const void *memory, size_t bytes)
     return is_given_back;
 }
 
+uint32_t sim_memory_ranges_of(uint32_t image, struct sim_range *ranges, uint32_t max)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < taken_count; i++)
+        if (taken[i].image == image) {
+            ms_require(count < max);
+            ranges[count++] = (struct sim_range){taken[i].memory, taken[i].bytes};
+        }
+    return count;
+}
+
 void sim_memory_drop_of(uint32_t image)
 {
     for (uint32_t i = taken_count; i-- > 0;) {

@@ -206,9 +206,10 @@ uint32_t ms_sim_memory_drops(void);
  * execution.
  *
  * use: true: the subject is as it was kept, `own` too. False: there is none of this owner and number; the
- * caller makes its subject, from nothing, and keeps it. Memory taken meanwhile belongs to the image.
- * Brought back are all blocks of ms_alloc, reserves of up to 64 KiB, and of what is larger (physical memory)
- * the atomics alone: bytes in pages that must not show what was there before are the caller's to clear.
+ * caller makes its subject and keeps it. All images of an owner keep the same `own`, and it is zero when a
+ * subject is made. Memory taken meanwhile belongs to the image. Brought back are all blocks of ms_alloc,
+ * reserves of up to 64 KiB, and of what is larger (physical memory) the atomics alone: bytes in pages that
+ * must not show what was there before are the caller's to clear.
  * leave: who comes next knows nothing of images. */
 bool ms_sim_image_use(const void *owner, uint32_t number);
 void ms_sim_image_keep(void *own, size_t bytes);

@@ -99,6 +99,21 @@ static void features_of(const struct ms_sim_site *site, const struct sim_fiber *
         feature(site->id, 0, 16u + seen->distance);
 }
 
+/* A compare-exchange after foreign writes: that it stores all the same, or that it fails because of a tag
+ * alone. Who looks for a tag that is too short or forgotten begins there. */
+static void features_of_cas(const struct ms_sim_site *site, const struct sim_seen *seen,
+                            uint64_t expected, bool stores)
+{
+    if (!sim.config.features || seen->distance < 2)
+        return;
+    if (stores)
+        feature(site->id, 1, 32u + seen->distance);
+    else if ((uint32_t)seen->value == (uint32_t)expected)
+        feature(site->id, 2, 32u + seen->distance);
+    else if ((uint8_t)seen->value == (uint8_t)expected)
+        feature(site->id, 3, 32);
+}
+
 static struct ms_sim_event event_of(const struct ms_sim_site *site, const void *a,
                                     enum ms_sim_width width, const struct sim_seen *seen)
 {
@@ -246,6 +261,7 @@ bool ms_sim_cas(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint
     if (stores)
         store_now(site, a, width, v, !is_split);
     features_of(site, sim.current, &seen);
+    features_of_cas(site, &seen, *expected, stores);
     sim_step_end(&event);
     if (!stores && is_mutated(site, MS_SIM_MUTATE_IGNORE))
         return true;

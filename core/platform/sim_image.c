@@ -22,6 +22,7 @@
 enum {
     IMAGES_MAX = 512,
     BLOCKS_MAX = 8192, /* of one image */
+    LARGE_MAX = 64,    /* blocks beside the arena, of one image */
     GAP = MS_CACHE_LINE,
     JOURNAL_MAX = 1 << 16,
     FREED = 0xDD,
@@ -42,6 +43,8 @@ struct image {
     void *own;
     size_t own_bytes;
     void *local_value; /* main's */
+    struct sim_range large[LARGE_MAX];
+    uint32_t large_count;
 };
 
 static struct image images[IMAGES_MAX];
@@ -54,7 +57,8 @@ static size_t arena_used, arena_high; /* now; the most since the last copy */
 static struct block blocks[BLOCKS_MAX];
 static uint32_t block_count; /* while an image is made */
 
-/* What atomics outside of the arena held before, oldest first. */
+/* What atomics in the image's large blocks held before, oldest first. No others: stacks and memory that the
+ * execution took are somebody else's by the time of the undoing. */
 static struct {
     void *address;
     uint64_t value;
@@ -125,9 +129,18 @@ void sim_image_free(void *memory, size_t bytes)
 
 /* --- the journal --------------------------------------------------------------------------------- */
 
+static bool is_in_large(const void *address)
+{
+    for (uint32_t i = 0; i < current->large_count; i++)
+        if ((uintptr_t)address - (uintptr_t)current->large[i].memory < current->large[i].bytes)
+            return true;
+    return false;
+}
+
 void sim_image_note(void *address, enum ms_sim_width width)
 {
-    if (!current || is_making || sim_image_holds(address) || journal_count == JOURNAL_MAX)
+    if (!current || is_making || sim_image_holds(address) || journal_count == JOURNAL_MAX ||
+        !is_in_large(address))
         return;
     journal[journal_count].address = address;
     journal[journal_count].width = width;
@@ -190,6 +203,16 @@ static void image_restore(const struct image *image)
     ms_thread_local_set(image->local_value, NULL);
 }
 
+/* Whatever else of this owner was kept: each of its subjects is made from nothing. */
+static void own_clear(const void *owner)
+{
+    for (uint32_t i = 0; i < image_count; i++)
+        if (images[i].owner == owner) {
+            memset(images[i].own, 0, images[i].own_bytes);
+            return;
+        }
+}
+
 bool ms_sim_image_use(const void *owner, uint32_t number)
 {
     ms_sim_image_leave();
@@ -204,6 +227,7 @@ bool ms_sim_image_use(const void *owner, uint32_t number)
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         ms_require(arena != MAP_FAILED);
     }
+    own_clear(owner);
     uint32_t place = 0;
     while (place < image_count && images[place].owner)
         place++;
@@ -241,6 +265,7 @@ void ms_sim_image_keep(void *own, size_t own_bytes)
     current->own = own;
     current->own_bytes = own_bytes;
     current->local_value = ms_thread_local_get();
+    current->large_count = sim_memory_ranges_of(sim_image_owner(), current->large, LARGE_MAX);
     qsort(blocks, block_count, sizeof *blocks, block_order);
     unpoison(arena, arena_used);
     memcpy(copy, blocks, table);

@@ -187,6 +187,12 @@ bool sim_image_holds(const void *memory);
 void sim_image_free(void *memory, size_t bytes);
 /* The atomic is about to be written. */
 void sim_image_note(void *address, enum ms_sim_width width);
+struct sim_range {
+    void *memory;
+    size_t bytes;
+};
+/* What of the host's memory belongs to this one; at most `max`. */
+uint32_t sim_memory_ranges_of(uint32_t image, struct sim_range *ranges, uint32_t max);
 /* Gives the host what belongs to this one. */
 void sim_memory_drop_of(uint32_t image);
 
