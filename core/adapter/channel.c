@@ -654,7 +654,9 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
             ms_turnstile_unwait(&dma->gate[adapter->gate], adapter->index, drawn.ticket);
         note_gate(cpu, adapter->gate);
     }
-    if (!word.appending)
+    if (word.appending)
+        ms_grant_move(dma, grant, serial, step_cancelled);
+    else
         grant_unlink(cpu, adapter, grant, serial);
     ms_adapter_note(cpu, adapter);
     run_deferred(cpu, dma);

@@ -24,15 +24,16 @@ enum ms_grant_phase {
 /* All that decides over a request, in one word. */
 union ms_grant_word {
     struct {
-        uint64_t phase : 4;     /* enum ms_grant_phase */
-        uint64_t linked : 1;    /* its node may be in the adapter's list */
-        uint64_t owns : 1;      /* it owns its adapter (QUE-02) */
-        uint64_t running : 1;   /* its routine has not returned */
-        uint64_t appending : 1; /* its requester has not finished the append */
-        uint64_t listed : 1;    /* it has, or shall have, a list that nobody has put yet */
-        uint64_t putting : 1;   /* somebody is putting that list */
-        uint64_t bare : 1;      /* its map register base is NULL: it holds no registers (MRG-09) */
-        uint64_t unused : 12;
+        uint64_t phase : 4;      /* enum ms_grant_phase */
+        uint64_t linked : 1;     /* its node may be in the adapter's list */
+        uint64_t owns : 1;       /* it owns its adapter (QUE-02) */
+        uint64_t running : 1;    /* its routine has not returned */
+        uint64_t appending : 1;  /* its requester has not finished the append */
+        uint64_t listed : 1;     /* it has, or shall have, a list that nobody has put yet */
+        uint64_t putting : 1;    /* somebody is putting that list */
+        uint64_t bare : 1;       /* its map register base is NULL: it holds no registers (MRG-09) */
+        uint64_t cancelling : 1; /* who cancelled it beside its append is not done */
+        uint64_t unused : 11;
         uint64_t adapter : 8; /* whose: its index. This and what follows: see ms_grant_lookup */
         uint64_t has : 1;     /* its map register base is valid */
         uint64_t serial : 32; /* +1 per life */

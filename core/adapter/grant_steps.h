@@ -11,7 +11,7 @@
 static inline bool word_is_over(union ms_grant_word word)
 {
     return !word.linked && !word.owns && !word.has && !word.running && !word.appending &&
-           !word.listed && !word.putting &&
+           !word.listed && !word.putting && !word.cancelling &&
            (word.phase == GRANT_HELD || word.phase == GRANT_CANCELLED);
 }
 
@@ -40,6 +40,7 @@ static inline bool step_cancel(union ms_grant_word *word)
         return false;
     word->phase = GRANT_CANCELLED;
     word->listed = 0;
+    word->cancelling = word->appending; /* else the canceller unlinks it, last of all: I2 */
     return true;
 }
 
@@ -86,6 +87,13 @@ static inline bool step_appended(union ms_grant_word *word)
 {
     ms_assert(word->appending);
     word->appending = 0;
+    return true;
+}
+
+static inline bool step_cancelled(union ms_grant_word *word)
+{
+    ms_assert(word->cancelling);
+    word->cancelling = 0;
     return true;
 }
 
