@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int command_list(int argc, char **argv)
@@ -169,6 +170,14 @@ int command_replay(int argc, char **argv)
     return worst;
 }
 
+static double clock_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 int command_shrink(int argc, char **argv)
 {
     static struct fuzz_input input;
@@ -186,7 +195,9 @@ int command_shrink(int argc, char **argv)
     if (!input_read_any(argv[1], target_name, &input, &note, &target))
         return EXIT_USAGE;
     uint32_t ops = input.op_count;
+    double began = clock_seconds();
     uint64_t executions = fuzz_shrink(target, &input, NULL);
+    double took = clock_seconds() - began;
     if (executions == 0) {
         fprintf(stderr, "mapstorm: %s does not fail: there is nothing to keep while it shrinks\n",
                 argv[1]);
@@ -207,8 +218,8 @@ int command_shrink(int argc, char **argv)
     if (!input_write(out, target, &input, &note))
         return EXIT_HERE;
     fuzz_story(target, &input, &result, stdout);
-    printf("\nshrunk     from %u operations to %u, %u switches, in %lu executions\n", ops,
-           input.op_count, input.switch_count, (unsigned long)executions);
+    printf("\nshrunk     from %u operations to %u, %u switches, in %lu executions, %.2f s\n", ops,
+           input.op_count, input.switch_count, (unsigned long)executions, took);
     printf("replay     %s replay %s\n", program_name(), out);
     return EXIT_CLEAN;
 }
