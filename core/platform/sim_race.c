@@ -5,10 +5,13 @@
  * Idea        per four bytes: who wrote last and when, and when each fiber last read. A read must
  *             happen-after the last write, a write after the last write and all reads.
  * Bytes       a mask of the four bytes an access covers, so neighbours of different owners in one
- *             word do not meet. A write replaces what is known of the word.
+ *             word do not meet. A write replaces what is known of the word, a read what is known of its
+ *             fiber's: of accesses to parts of one word the older ones are forgotten, never mixed up.
  * Long ranges are checked at their first and last SAMPLED words: pages are handed over whole
  */
 #include "platform/sim_state.h"
+
+#include <string.h>
 
 enum {
     WORD = 4,
@@ -26,7 +29,7 @@ struct sim_word {
     uint16_t epoch;
     uint8_t fiber; /* of the write */
     uint8_t write_mask;
-    uint8_t read_mask;
+    uint8_t read_mask[MS_SIM_FIBERS_MAX]; /* of each fiber's last read: what it read before is forgotten */
 };
 
 static struct sim_word words[SLOTS];
@@ -54,10 +57,10 @@ static struct sim_word *word_find(uintptr_t address)
     return &words[at];
 }
 
-static bool is_after_all_reads(const struct sim_word *w, const struct sim_fiber *f)
+static bool is_after_reads(const struct sim_word *w, uint8_t mask, const struct sim_fiber *f)
 {
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
-        if (i != f->index && w->reads[i] > f->clock[i])
+        if (i != f->index && (w->read_mask[i] & mask) != 0 && w->reads[i] > f->clock[i])
             return false;
     return true;
 }
@@ -67,20 +70,18 @@ static const struct ms_sim_site *word_access(const struct ms_sim_site *site, str
 {
     if ((w->write_mask & mask) != 0 && w->fiber != f->index && f->clock[w->fiber] < w->epoch)
         return w->writer;
-    if (is_write && (w->read_mask & mask) != 0 && !is_after_all_reads(w, f))
+    if (is_write && !is_after_reads(w, mask, f))
         return w->reader;
     if (is_write) {
         w->writer = site;
         w->fiber = (uint8_t)f->index;
         w->epoch = f->clock[f->index];
         w->write_mask = mask;
-        if ((w->read_mask & ~mask) == 0) {
-            w->read_mask = 0;
-            w->reads = (sim_clock){0};
-        }
+        for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
+            w->read_mask[i] &= (uint8_t)~mask;
     } else {
         w->reader = site;
-        w->read_mask |= mask;
+        w->read_mask[f->index] = mask;
         w->reads[f->index] = f->clock[f->index];
     }
     return NULL;
@@ -119,7 +120,7 @@ void sim_race_forget(const void *memory, size_t bytes)
         for (; words[at].generation == sim.generation; at = (at + 1) % SLOTS)
             if (words[at].address == i * WORD) {
                 words[at].write_mask = 0;
-                words[at].read_mask = 0;
+                memset(words[at].read_mask, 0, sizeof words[at].read_mask);
                 words[at].reads = (sim_clock){0};
             }
     }

@@ -93,15 +93,18 @@ static NTSTATUS execute_asking(struct ms_trx *trx, struct ms_dma_way *way, bool 
     MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
     uint64_t serial = next.serial;
     ms_object_hold(&trx->object); /* I1 */
-    MS_TRX_MOVE(trx, next, moved, ms_trx_step_wait(&next));
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_wait(&next, serial));
     *ended = false;
     if (!moved) {
         ms_object_drop(&trx->object);
         return STATUS_CANCELLED; /* CAN-08 */
     }
     status = adapter_ask(trx, way, count, flags);
-    if (NT_SUCCESS(status))
-        return STATUS_SUCCESS; /* EXE-03: from here on the transaction may be anything */
+    if (NT_SUCCESS(status)) {
+        MS_TRX_MOVE(trx, next, moved, ms_trx_step_asked(&next, serial, false));
+        (void)moved;
+        return STATUS_SUCCESS; /* EXE-03: the transaction may be anything by now */
+    }
     MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, status == STATUS_CANCELLED));
     *ended = moved;
     if (!moved)
@@ -198,7 +201,7 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
 
 /* --- Cancel --------------------------------------------------------------------------------------- */
 
-static bool adapter_withdraws(struct ms_trx *trx, bool to_device)
+bool ms_trx_adapter_withdraws(struct ms_trx *trx, bool to_device)
 {
     struct ms_dma_way *way = ms_enabler_way(trx->enabler, to_device);
 
@@ -214,30 +217,38 @@ static bool withdraw(struct ms_trx *trx, uint64_t execution, union ms_trx_word *
 
     do {
         next->raw = seen;
-        if (ms_load_relaxed(&trx->execution) != execution ||
+        if (ms_load_relaxed(&trx->execution) != execution || !next->asked ||
             !ms_trx_step_withdraw(next, next->serial, true))
             return false;
     } while (!ms_cas_acq_rel(&trx->word, &seen, next->raw));
     return true;
 }
 
+static void cancel_later(struct ms_trx *trx)
+{
+    union ms_trx_word next;
+    bool moved;
+
+    if (!trx->enabler->lists)
+        return;
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_refuse(&next)); /* CAN-11 */
+    (void)moved;
+}
+
 /* The allocation may wait: the adapter says whether it did, the word who ends it. */
 static BOOLEAN cancel_waiting(struct ms_trx *trx, union ms_trx_word word)
 {
-    uint64_t execution = ms_load_relaxed(&trx->execution), serial = word.serial;
+    uint64_t execution = ms_load_relaxed(&trx->execution);
     union ms_trx_word next;
 
-    if (!adapter_withdraws(trx, word.to_device)) {
-        if (trx->enabler->lists) {
-            bool moved;
-            MS_TRX_MOVE(trx, next, moved, ms_trx_step_refuse(&next)); /* CAN-11 */
-            (void)moved;
-        }
+    if (!ms_trx_adapter_withdraws(trx, word.to_device)) {
+        cancel_later(trx);
         return FALSE; /* CAN-05 */
     }
-    /* TRUE if Execute met the mark first and ended it in our name (CAC-07) */
-    if (!withdraw(trx, execution, &next))
-        return next.phase == TRX_FAILED && next.cancel && next.serial == serial;
+    if (!withdraw(trx, execution, &next)) {
+        cancel_later(trx); /* a list that is only being asked for: who asks ends it */
+        return FALSE;
+    }
     ms_trx_ended(trx);            /* CAN-06 */
     ms_object_drop(&trx->object); /* I1 */
     return TRUE;
@@ -248,7 +259,7 @@ static BOOLEAN cancel_reservation(struct ms_trx *trx, union ms_trx_word word)
     union ms_trx_word next;
     bool moved;
 
-    if (!adapter_withdraws(trx, word.to_device))
+    if (!ms_trx_adapter_withdraws(trx, word.to_device))
         return FALSE;
     MS_TRX_MOVE(trx, next, moved, ms_trx_step_unreserve(&next, true));
     if (!moved)

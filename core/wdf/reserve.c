@@ -53,15 +53,12 @@ static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVO
 void ms_trx_unqueue(struct ms_trx *trx)
 {
     union ms_trx_word next = ms_trx_look(trx);
-    struct ms_dma_way *way;
     bool ours;
 
     if (!next.queued)
         return;
     ms_trx_misuse(trx, MS_RULE_WDF_FREE_QUEUED, next);
-    way = ms_enabler_way(trx->enabler, next.to_device);
-    if (ms_way_ops(way)->CancelAdapterChannel(way->adapter, trx->enabler->fdo,
-                                              trx->transfer_context)) {
+    if (next.asked && ms_trx_adapter_withdraws(trx, next.to_device)) {
         MS_TRX_MOVE(trx, next, ours, ms_trx_step_unreserve(&next, true));
         if (ours)
             ms_object_drop(&trx->object); /* I1 */
@@ -70,7 +67,8 @@ void ms_trx_unqueue(struct ms_trx *trx)
     }
 }
 
-static NTSTATUS reserve_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG count, ULONG flags)
+static NTSTATUS reserve_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG count, ULONG flags,
+                            uint64_t serial)
 {
     union ms_trx_word next;
     NTSTATUS status;
@@ -82,8 +80,11 @@ static NTSTATUS reserve_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG co
                                                        trx->transfer_context, count, flags,
                                                        reserve_granted, trx, NULL); /* c2 */
     KeLowerIrql(old);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
+        MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve_asked(&next, serial));
+        (void)ours;
         return status;
+    }
     MS_TRX_MOVE(trx, next, ours,
                 ms_trx_step_unreserve(&next, status == STATUS_CANCELLED)); /* RES-10 */
     ms_trx_bury(trx);
@@ -132,7 +133,7 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
         ms_object_drop(&trx->object);
         return status;
     }
-    return reserve_ask(trx, way, count, flags);
+    return reserve_ask(trx, way, count, flags, next.serial);
 }
 
 NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,

@@ -494,11 +494,15 @@ NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended)
         status = STATUS_WDF_TOO_FRAGMENTED;                     /* SGP-03, SGP-04 */
     } else {
         ms_object_hold(&trx->object); /* of the phase WAITING: whoever leaves it drops it */
-        MS_TRX_MOVE(trx, next, moved, ms_trx_step_wait(&next));
+        MS_TRX_MOVE(trx, next, moved, ms_trx_step_wait(&next, serial));
         if (moved) {
             status = list_ask(trx, way, &request);
-            if (NT_SUCCESS(status))
-                return status;
+            if (NT_SUCCESS(status)) {
+                MS_TRX_MOVE(trx, next, moved, ms_trx_step_asked(&next, serial, !execute));
+                if (!moved || !ms_trx_adapter_withdraws(trx, next.to_device))
+                    return status;
+                status = STATUS_CANCELLED; /* CAN-11 */
+            }
             /* SGP-07. Lost: Cancel ended it and dropped the reference. */
             MS_TRX_MOVE(trx, next, moved,
                         ms_trx_step_withdraw(&next, serial, execute && status == STATUS_CANCELLED));

@@ -155,6 +155,9 @@ NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended);
 /* Pages that bytes [offset, offset + length) from `mdl` on touch, per MDL, no merging (TRX-14). */
 uint64_t ms_trx_pages(const MDL *mdl, uint64_t offset, uint64_t length);
 
+/* execute.c: c5: the adapter withdraws the request, or refuses the next one. */
+bool ms_trx_adapter_withdraws(struct ms_trx *trx, bool to_device);
+
 /* complete.c: what is left of an execution after its end: the reference on its request, the enabler's
  * turn, a deletion that waited. By who made the step to the end. */
 void ms_trx_ended(struct ms_trx *trx);

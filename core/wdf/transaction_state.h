@@ -16,6 +16,8 @@
  *                `again` for that frame, who finds it clear sets it and becomes the frame (STG-11)
  *             I4 `serial` grows with every initialisation, start, grant and fragment and never comes
  *                back: a completion that carries an old one is late and is dropped (STP-12)
+ *             I5 `asked` is clear while the thread that asks may still use the transfer context: nobody else
+ *                says then that the request is withdrawn, so a driver that is told so may use it anew
  * Ordering    hb:trx-word  every step is an acquire-release compare-and-swap: what a party wrote while
  *             it owned the plain fields is seen by the next one that owns them
  * ABA         the serial makes two words of different executions differ
@@ -60,13 +62,14 @@ union ms_trx_word {
         uint64_t held : 1;        /* a reservation is held (RES-11) */
         uint64_t drop : 1;        /* give the reservation back once it is granted (RES-16) */
         uint64_t dying : 1;       /* deleted, and still executing or queued (FTL-01) */
-        uint64_t serial : 47;     /* I4 */
+        uint64_t asked : 1;       /* the call that asked has returned: Cancel may ask the adapter */
+        uint64_t serial : 46;     /* I4 */
     };
     uint64_t raw;
 };
 static_assert(sizeof(union ms_trx_word) == sizeof(uint64_t), "a transaction must fit one CAS");
 
-#define MS_TRX_SERIAL_MASK ((UINT64_C(1) << 47) - 1)
+#define MS_TRX_SERIAL_MASK ((UINT64_C(1) << 46) - 1)
 
 /* The number of the public state, as reports of misuse give it (NUM-07). */
 static inline uint32_t ms_trx_public_state(union ms_trx_word word)
@@ -129,7 +132,9 @@ static inline bool ms_trx_is_sound(union ms_trx_word word)
            (!word.done ||
             ((word.phase == TRX_STAGING || word.phase == TRX_RUNNING) && word.loop)) &&
            (word.done || word.done_status == 0) && !(word.queued && word.held) &&
-           (!word.drop || word.queued || word.held) && (!word.queued || !executing) &&
+           (!word.drop || word.queued || word.held) &&
+           (!word.asked || word.queued || word.phase == TRX_WAITING) &&
+           (!word.queued || !executing) &&
            (!word.stop || executing || word.phase == TRX_INITIALIZED ||
             word.phase == TRX_COMPLETED || word.phase == TRX_FAILED);
 }
@@ -178,11 +183,21 @@ static inline void ms_trx_step_reserving(union ms_trx_word *word, bool to_device
     ms_trx_bump(word);
 }
 
+/* The call that asked for it has returned (I5); nothing when it is granted, or gone. */
+static inline bool ms_trx_step_reserve_asked(union ms_trx_word *word, uint64_t serial)
+{
+    if (!word->queued || word->serial != serial)
+        return false;
+    word->asked = 1;
+    return true;
+}
+
 /* RES-08: the grant came. */
 static inline void ms_trx_step_reserved(union ms_trx_word *word)
 {
     ms_assert(word->queued);
     word->queued = 0;
+    word->asked = 0;
     word->held = 1;
 }
 
@@ -192,6 +207,7 @@ static inline bool ms_trx_step_unreserve(union ms_trx_word *word, bool by_cancel
     if (!word->queued)
         return false;
     word->queued = 0;
+    word->asked = 0;
     word->drop = 0;
     if (word->phase == TRX_RESERVED) {
         word->phase = TRX_FAILED;
@@ -279,10 +295,12 @@ static inline void ms_trx_step_start(union ms_trx_word *word)
     ms_trx_bump(word);
 }
 
-/* The allocation is about to be asked for; false: Cancel was faster (CAN-08, CAN-11). From STAGING: the
- * next fragment's list of an SG transaction. */
-static inline bool ms_trx_step_wait(union ms_trx_word *word)
+/* The allocation is about to be asked for; false: Cancel was faster (CAN-08, CAN-11), and the driver may
+ * have begun another execution. From STAGING: the next fragment's list of an SG transaction. */
+static inline bool ms_trx_step_wait(union ms_trx_word *word, uint64_t serial)
 {
+    if (word->serial != serial)
+        return false;
     if (word->phase == TRX_STAGING && !word->open && !word->again && !word->cancel)
         word->phase = TRX_WAITING;
     else if (word->phase == TRX_STARTING)
@@ -290,6 +308,18 @@ static inline bool ms_trx_step_wait(union ms_trx_word *word)
     else
         return false;
     return true;
+}
+
+/* The call that asked has returned (I5). True: for a later list of an SG transaction a cancel came meanwhile,
+ * and may have withdrawn it for another's sake: the caller withdraws it. */
+static inline bool ms_trx_step_asked(union ms_trx_word *word, uint64_t serial, bool later)
+{
+    if (word->phase != TRX_WAITING || word->serial != serial)
+        return false;
+    if (later && word->cancel)
+        return true;
+    word->asked = 1;
+    return false;
 }
 
 enum ms_trx_turn {
@@ -315,6 +345,7 @@ static inline bool ms_trx_step_grant(union ms_trx_word *word)
     if (word->phase != TRX_WAITING && !(word->phase == TRX_STARTING && word->held))
         return false;
     word->phase = TRX_CLOSING;
+    word->asked = 0;
     ms_trx_bump(word);
     return true;
 }
@@ -339,6 +370,7 @@ static inline bool ms_trx_step_withdraw(union ms_trx_word *word, uint64_t serial
         return false;
     word->phase = TRX_FAILED;
     word->cancel = by_cancel;
+    word->asked = 0;
     return true;
 }
 
@@ -498,11 +530,12 @@ static inline enum ms_trx_cancel ms_trx_step_cancel(union ms_trx_word *word, boo
     switch (word->phase) {
     case TRX_CREATED:
     case TRX_RELEASED:
-    case TRX_CHANGING:
     case TRX_DELETED:
         return CANCEL_MISUSE;
+    case TRX_CHANGING: /* of a reservation: EvtReserveDma may initialise it just now (CAN-14) */
+        return word->queued || word->held ? CANCEL_FALSE : CANCEL_MISUSE;
     case TRX_RESERVED:
-        return word->queued ? CANCEL_ASK : CANCEL_FALSE; /* CAN-13, CAN-14 */
+        return word->queued && word->asked ? CANCEL_ASK : CANCEL_FALSE; /* CAN-13, CAN-14 */
     case TRX_INITIALIZED:
         if (!early)
             return CANCEL_FALSE;
@@ -514,7 +547,11 @@ static inline enum ms_trx_cancel ms_trx_step_cancel(union ms_trx_word *word, boo
         word->cancel = 1;
         return CANCEL_STARTED;
     case TRX_WAITING:
-        return CANCEL_ASK;
+        if (word->asked)
+            return CANCEL_ASK;
+        if (lists)
+            word->cancel = 1;
+        return CANCEL_FALSE; /* I5 */
     case TRX_STAGING:
     case TRX_RUNNING:
     case TRX_CLOSING:
@@ -526,7 +563,8 @@ static inline enum ms_trx_cancel ms_trx_step_cancel(union ms_trx_word *word, boo
     }
 }
 
-/* SG: the adapter said that it is too late to withdraw the list: refuse the one after it (CAN-11). */
+/* SG: the adapter said that it is too late to withdraw the list, or withdrew one that is only being asked
+ * for: refuse it, or the one after it (CAN-11). */
 static inline bool ms_trx_step_refuse(union ms_trx_word *word)
 {
     if (word->phase < TRX_WAITING || word->phase > TRX_CLOSING)

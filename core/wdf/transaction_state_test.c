@@ -7,11 +7,11 @@
 
 #include "platform/test.h"
 
-enum { WORDS = 1 << 17, SERIAL = 1 };
+enum { WORDS = 1 << 18, SERIAL = 1 };
 
 static union ms_trx_word word_of(uint32_t low)
 {
-    return (union ms_trx_word){.raw = (uint64_t)SERIAL << 17 | low};
+    return (union ms_trx_word){.raw = (uint64_t)SERIAL << 18 | low};
 }
 
 /* --- every step by number, so that tables can name them -------------------------------------------- */
@@ -23,6 +23,7 @@ enum event {
     RESERVE,
     RESERVE_WHOLE,
     RESERVING,
+    RESERVE_ASKED,
     RESERVED,
     UNRESERVE,
     UNRESERVE_CANCEL,
@@ -36,6 +37,8 @@ enum event {
     ENTER,
     START,
     WAIT,
+    ASKED,
+    ASKED_LATER,
     GRANT,
     PROGRAMMED,
     WITHDRAW,
@@ -96,6 +99,8 @@ static bool take(enum event event, union ms_trx_word *word)
             return false;
         ms_trx_step_reserved(word);
         return true;
+    case RESERVE_ASKED:
+        return ms_trx_step_reserve_asked(word, word->serial);
     case UNRESERVE:
     case UNRESERVE_CANCEL:
         return ms_trx_step_unreserve(word, event == UNRESERVE_CANCEL);
@@ -118,7 +123,11 @@ static bool take(enum event event, union ms_trx_word *word)
         ms_trx_step_start(word);
         return true;
     case WAIT:
-        return ms_trx_step_wait(word);
+        return ms_trx_step_wait(word, word->serial);
+    case ASKED:
+    case ASKED_LATER:
+        ms_trx_step_asked(word, word->serial, event == ASKED_LATER);
+        return word->raw != before;
     case GRANT:
         return ms_trx_step_grant(word);
     case PROGRAMMED:
@@ -197,6 +206,7 @@ static const struct {
     [RESERVE] = {"AllocateResources n (RES-03)", "h--h--------h-"},
     [RESERVE_WHOLE] = {"AllocateResources 0 (RES-03)", "---h----------"},
     [RESERVING] = {"it is about to ask (RES-07)", "-R------------"},
+    [RESERVE_ASKED] = {"the call that asked returns (I5)", ".............."},
     [RESERVED] = {"reservation granted (RES-08)", ".............."},
     [UNRESERVE] = {"reservation fails (RES-10)", "..F..........."},
     [UNRESERVE_CANCEL] = {"reservation cancelled (CAN-13)", "..F..........."},
@@ -210,6 +220,8 @@ static const struct {
     [ENTER] = {"Execute (EXE-02)", "---N----------"},
     [START] = {"Execute wrote the fields", "----S---------"},
     [WAIT] = {"Execute asks", "-----W-W------"},
+    [ASKED] = {"the call that asked returns (I5)", "------.-------"},
+    [ASKED_LATER] = {"likewise, of a later list", "------.-------"},
     [GRANT] = {"granted", "-----LL-------"},
     [PROGRAMMED] = {"EvtProgramDma returned (K4)", "-------U------"},
     [WITHDRAW] = {"Execute fails (EXE-05)", "-----FF-------"},
@@ -228,7 +240,7 @@ static const struct {
     [END_FAIL] = {"ends badly (CMP-11)", "-------F-F----"},
     [END_LEAVE] = {"ends badly in the staging frame", "-------F-F----"},
     [CANCEL] = {"Cancel, packet or system", "-----F--------"},
-    [CANCEL_LISTS] = {"Cancel, SG (CAN-11)", "-----F-...----"},
+    [CANCEL_LISTS] = {"Cancel, SG (CAN-11)", "-----F....----"},
     [CANCEL_EARLY_KNOB] = {"Cancel with K2", "---F-F--------"},
     [REFUSE] = {"Cancel met the grant, SG (CAN-11)", "------....----"},
     [STOP] = {"StopSystemTransfer (STP-02)", "---.......----"},
@@ -278,6 +290,7 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
     case RESERVE:
     case RESERVE_WHOLE:
     case RESERVING:
+    case RESERVE_ASKED:
     case RESERVED:
     case UNRESERVE:
     case UNRESERVE_CANCEL:
@@ -294,6 +307,8 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
         return word.phase == TRX_STARTING ? !word.held : lists;
     case PROGRAMMED:
         return nested;
+    case ASKED_LATER:
+        return lists;
     case MORE:
         return !nested;
     case MORE_LIST:
@@ -416,7 +431,9 @@ MS_TEST(cancel_is_decided_by_the_phase)
 
     for (enum ms_trx_phase phase = 0; phase < TRX_PHASES; phase++)
         for (int lists = 0; lists <= 1; lists++) {
-            union ms_trx_word word = phase_word(phase), before = word;
+            union ms_trx_word word = phase_word(phase), before;
+            word.asked = phase == TRX_WAITING;
+            before = word;
             assert_int_equal(ms_trx_step_cancel(&word, lists, false), want[phase]);
             if (want[phase] == CANCEL_STARTED)
                 assert_int_equal(word.phase, TRX_FAILED);
@@ -425,8 +442,21 @@ MS_TEST(cancel_is_decided_by_the_phase)
             else
                 assert_true(word.raw == before.raw); /* CAN-12: no trace */
         }
+    /* I5: while somebody is in the call that asks, nobody is told that it was withdrawn. */
+    for (int lists = 0; lists <= 1; lists++) {
+        union ms_trx_word asking = phase_word(TRX_WAITING);
+        assert_int_equal(ms_trx_step_cancel(&asking, lists, false), CANCEL_FALSE);
+        assert_int_equal(asking.cancel, lists);
+        assert_int_equal(ms_trx_step_asked(&asking, asking.serial, true), lists); /* CAN-11 */
+        assert_false(ms_trx_step_asked(&asking, asking.serial, false));
+        assert_true(asking.asked);
+    }
+    union ms_trx_word other = phase_word(TRX_STARTING);
+    assert_false(ms_trx_step_wait(&other, other.serial - 1)); /* another execution's */
     union ms_trx_word queued = phase_word(TRX_RESERVED);
     queued.queued = 1;
+    assert_int_equal(ms_trx_step_cancel(&queued, false, false), CANCEL_FALSE);
+    assert_true(ms_trx_step_reserve_asked(&queued, queued.serial));
     assert_int_equal(ms_trx_step_cancel(&queued, false, false), CANCEL_ASK);
     union ms_trx_word early = phase_word(TRX_INITIALIZED); /* K2 */
     assert_int_equal(ms_trx_step_cancel(&early, false, true), CANCEL_EARLY);
@@ -500,7 +530,7 @@ MS_TEST(one_frame_stages_and_the_others_leave_their_fragment_to_it)
     ms_trx_step_prepared(&word, false);
     assert_true(ms_trx_step_enter(&word));
     ms_trx_step_start(&word);
-    assert_true(ms_trx_step_wait(&word));
+    assert_true(ms_trx_step_wait(&word, word.serial));
     assert_true(ms_trx_step_grant(&word));
     assert_int_equal(ms_trx_step_more(&word), TURN_LEFT);
     assert_int_equal(ms_trx_step_look(&word, &status), LOOK_STAGE);

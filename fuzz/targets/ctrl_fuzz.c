@@ -5,8 +5,9 @@
  *
  * Proves       each started transfer with a routine is told exactly once, and one that was refused never
  *              (CMT-11, MTX-46); complete means all bytes, cancelled means at least as many as the
- *              counter said before, a prefix in order and nothing behind it (O5, O6, CMT-12); a map after an accepted
- *              cancel is refused until the mark is taken away (CMT-05, FLX-08); statuses (O7); at the end
+ *              counter said before, a prefix in order and nothing behind it (O5, O6, CMT-12); what is counted
+ *              for a transfer was moved for it; a map after an accepted cancel is refused until the mark is
+ *              taken away, and no other is (CMT-05, FLX-08); statuses (O7); at the end
  *              the channel is free (O9)
  */
 #include "stage.h"
@@ -22,6 +23,9 @@ struct start {
     uint32_t told;
     DMA_COMPLETION_STATUS status;
     bool has_routine;
+    uint32_t offset, length;
+    uint32_t moved;   /* bytes the device gave or took for it */
+    uint32_t counted; /* bytes the controller said were moved, when it was flushed */
 };
 
 static struct {
@@ -40,9 +44,59 @@ static struct {
     uint32_t offset, length;
     uint64_t given; /* bytes of the device that arrived so far */
     struct start start[STARTS_MAX];
+    struct start *programmed, *burst; /* what runs; what the engine's burst is of */
+    uint32_t cancels, cancels_inside; /* calls so far; calls that have not returned */
+    uint32_t cancels_cleared; /* calls that the last flush took the marks of away, or more */
     uint32_t starts;
     uint64_t digest;
 } c;
+
+/* What the driver sends: of another transfer it would be other bytes. */
+static uint8_t sent(const struct start *s, uint32_t i)
+{
+    return (uint8_t)((uint32_t)(s - c.start) * 53 + i * 5 + 1);
+}
+
+/* --- the device: a FIFO that notes which transfer each burst was of -------------------------------------- */
+
+static uint32_t device_ready(void *fifo, uint64_t address, bool to_device, bool demand,
+                             uint32_t wanted)
+{
+    c.burst = c.programmed;
+    return ms_fifo_endpoint(fifo).ops->ready(fifo, address, to_device, demand, wanted);
+}
+
+static void device_peek(void *fifo, uint64_t address, uint8_t *bytes, uint32_t count)
+{
+    ms_fifo_endpoint(fifo).ops->peek(fifo, address, bytes, count);
+}
+
+static void burst_moved(uint32_t count)
+{
+    if (c.burst->moved + count > c.burst->length)
+        ms_sim_fail("O5 the device moved more than was mapped", "%u and %u of %u", c.burst->moved,
+                    count, c.burst->length);
+    c.burst->moved += count;
+}
+
+static void device_pop(void *fifo, uint64_t address, uint32_t count)
+{
+    ms_fifo_endpoint(fifo).ops->pop(fifo, address, count);
+    burst_moved(count);
+}
+
+static void device_push(void *fifo, uint64_t address, const uint8_t *bytes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes[i] != sent(c.burst, c.burst->moved + i))
+            ms_sim_fail("O6 the device got a byte that was not sent", "byte %u of %u",
+                        c.burst->moved + i, c.burst->length);
+    ms_fifo_endpoint(fifo).ops->push(fifo, address, bytes, count);
+    burst_moved(count);
+}
+
+static const struct ms_endpoint_ops device_ops = {device_ready, device_peek, device_pop,
+                                                  device_push};
 
 static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
                  DMA_COMPLETION_STATUS status)
@@ -57,7 +111,7 @@ static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
 
 static void machine_make(void)
 {
-    const struct ms_controller_config controller = ms_controller_soc();
+    struct ms_controller_config controller = ms_controller_soc();
     struct ms_dma_config config = {
         .strategy = &ms_reg_cas_bitmap,
         .variant = ms_sg_variant_find("scalar"),
@@ -76,6 +130,7 @@ static void machine_make(void)
     };
     ULONG most;
 
+    controller.channels = 1; /* the others would only be looked at */
     (void)stage_memory(&c.stage);
     for (uint32_t i = 0; i < PAGES; i++)
         ms_require(ms_frames_take_at(c.stage.memory, pfn[i], 1));
@@ -84,28 +139,11 @@ static void machine_make(void)
     stage_dma(&c.stage, &config, ACTORS);
     c.controller = ms_dma_controller(c.stage.dma, 0);
     ms_fifo_init(&c.fifo, 99, c.taken, sizeof c.taken);
-    ms_controller_attach(c.controller, 0x1003, ms_fifo_endpoint(&c.fifo));
+    ms_controller_attach(c.controller, 0x1003,
+                         (struct ms_endpoint){.ops = &device_ops, .device = &c.fifo});
     c.adapter = ms_adapter_open(c.stage.dma, &c.stage.pdo, &description, &most);
     ms_require(c.adapter != NULL);
     stage_keep(&c.stage, c.taken);
-}
-
-static void ctrl_reset(const uint8_t *setup)
-{
-    (void)setup;
-    if (!stage_ready(&c.stage, 0))
-        machine_make();
-    for (uint32_t i = 0; i < PAGES; i++)
-        stage_pages_fill(&c.stage, pfn[i], 1);
-    memset(c.context, 0, sizeof c.context);
-    ms_init(&c.is_made, 0);
-    c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
-    c.offset = c.length = 0;
-    c.base = NULL;
-    c.given = 0;
-    c.starts = 0;
-    memset(c.start, 0, sizeof c.start);
-    c.digest = 0;
 }
 
 static uint8_t *byte_at(uint32_t at)
@@ -137,39 +175,6 @@ static void do_grant(void)
     c.is_held = true;
 }
 
-static void do_map(uint8_t length_class, uint8_t how)
-{
-    struct start *s = &c.start[c.starts];
-    bool was_cancelled = c.has_cancelled;
-    ULONG length = lengths[length_class & 7];
-
-    if (!c.is_held || c.is_mapped || c.starts == STARTS_MAX)
-        return;
-    c.offset = offsets[how >> 2 & 3];
-    c.to_device = how & 1;
-    c.length = length;
-    s->has_routine = !(how & 2);
-    for (uint32_t i = 0; i < length + 1; i++)
-        *byte_at(c.offset + i) = untouched(i);
-    NTSTATUS status = c.adapter->DmaOperations->MapTransferEx(c.adapter, c.mdl, c.base, c.offset, 0,
-                                                              &length, (BOOLEAN)c.to_device, NULL,
-                                                              0, s->has_routine ? told : NULL, s);
-    c.digest = c.digest * 31 + (uint32_t)status;
-    if (status == STATUS_CANCELLED) {
-        if (s->told != 0)
-            ms_sim_fail("O3 a transfer that never started was told", "%u", c.starts);
-        memset(s, 0, sizeof *s);
-        return;
-    }
-    if (was_cancelled && NT_SUCCESS(status))
-        ms_sim_fail("O4 a transfer started after an accepted cancel", "%u", c.starts);
-    if (status != STATUS_SUCCESS || length != c.length)
-        ms_sim_fail("O7 a transfer of another status or length", "%08x, %u of %u", (unsigned)status,
-                    (unsigned)length, c.length);
-    c.starts++;
-    c.is_mapped = true;
-}
-
 /* How many bytes of the device are there: a prefix, and nothing behind it. */
 static uint32_t bytes_arrived(void)
 {
@@ -186,7 +191,8 @@ static uint32_t bytes_arrived(void)
 
 static void do_flush(void)
 {
-    const struct start *s = &c.start[c.starts - 1];
+    struct start *s = &c.start[c.starts - 1];
+    uint32_t cancels = c.cancels_inside == 0 ? c.cancels : c.cancels_cleared;
     bool is_over = c.is_mapped && s->told != 0;
     ULONG left = c.adapter->DmaOperations->ReadDmaCounter(c.adapter);
 
@@ -197,11 +203,13 @@ static void do_flush(void)
         (BOOLEAN)c.to_device);
     if (status != STATUS_SUCCESS)
         ms_sim_fail("O7 a flush failed", "%08x", (unsigned)status);
+    c.cancels_cleared = cancels;
     if (!c.is_mapped)
         return; /* it takes a mark away, and a cancel may set one again: the shadow keeps quiet */
     c.is_mapped = false;
     if (left > c.length)
         ms_sim_fail("O5 more is left than was mapped", "%u of %u", (unsigned)left, c.length);
+    s->counted = is_over && s->status == DmaComplete ? c.length : c.length - left;
     if (c.to_device)
         return;
     uint32_t arrived = bytes_arrived();
@@ -211,6 +219,48 @@ static void do_flush(void)
                     (unsigned)left, c.length);
     if (is_over && s->told != 0 && s->status == DmaComplete && arrived != c.length)
         ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", arrived, c.length);
+}
+
+static void do_map(uint8_t length_class, uint8_t how)
+{
+    struct start *s = &c.start[c.starts];
+    bool was_cancelled = c.has_cancelled;
+    ULONG length = lengths[length_class & 7];
+
+    if (!c.is_held || c.starts == STARTS_MAX)
+        return;
+    if (c.is_mapped) { /* stops what runs */
+        do_flush();
+        c.has_cancelled = was_cancelled = false;
+    }
+    c.offset = offsets[how >> 2 & 3];
+    c.to_device = how & 1;
+    c.length = length;
+    s->has_routine = !(how & 2);
+    s->offset = c.offset;
+    s->length = length;
+    for (uint32_t i = 0; i < length + 1; i++)
+        *byte_at(c.offset + i) = c.to_device ? sent(s, i) : untouched(i);
+    c.programmed = s;
+    NTSTATUS status = c.adapter->DmaOperations->MapTransferEx(c.adapter, c.mdl, c.base, c.offset, 0,
+                                                              &length, (BOOLEAN)c.to_device, NULL,
+                                                              0, s->has_routine ? told : NULL, s);
+    c.digest = c.digest * 31 + (uint32_t)status;
+    if (status == STATUS_CANCELLED) {
+        if (s->told != 0)
+            ms_sim_fail("O3 a transfer that never started was told", "%u", c.starts);
+        if (c.cancels == c.cancels_cleared)
+            ms_sim_fail("O4 refused, and nobody cancelled", "%u", c.starts);
+        memset(s, 0, sizeof *s);
+        return;
+    }
+    if (was_cancelled && NT_SUCCESS(status))
+        ms_sim_fail("O4 a transfer started after an accepted cancel", "%u", c.starts);
+    if (status != STATUS_SUCCESS || length != c.length)
+        ms_sim_fail("O7 a transfer of another status or length", "%08x, %u of %u", (unsigned)status,
+                    (unsigned)length, c.length);
+    c.starts++;
+    c.is_mapped = true;
 }
 
 static void do_free(void)
@@ -232,13 +282,39 @@ static void do_cancel(void)
     uint32_t starts = c.starts;
     bool was_mapped = c.is_mapped;
 
-    if (!ms_load_acquire(&c.is_made) || !c.is_held) /* hb:ctrl-fuzz */
+    if (!ms_load_acquire(&c.is_made)) /* hb:ctrl-fuzz */
         return;
+    c.cancels++;
+    c.cancels_inside++;
     NTSTATUS status = c.adapter->DmaOperations->CancelMappedTransfer(c.adapter, c.context);
+    c.cancels_inside--;
     if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
         ms_sim_fail("O7 a cancel of another status", "%08x", (unsigned)status);
     if (status == STATUS_SUCCESS && was_mapped && c.is_mapped && starts == c.starts)
         c.has_cancelled = true;
+}
+
+static void ctrl_reset(const uint8_t *setup)
+{
+    if (!stage_ready(&c.stage, 0))
+        machine_make();
+    for (uint32_t i = 0; i < PAGES; i++)
+        stage_pages_fill(&c.stage, pfn[i], 1);
+    memset(c.context, 0, sizeof c.context);
+    ms_init(&c.is_made, 0);
+    c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
+    c.offset = c.length = 0;
+    c.base = NULL;
+    c.given = 0;
+    c.programmed = c.burst = NULL;
+    c.cancels = c.cancels_inside = c.cancels_cleared = 0;
+    c.starts = 0;
+    memset(c.start, 0, sizeof c.start);
+    c.digest = 0;
+    if (setup[0] >= 1)
+        do_grant();
+    if (setup[0] >= 2)
+        do_map(0, 0);
 }
 
 enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT };
@@ -277,19 +353,23 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
 
 static void ctrl_finish(uint32_t actor)
 {
-    stage_cpu(&c.stage, actor);
-    if (actor == DRIVER)
-        do_free();
+    (void)actor;
 }
 
 static void ctrl_check(void *unused)
 {
     (void)unused;
+    stage_cpu(&c.stage, DRIVER);
+    do_free();
     ms_controller_step(c.controller, 1); /* what is queued is delivered */
     for (uint32_t i = 0; i < c.starts; i++)
         if (c.start[i].told != c.start[i].has_routine)
             ms_sim_fail("O3 a transfer was not told, or told to nobody", "%u of %u: %u times", i,
                         c.starts, c.start[i].told);
+    for (uint32_t i = 0; i < c.starts; i++)
+        if (c.start[i].moved < c.start[i].counted)
+            ms_sim_fail("O5 bytes were counted that nobody moved", "%u of %u", c.start[i].counted,
+                        c.start[i].moved);
     if (ms_dma_grants_used(c.stage.dma) != 0)
         ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(c.stage.dma));
     if (!ms_dma_audit(c.stage.dma))
@@ -326,9 +406,11 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
 }
 
 static const char *const actor_names[] = {"driver", "engine", "cancel"};
+static const struct fuzz_setting settings[] = {
+    {"begun", 3}}; /* 1: granted, 2: and 64 bytes mapped */
 static const struct fuzz_kind kinds[] = {
     [GRANT] = {"grant", 0, 1, "context and channel"},
-    [MAP] = {"map", 2, 1, "length class; direction, routine, offset class"},
+    [MAP] = {"map", 2, 1, "length class; direction, routine, offset class; stops what runs"},
     [FLUSH] = {"flush", 0, 1, "also before the end: it stops the transfer"},
     [FREE] = {"free", 0, 1, "the channel"},
     [COUNT] = {"count", 0, 1, "reads the counter"},
@@ -341,8 +423,8 @@ const struct fuzz_target fuzz_target_ctrl = {
     .summary = "system DMA: map, step, cancel, flush, free on one channel; one callback each",
     .actors = actor_names,
     .actor_count = ACTORS,
-    .settings = NULL,
-    .setting_count = 0,
+    .settings = settings,
+    .setting_count = 1,
     .kinds = kinds,
     .kind_count = sizeof kinds / sizeof kinds[0],
     .steps_max = 6000,

@@ -20,7 +20,7 @@ enum {
     BYTES = 220, /* of a job's chain: two MDLs, three pages, the first and the last out of reach */
     FRAGMENTS_MAX = 192,
     ELEMENTS_MAX = 8,
-    DRAIN_ROUNDS = 600,
+    DRAIN_ROUNDS = 100,
     RESERVING = 0x100,  /* in a job's users: only a reservation is waited for */
     CANCELABLE = 0x200, /* and AllocateResources has returned: it may be cancelled */
     MARKS = RESERVING | CANCELABLE,
@@ -81,6 +81,7 @@ static struct {
     WDFDMATRANSACTION trx[JOBS];
     PMDL mdl[JOBS];
     struct device device[3];
+    uint32_t objects;     /* at rest */
     struct job job[JOBS]; /* from here on set anew */
     struct fragment fragment[FRAGMENTS_MAX];
     uint32_t fragments;

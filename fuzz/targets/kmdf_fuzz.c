@@ -224,9 +224,28 @@ static void do_look(struct job *j)
     job_drop(j);
 }
 
+/* --- a common buffer comes and goes --------------------------------------------------------------------- */
+
+static void do_buffer(void)
+{
+    WDFCOMMONBUFFER buffer;
+
+    if (!NT_SUCCESS(WdfCommonBufferCreate(k.enabler, FRAGMENT, NULL, &buffer)))
+        ms_sim_fail("O7 no common buffer", "of %d bytes", FRAGMENT);
+    uint8_t *bytes = WdfCommonBufferGetAlignedVirtualAddress(buffer);
+    memset(bytes, 0x5A, FRAGMENT);
+    if (WdfCommonBufferGetAlignedLogicalAddress(buffer).QuadPart == 0 ||
+        WdfCommonBufferGetLength(buffer) != FRAGMENT)
+        ms_sim_fail("O7 a common buffer that is none", "of %d bytes", FRAGMENT);
+    for (uint32_t i = 0; i < FRAGMENT; i++)
+        if (bytes[i] != 0x5A)
+            ms_sim_fail("O1 a common buffer has two owners", "byte %u", i);
+    WdfObjectDelete(buffer);
+}
+
 /* --- the target ----------------------------------------------------------------------------------------- */
 
-enum kind { START, RESERVE, GIVE, STEP, REPORT, BREAK, CANCEL_IT, STOP, LOOK };
+enum kind { START, RESERVE, GIVE, STEP, REPORT, BREAK, CANCEL_IT, STOP, LOOK, BUFFER };
 
 static void make_enabler(void)
 {
@@ -296,6 +315,7 @@ static void make_machine(void)
                              (struct ms_endpoint){.ops = &line_ops, .device = &k.device[i]});
     }
     make_enabler();
+    k.objects = ms_wdf_objects(k.stage.wdf);
     stage_keep(&k.stage.stage, k.job);
 }
 
@@ -315,6 +335,8 @@ static void kmdf_reset(const uint8_t *setup)
     k.fragments = 0;
     memset(k.in_stop, 0, sizeof k.in_stop);
     k.digest = 0;
+    for (uint8_t i = 0; i < setup[1]; i++) /* outside of the execution: what it begins with */
+        do_start((const uint8_t[]){i, setup[2] ? 5 : 0, 0, setup[3] ? 7 << 4 : 0});
 }
 
 static void kmdf_perform(uint32_t actor, const struct fuzz_op *op)
@@ -349,6 +371,9 @@ static void kmdf_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case LOOK:
         do_look(j);
+        break;
+    case BUFFER:
+        do_buffer();
         break;
     }
 }
@@ -402,6 +427,12 @@ static void kmdf_check(void *unused)
             ms_sim_fail("O5 complete, and bytes are missing", "fragment %u", i);
     if (k.stage.reports > 0)
         ms_sim_fail("O7 a driver that keeps the rules is blamed", "%s", k.stage.first->name);
+    if (ms_wdf_objects(k.stage.wdf) != k.objects)
+        ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u",
+                    ms_wdf_objects(k.stage.wdf), k.objects);
+    for (uint32_t i = 0; i < JOBS; i++)
+        if (ms_object_holders(ms_object_find((WDFOBJECT)k.job[i].trx, MS_OBJECT_TRANSACTION)) != 1)
+            ms_sim_fail("O9 a reference is left", "job %u", i);
     if (ms_dma_grants_used(k.stage.stage.dma) != 0)
         ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(k.stage.stage.dma));
     if (!ms_dma_audit(k.stage.stage.dma))
@@ -453,12 +484,16 @@ static const char *kmdf_tell(const struct fuzz_op *op, char *text, size_t bytes)
     case LOOK:
         snprintf(text, bytes, "look at %u", job);
         break;
+    case BUFFER:
+        return "make a common buffer, and delete it";
     }
     return text;
 }
 
 static const char *const actor_names[] = {"driver", "other", "device", "cancel"};
-static const struct fuzz_setting settings[] = {{"profile", PROFILES}};
+/* begun: so many transactions execute or wait; of one or two fragments; deleted when they are over. */
+static const struct fuzz_setting settings[] = {
+    {"profile", PROFILES}, {"begun", 3}, {"two", 2}, {"dies", 2}};
 static const struct fuzz_kind kinds[] = {
     [START] = {"start", 4, 3,
                "job, direction, at once, in one; length and offset class; report; rest"},
@@ -470,6 +505,7 @@ static const struct fuzz_kind kinds[] = {
     [CANCEL_IT] = {"cancel", 1, 8, "WdfDmaTransactionCancel"},
     [STOP] = {"stop", 1, 8, "StopSystemTransfer"},
     [LOOK] = {"look", 1, 8, "the getters"},
+    [BUFFER] = {"buffer", 0, 2, "a common buffer comes and goes"},
 };
 
 const struct fuzz_target fuzz_target_kmdf = {
@@ -479,7 +515,7 @@ const struct fuzz_target fuzz_target_kmdf = {
     .actors = actor_names,
     .actor_count = ACTORS,
     .settings = settings,
-    .setting_count = 1,
+    .setting_count = 4,
     .kinds = kinds,
     .kind_count = sizeof kinds / sizeof kinds[0],
     .steps_max = 12000,
