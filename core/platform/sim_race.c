@@ -29,7 +29,8 @@ struct sim_word {
     uint16_t epoch;
     uint8_t fiber; /* of the write */
     uint8_t write_mask;
-    uint8_t read_mask[MS_SIM_FIBERS_MAX]; /* of each fiber's last read: what it read before is forgotten */
+    uint8_t read_mask
+        [MS_SIM_FIBERS_MAX]; /* of each fiber's last read: what it read before is forgotten */
 };
 
 static struct sim_word words[SLOTS];

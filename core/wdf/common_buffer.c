@@ -4,6 +4,7 @@
  *
  * Progress    PASSIVE_LEVEL; the getters are wait-free
  */
+#include "wdf/callback.h"
 #include "wdf/enabler.h"
 
 struct common_buffer {
@@ -88,6 +89,7 @@ static NTSTATUS buffer_create(WDFDMAENABLER handle, size_t length, const ULONG *
         *out = NULL;
     if (!enabler)
         return status; /* FTL-02 */
+    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)handle);
     if (!out) {
         ms_rule_break(MS_RULE_WDF_NULL, (uintptr_t)handle, 0);
         goto drop;

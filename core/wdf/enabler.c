@@ -253,6 +253,7 @@ NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
         *DmaEnablerHandle = NULL; /* ENB-02 */
     if (!device)
         return status; /* FTL-02 */
+    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)Device);
     if (!Config || !DmaEnablerHandle) {
         ms_rule_break(MS_RULE_WDF_NULL, (uintptr_t)Device, 0);
         goto out;
@@ -320,6 +321,7 @@ NTSTATUS WdfDmaEnablerConfigureSystemProfile(WDFDMAENABLER DmaEnabler,
 
     if (!enabler)
         return STATUS_INVALID_PARAMETER; /* FTL-02 */
+    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)DmaEnabler);
     status = system_configure(enabler, ProfileConfig, ConfigDirection);
     ms_object_drop(&enabler->object);
     return status;
