@@ -300,6 +300,14 @@ __attribute__((noinline)) static ms_reg take_shut(struct extent_lease *s, uint32
     return first;
 }
 
+/* The stock was called in while the run was taken from it. */
+__attribute__((noinline)) static ms_reg take_yield(struct extent_lease *s, struct holder *h,
+                                                   ms_reg first)
+{
+    holder_yield(s, h);
+    return first;
+}
+
 /* The hot place alone; all else is called last, so that this needs no stack. */
 static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want want)
 {
@@ -313,9 +321,7 @@ static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want wa
     if (!hot_pop(h, want, &first))
         return take_stocked(s, h, cpu, want);
     ms_ledger_took(&s->ledger, first, want.run);
-    if (MS_UNLIKELY(!holder_leave_quietly(h)))
-        holder_yield(s, h);
-    return first;
+    return MS_LIKELY(holder_leave_quietly(h)) ? first : take_yield(s, h, first);
 }
 
 /* Behind the own stock; `h` was entered and is left in here. */
