@@ -101,8 +101,9 @@ static NTSTATUS execute_asking(struct ms_trx *trx, struct ms_dma_way *way, bool 
     }
     status = adapter_ask(trx, way, count, flags);
     if (NT_SUCCESS(status)) {
-        MS_TRX_MOVE(trx, next, moved, ms_trx_step_asked(&next, serial, false));
-        (void)moved;
+        enum ms_trx_asked asked;
+        MS_TRX_MOVE(trx, next, asked, ms_trx_step_asked(&next, serial, false));
+        (void)asked;           /* no cancel has asked the adapter yet */
         return STATUS_SUCCESS; /* EXE-03: the transaction may be anything by now */
     }
     MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, status == STATUS_CANCELLED));
@@ -209,19 +210,24 @@ bool ms_trx_adapter_withdraws(struct ms_trx *trx, bool to_device)
                                                  trx->transfer_context); /* c5 */
 }
 
-/* Ends the execution whose request the adapter withdrew: SG may have come to a later list of it since the
- * cancel looked. While the word stays, so does the number of its execution. hb:trx-word. */
-static bool withdraw(struct ms_trx *trx, uint64_t execution, union ms_trx_word *next)
+/* Ends the execution whose request the adapter withdrew, or leaves that to who is just asking: SG may have
+ * come to a later list of it since the cancel looked. While the word stays, so does the number of its
+ * execution. hb:trx-word. */
+static bool withdraw(struct ms_trx *trx, uint64_t execution)
 {
     uint64_t seen = ms_load_acquire(&trx->word);
+    union ms_trx_word next;
+    bool ended;
 
     do {
-        next->raw = seen;
-        if (ms_load_relaxed(&trx->execution) != execution || !next->asked ||
-            !ms_trx_step_withdraw(next, next->serial, true))
+        next.raw = seen;
+        if (ms_load_relaxed(&trx->execution) != execution)
             return false;
-    } while (!ms_cas_acq_rel(&trx->word, &seen, next->raw));
-    return true;
+        ended = next.asked && ms_trx_step_withdraw(&next, next.serial, true);
+        if (!ended && !ms_trx_step_leave_to_asker(&next))
+            return false;
+    } while (!ms_cas_acq_rel(&trx->word, &seen, next.raw));
+    return ended;
 }
 
 static void cancel_later(struct ms_trx *trx)
@@ -239,16 +245,13 @@ static void cancel_later(struct ms_trx *trx)
 static BOOLEAN cancel_waiting(struct ms_trx *trx, union ms_trx_word word)
 {
     uint64_t execution = ms_load_relaxed(&trx->execution);
-    union ms_trx_word next;
 
     if (!ms_trx_adapter_withdraws(trx, word.to_device)) {
         cancel_later(trx);
         return FALSE; /* CAN-05 */
     }
-    if (!withdraw(trx, execution, &next)) {
-        cancel_later(trx); /* a list that is only being asked for: who asks ends it */
+    if (!withdraw(trx, execution))
         return FALSE;
-    }
     ms_trx_ended(trx);            /* CAN-06 */
     ms_object_drop(&trx->object); /* I1 */
     return TRUE;

@@ -498,8 +498,11 @@ NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended)
         if (moved) {
             status = list_ask(trx, way, &request);
             if (NT_SUCCESS(status)) {
-                MS_TRX_MOVE(trx, next, moved, ms_trx_step_asked(&next, serial, !execute));
-                if (!moved || !ms_trx_adapter_withdraws(trx, next.to_device))
+                enum ms_trx_asked asked;
+                MS_TRX_MOVE(trx, next, asked, ms_trx_step_asked(&next, serial, !execute));
+                if (asked == ASKED_TRY && !ms_trx_adapter_withdraws(trx, next.to_device))
+                    MS_TRX_MOVE(trx, next, asked, ms_trx_step_asked(&next, serial, false));
+                if (asked == ASKED_WAITS)
                     return status;
                 status = STATUS_CANCELLED; /* CAN-11 */
             }

@@ -310,16 +310,34 @@ static inline bool ms_trx_step_wait(union ms_trx_word *word, uint64_t serial)
     return true;
 }
 
-/* The call that asked has returned (I5). True: for a later list of an SG transaction a cancel came meanwhile,
- * and may have withdrawn it for another's sake: the caller withdraws it. */
-static inline bool ms_trx_step_asked(union ms_trx_word *word, uint64_t serial, bool later)
+enum ms_trx_asked {
+    ASKED_WAITS, /* it waits, or went on already */
+    ASKED_TRY, /* a later list, and a cancel came meanwhile: the caller withdraws it if it still can */
+    ASKED_GONE, /* a cancel that looked at an earlier list withdrew this one: the caller ends it */
+};
+
+/* The call that asked has returned (I5). */
+static inline enum ms_trx_asked ms_trx_step_asked(union ms_trx_word *word, uint64_t serial,
+                                                  bool later)
 {
     if (word->phase != TRX_WAITING || word->serial != serial)
-        return false;
+        return ASKED_WAITS;
+    if (word->asked)
+        return ASKED_GONE;
     if (later && word->cancel)
-        return true;
+        return ASKED_TRY;
     word->asked = 1;
-    return false;
+    return ASKED_WAITS;
+}
+
+/* The adapter withdrew a list whose asker has not returned: that one ends it, and is told by this. */
+static inline bool ms_trx_step_leave_to_asker(union ms_trx_word *word)
+{
+    if (word->phase != TRX_WAITING || word->asked)
+        return false;
+    word->asked = 1;
+    word->cancel = 1;
+    return true;
 }
 
 enum ms_trx_turn {
@@ -563,8 +581,7 @@ static inline enum ms_trx_cancel ms_trx_step_cancel(union ms_trx_word *word, boo
     }
 }
 
-/* SG: the adapter said that it is too late to withdraw the list, or withdrew one that is only being asked
- * for: refuse it, or the one after it (CAN-11). */
+/* SG: the adapter said that it is too late to withdraw the list: refuse the one after it (CAN-11). */
 static inline bool ms_trx_step_refuse(union ms_trx_word *word)
 {
     if (word->phase < TRX_WAITING || word->phase > TRX_CLOSING)

@@ -37,8 +37,9 @@ enum event {
     ENTER,
     START,
     WAIT,
-    ASKED,
-    ASKED_LATER,
+    ASKED_FOR,
+    ASKED_FOR_LATER,
+    LEAVE_TO_ASKER,
     GRANT,
     PROGRAMMED,
     WITHDRAW,
@@ -124,9 +125,11 @@ static bool take(enum event event, union ms_trx_word *word)
         return true;
     case WAIT:
         return ms_trx_step_wait(word, word->serial);
-    case ASKED:
-    case ASKED_LATER:
-        ms_trx_step_asked(word, word->serial, event == ASKED_LATER);
+    case LEAVE_TO_ASKER:
+        return ms_trx_step_leave_to_asker(word);
+    case ASKED_FOR:
+    case ASKED_FOR_LATER:
+        ms_trx_step_asked(word, word->serial, event == ASKED_FOR_LATER);
         return word->raw != before;
     case GRANT:
         return ms_trx_step_grant(word);
@@ -220,8 +223,9 @@ static const struct {
     [ENTER] = {"Execute (EXE-02)", "---N----------"},
     [START] = {"Execute wrote the fields", "----S---------"},
     [WAIT] = {"Execute asks", "-----W-W------"},
-    [ASKED] = {"the call that asked returns (I5)", "------.-------"},
-    [ASKED_LATER] = {"likewise, of a later list", "------.-------"},
+    [ASKED_FOR] = {"the call that asked returns (I5)", "------.-------"},
+    [ASKED_FOR_LATER] = {"likewise, of a later list", "------.-------"},
+    [LEAVE_TO_ASKER] = {"withdrawn while it is asked for", "------.-------"},
     [GRANT] = {"granted", "-----LL-------"},
     [PROGRAMMED] = {"EvtProgramDma returned (K4)", "-------U------"},
     [WITHDRAW] = {"Execute fails (EXE-05)", "-----FF-------"},
@@ -307,7 +311,8 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
         return word.phase == TRX_STARTING ? !word.held : lists;
     case PROGRAMMED:
         return nested;
-    case ASKED_LATER:
+    case ASKED_FOR_LATER:
+    case LEAVE_TO_ASKER:
         return lists;
     case MORE:
         return !nested;
@@ -447,9 +452,14 @@ MS_TEST(cancel_is_decided_by_the_phase)
         union ms_trx_word asking = phase_word(TRX_WAITING);
         assert_int_equal(ms_trx_step_cancel(&asking, lists, false), CANCEL_FALSE);
         assert_int_equal(asking.cancel, lists);
-        assert_int_equal(ms_trx_step_asked(&asking, asking.serial, true), lists); /* CAN-11 */
-        assert_false(ms_trx_step_asked(&asking, asking.serial, false));
-        assert_true(asking.asked);
+        assert_int_equal(ms_trx_step_asked(&asking, asking.serial, lists),
+                         lists ? ASKED_TRY : ASKED_WAITS); /* CAN-11 */
+        assert_int_equal(asking.asked, !lists);
+        if (lists) {
+            assert_true(ms_trx_step_leave_to_asker(&asking));
+            assert_false(ms_trx_step_leave_to_asker(&asking));
+            assert_int_equal(ms_trx_step_asked(&asking, asking.serial, true), ASKED_GONE);
+        }
     }
     union ms_trx_word other = phase_word(TRX_STARTING);
     assert_false(ms_trx_step_wait(&other, other.serial - 1)); /* another execution's */
