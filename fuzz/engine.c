@@ -16,6 +16,7 @@
 #define TARGET_(name) fuzz_target_##name
 #define TARGET(name)  TARGET_(name)
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2,
@@ -63,6 +64,29 @@ static _Noreturn void report(const struct fuzz_target *target, const struct fuzz
     fprintf(stderr, "mapstorm: %s\n%s\n\n%s\nreplay: ./mapstorm replay --target %s FILE\n",
             result->bug, result->story, text, target->name);
     abort();
+}
+
+/* What a target makes once per set-up is made now, or the first execution of each would reach other code
+ * than the same one a second time, which engines take for chance. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
+    uint8_t setup[FUZZ_SETUP_MAX] = {0};
+    uint32_t place = 0;
+
+    (void)argc, (void)argv;
+    while (place < target->setting_count || target->setting_count == 0) {
+        ms_sim_image_leave();
+        target->reset(setup);
+        for (place = 0; place < target->setting_count; place++) {
+            if (++setup[place] < target->settings[place].values)
+                break;
+            setup[place] = 0;
+        }
+        if (target->setting_count == 0)
+            break;
+    }
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

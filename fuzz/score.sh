@@ -47,7 +47,7 @@ command -v ccache >/dev/null && launcher=ccache
 # A job's tree and its build without any plant. Times of what is already there stay: less to compile.
 prepare() {
     rm -rf "$out/$1/tree"
-    mkdir -p "$out/$1/tree" && cp -rp CMakeLists.txt core fuzz corpus "$out/$1/tree" || return 1
+    mkdir -p "$out/$1/tree" && cp -rp CMakeLists.txt bench core fuzz corpus "$out/$1/tree" || return 1
     cmake -S "$out/$1/tree" -B "$out/$1/build" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER="$launcher" \
         -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_BUILD_BENCH=OFF -DMAPSTORM_BUILD_TESTS=ON \
         >"$out/$1/build.log" 2>&1 && build "$1"

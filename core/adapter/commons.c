@@ -61,7 +61,7 @@ bool ms_commons_enter(struct ms_commons *commons, enum ms_common_state state, vo
         uint64_t seen = ms_load_relaxed(&common->word); /* a guess: the CAS decides */
         if (seen != COMMON_FREE || !ms_cas_acquire(&common->word, &seen, COMMON_BUSY))
             continue;
-        ms_store_relaxed(&common->address, (uint64_t)(uintptr_t)address);
+        ms_store_relaxed(&common->address, address);
         ms_store_relaxed(&common->bytes, bytes);
         ms_commons_mark(commons, logical, bytes, true);
         /* hb:common, release */
@@ -73,8 +73,7 @@ bool ms_commons_enter(struct ms_commons *commons, enum ms_common_state state, vo
 
 static bool common_is(const struct ms_common *common, const void *address, uint64_t bytes)
 {
-    return ms_load_relaxed(&common->address) == (uint64_t)(uintptr_t)address &&
-           ms_load_relaxed(&common->bytes) == bytes;
+    return ms_load_relaxed(&common->address) == address && ms_load_relaxed(&common->bytes) == bytes;
 }
 
 enum ms_common_state ms_commons_leave(struct ms_commons *commons, void *address, uint64_t bytes,

@@ -24,8 +24,8 @@ enum ms_common_state {
 
 /* One common buffer. The other two are written by whoever made the word BUSY, before it says what it is. */
 struct ms_common {
-    ms_atomic_u64 word; /* {logical address, enum ms_common_state in its low bits}: hb:common */
-    ms_atomic_u64 address;
+    ms_atomic_u64 word;    /* {logical address, enum ms_common_state in its low bits}: hb:common */
+    ms_atomic_ptr address; /* not a number: traces must not show where the host put it */
     ms_atomic_u64 bytes;
 };
 

@@ -33,7 +33,6 @@ static struct {
 } taken[TAKEN_MAX];
 static uint32_t taken_count;
 static uint32_t late_count; /* of them, those that an execution took beside its image */
-static uint32_t drops;
 
 static void *remember(void *memory, size_t bytes, enum taken_kind kind, int handle)
 {
@@ -103,13 +102,7 @@ void sim_memory_drop_of(uint32_t image)
 void ms_sim_memory_drop(void)
 {
     ms_sim_image_leave();
-    drops++;
     sim_memory_drop_of(SIM_IMAGE_NONE);
-}
-
-uint32_t ms_sim_memory_drops(void)
-{
-    return drops;
 }
 #else
 enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };

@@ -198,8 +198,6 @@ bool ms_sim_somebody_is_stopped(void);
 /* Drops everything that ms_alloc, ms_reserve and ms_host_memory_create gave and nobody gave back: what
  * an execution that broke off leaves cannot be taken down in order. Outside of an execution. */
 void ms_sim_memory_drop(void);
-/* How often that was. Who keeps memory from one execution to the next looks whether it is still there. */
-uint32_t ms_sim_memory_drops(void);
 
 /* Images, for subjects that are dear to make: each is made once, and every further execution begins with
  * it as it was when it was kept, whatever the one before did and wherever it broke off. Outside of an

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stage.h: what the targets that need a whole machine share: physical memory, a kernel, the DMA floor,
- * and how to take them down after an execution that may have broken off anywhere.
+ * made once per set-up and brought back for each execution.
  */
 #ifndef FUZZ_STAGE_H
 #define FUZZ_STAGE_H
@@ -14,12 +14,10 @@
 #include "controller/controller.h"
 
 struct stage {
-    struct ms_memory *memory; /* lives as long as the process, unless an execution broke off */
+    struct ms_memory *memory;
     struct ms_kernel kernel;
     struct ms_dma *dma;
     DEVICE_OBJECT pdo;
-    uint32_t drops; /* of the simulator's memory when ours was made */
-    bool is_whole;  /* the last execution came to its end: all can be taken down in order */
 };
 
 /* True: all from `stage` to what was kept is as it was then, whatever the last execution did. False: it is
@@ -47,27 +45,7 @@ static inline void stage_pages_fill(const struct stage *s, uint64_t pfn, uint64_
     memset(ms_memory_byte(s->memory, (ms_pa){pfn << MS_PAGE_SHIFT}), 0xB5, pages * MS_PAGE_BYTES);
 }
 
-/* Ends what the last execution left. Another target's drop took our memory with it. */
-static inline void stage_end(struct stage *s)
-{
-    bool is_gone = s->memory && s->drops != ms_sim_memory_drops();
-
-    if (!s->memory || (!is_gone && !s->dma))
-        return;
-    if (is_gone || !s->is_whole) {
-        ms_thread_local_set(NULL, NULL);
-        if (!is_gone)
-            ms_sim_memory_drop();
-        s->memory = NULL;
-        s->dma = NULL;
-        return;
-    }
-    ms_cpu_leave();
-    ms_dma_destroy(s->dma);
-    s->dma = NULL;
-}
-
-/* True when the memory is new: the target then takes its frames. After stage_end. */
+/* True when the memory is new: the target then takes its frames. */
 static inline bool stage_memory(struct stage *s)
 {
     struct ms_memory_config config = ms_memory_config_default();
@@ -76,7 +54,6 @@ static inline bool stage_memory(struct stage *s)
         return false;
     s->memory = ms_memory_create(&config);
     ms_require(s->memory != NULL);
-    s->drops = ms_sim_memory_drops();
     return true;
 }
 
@@ -89,7 +66,6 @@ static inline void stage_dma(struct stage *s, const struct ms_dma_config *config
     ms_require(s->dma != NULL);
     ms_cpu_enter(&s->kernel);
     ms_fetch_or_relaxed(&s->kernel.taken, ((UINT64_C(1) << actors) - 1) << 1); /* see stage_cpu */
-    s->is_whole = false;
 }
 
 static inline void stage_cpu(struct stage *s, uint32_t actor)
