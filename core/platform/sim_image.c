@@ -98,10 +98,11 @@ uint32_t sim_image_owner(void)
 void *sim_image_alloc(size_t bytes)
 {
     size_t rounded = ms_round_up(bytes ? bytes : 1, MS_CACHE_LINE);
-    uint8_t *memory = arena + arena_used;
+    uint8_t *memory;
 
     if (!current || bytes > rounded || rounded > ARENA_BYTES - GAP - arena_used)
         return NULL;
+    memory = arena + arena_used;
     if (is_making) {
         if (block_count == BLOCKS_MAX)
             return NULL;

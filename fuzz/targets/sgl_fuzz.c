@@ -151,13 +151,19 @@ static uint32_t buffer_bytes_of(const struct request *r, uint8_t how)
     }
 }
 
+/* An index only, which may lie in front of the buffer or behind it. */
+static PVOID address_at(const struct chain *c, uint64_t offset)
+{
+    return (PVOID)((uintptr_t)MmGetMdlVirtualAddress(&c->of[0].mdl) + offset);
+}
+
 static NTSTATUS request_call(struct request *r, uint32_t bytes, ULONG flags, bool called,
                              bool has_made)
 {
     PDMA_ADAPTER a = adapter_of(r->driver);
     const DMA_OPERATIONS *ops = a->DmaOperations;
     PMDL head = &l.chain[r->driver][r->slot].of[0].mdl;
-    PVOID va = (char *)MmGetMdlVirtualAddress(head) + r->offset;
+    PVOID va = address_at(&l.chain[r->driver][r->slot], r->offset);
     PDRIVER_LIST_CONTROL control = called ? routine : NULL;
     PSCATTER_GATHER_LIST *made = has_made ? &r->made : NULL;
     BOOLEAN out = (BOOLEAN)r->to_device;
@@ -387,8 +393,7 @@ static void do_size(uint32_t driver, const struct fuzz_op *op)
     const uint64_t lengths[] = {rest, 1, rest + 1, 4096, 0, 65536, 1u << 31, UINT32_MAX};
     ULONG length = (ULONG)stage_edge(lengths, 8, op->operand[2]);
     bool has_mdl = op->operand[3] & 1;
-    PVOID va =
-        has_mdl ? (char *)MmGetMdlVirtualAddress(&c->of[0].mdl) + offset : (PVOID)(uintptr_t)offset;
+    PVOID va = has_mdl ? address_at(c, offset) : (PVOID)(uintptr_t)offset;
     ULONG size = 77;
     ULONG registers = 77;
     NTSTATUS want = STATUS_SUCCESS;
