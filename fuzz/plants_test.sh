@@ -16,6 +16,8 @@ say() {
 for patch in "$source"/fuzz/plants/*.patch; do
     name=$(basename "$patch" .patch)
     count=$((count + 1))
+    set -- "$source/fuzz/plants/${name%%-*}"-*.patch
+    [ $# = 1 ] || say "$name: $# plants have the number ${name%%-*}"
     target=$(sed -n 's/^target: //p' "$patch")
     grep -q "^FUZZ_TARGET($target)" "$source/fuzz/targets.def" || say "$name: no target '$target'"
     for line in class expect; do
