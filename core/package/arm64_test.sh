@@ -14,11 +14,11 @@ done
 [ -f /usr/aarch64-linux-gnu/lib/libc.so.6 ] || { echo "skipped: the C library for it is not installed" && exit 0; }
 # Emulated memory is 68 GiB of address space. The emulation keeps a record of every page that was ever mapped,
 # 6 MB for a GiB, and without a limit each mapping comes to lie above the last one: the tests of the controllers
-# grew to 18 GB. With a limit of 160 GiB addresses are used again, and so are the records: a GB at the most.
+# grew to 18 GB. With a limit of 512 GiB addresses are used again, and so are the records: a GB at the most.
 # All floors are compiled. The tests of those that are not named below take longer than a check may.
-space=0x2800000000
+space=0x8000000000
 built='platform kernel memory registers sg controller adapter machine'
-floors='platform kernel registers sg'
+floors='platform kernel memory registers sg'
 mkdir -p "$build"
 cmake -S "$source" -B "$build" -G Ninja "--toolchain=$source/core/package/arm64/toolchain.cmake" \
     -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_WERROR=ON -DMAPSTORM_BUILD_BENCH=OFF \
