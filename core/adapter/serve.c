@@ -5,7 +5,10 @@
  *
  * Idea        a request waits for one thing at a time: to be first, for a DMA channel, for registers. For the
  *             last two it shows a ticket at a turnstile; whoever gives something back serves the lowest.
- * Progress    lock-free: a server that finds another's work done goes on with the next
+ * Progress    a stopped server keeps nobody waiting: whatever it left can be done by the next, and a server
+ *             that finds another's work done goes on. One limit is known: two servers in lockstep who both
+ *             find too few registers each see the other's failure, and look again for as long as they stay
+ *             in lockstep (corpus/kmdf/stops/packet-two-start.txt; ms_waiters_serve)
  */
 #include "adapter/channel.h"
 #include "adapter/grant_steps.h"
