@@ -316,7 +316,7 @@ enum ms_exit ms_command_goals(const char *const *files, size_t count, FILE *out,
         missed += is_missed[i];
         held += !is_missed[i] && !is_unknown[i];
     }
-    fprintf(out, "\n%zu of %u goals hold%s, %zu missed, %zu not known\n", held, GOALS,
+    fprintf(out, "\n%zu of %zu goals hold%s, %zu missed, %zu not known\n", held, (size_t)GOALS,
             count > 1 ? " in every file" : "", missed, GOALS - held - missed);
     missing_print(is_unknown, err);
     return missed ? MS_EXIT_GATE : held < GOALS ? MS_EXIT_INCOMPLETE : MS_EXIT_OK;

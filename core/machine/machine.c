@@ -325,13 +325,12 @@ union one_element {
     uint8_t bytes[sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT)];
 };
 
-static union one_element one_element(uint64_t address, uint32_t bytes)
+static void one_element(union one_element *one, uint64_t address, uint32_t bytes)
 {
-    union one_element one = {.list.NumberOfElements = 1};
-
-    one.list.Elements[0].Address.QuadPart = (LONGLONG)address;
-    one.list.Elements[0].Length = bytes;
-    return one;
+    memset(one, 0, sizeof *one);
+    one->list.NumberOfElements = 1;
+    one->list.Elements[0].Address.QuadPart = (LONGLONG)address;
+    one->list.Elements[0].Length = bytes;
 }
 
 uint64_t ms_device_read_list(struct ms_machine *machine, uint32_t address_width,
@@ -355,16 +354,18 @@ uint64_t ms_device_write_list(struct ms_machine *machine, uint32_t address_width
 uint64_t ms_device_read(struct ms_machine *machine, uint32_t address_width, uint64_t address,
                         void *device, uint32_t bytes)
 {
-    union one_element list = one_element(address, bytes);
+    union one_element list;
 
+    one_element(&list, address, bytes);
     return ms_device_read_list(machine, address_width, &list.list, device, bytes);
 }
 
 uint64_t ms_device_write(struct ms_machine *machine, uint32_t address_width, uint64_t address,
                          const void *device, uint32_t bytes)
 {
-    union one_element list = one_element(address, bytes);
+    union one_element list;
 
+    one_element(&list, address, bytes);
     return ms_device_write_list(machine, address_width, &list.list, device, bytes);
 }
 

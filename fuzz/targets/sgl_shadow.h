@@ -142,7 +142,7 @@ static void mdl_make(uint32_t driver, uint32_t slot, uint32_t offset, uint32_t c
     c->of[i].mdl.ByteOffset = offset;
     c->of[i].mdl.ByteCount = count;
     for (uint32_t p = 0; p < MDL_PAGES; p++) {
-        uint32_t zone = (pages >> (p & 1 ? 2 : 0) & 3u) % 3;
+        uint32_t zone = ((uint32_t)(pages >> (p & 1 ? 2 : 0)) & 3) % 3;
         uint32_t order = pages >> 4 & 3u;
         uint32_t page = order == 1   ? MDL_PAGES * 2 - 1 - p /* down */
                         : order == 2 ? p ^ 1
