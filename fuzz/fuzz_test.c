@@ -206,7 +206,7 @@ MS_TEST(a_story_names_each_operation_once_above_its_first_step)
     fuzz_story(&fuzz_target_canary, &hunt.input, &result, out);
     assert_int_equal(fclose(out), 0);
     uint32_t told = 0;
-    for (const char *at = strstr(story, "-- "); at; at = strstr(at + 3, "\n"))
+    for (const char *at = strstr(story, "-- "); at; at = strchr(at + 1, '\n'))
         told += strncmp(at + strspn(at, "\n "), "-- ", 3) == 0;
     /* The operation that the bug ended may have come to no step. */
     assert_in_range(told, hunt.input.op_count - 1, hunt.input.op_count);
