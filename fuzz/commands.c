@@ -220,7 +220,9 @@ int command_shrink(int argc, char **argv)
     fuzz_story(target, &input, &result, stdout);
     printf("\nshrunk     from %u operations to %u, %u switches, in %lu executions, %.2f s\n", ops,
            input.op_count, input.switch_count, (unsigned long)executions, took);
-    printf("replay     %s replay %s\n", program_name(), out);
+    printf("replay     %s replay ", program_name());
+    shell_word(out, stdout);
+    putchar('\n');
     return EXIT_CLEAN;
 }
 

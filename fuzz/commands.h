@@ -65,6 +65,8 @@ bool number_read(const char *name, const char *text, uint64_t max, uint64_t *val
 bool seconds_read(const char *name, const char *text, double *value);
 /* How a person calls this program. */
 const char *program_name(void);
+/* A word of a command that people copy: in quotes when a shell would take it apart. */
+void shell_word(const char *word, FILE *out);
 /* The tree's corpus: below here, or beside the build folder this program is in; else "corpus". */
 const char *corpus_folder(void);
 

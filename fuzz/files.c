@@ -285,6 +285,22 @@ bool seconds_read(const char *name, const char *text, double *value)
     return true;
 }
 
+void shell_word(const char *word, FILE *out)
+{
+    if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                    "_-+=./,:@%")]) {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*word, out);
+    fputc('\'', out);
+}
+
 const char *program_name(void)
 {
     return access("./mapstorm", X_OK) == 0 && access("./bench/packages.txt", R_OK) == 0

@@ -76,6 +76,17 @@ static bool has_minimal(const struct finding *finding)
     return !finding->ended_the_hunter && !finding->is_gone;
 }
 
+static void replay_print(const char *what, const char *flag, const char *folder, const char *name,
+                         FILE *out)
+{
+    char path[FILENAME_MAX];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fprintf(out, "%s     %s replay%s ", what, program_name(), flag);
+    shell_word(path, out);
+    fputc('\n', out);
+}
+
 static void facts_print(const struct fuzz_target *target, const struct finding *finding,
                         const struct fuzz_input *small, const char *folder, FILE *out)
 {
@@ -87,11 +98,13 @@ static void facts_print(const struct fuzz_target *target, const struct finding *
     fprintf(out, "found      target %s, seed %llu, after %llu executions in %.1f s\n", target->name,
             (unsigned long long)finding->seed, (unsigned long long)finding->executions,
             finding->seconds);
-    if (finding->is_repeatable)
-        fprintf(out, "found by   %s fuzz %s --seed %llu --executions %llu --corpus %s%s\n",
+    if (finding->is_repeatable) {
+        fprintf(out, "found by   %s fuzz %s --seed %llu --executions %llu --corpus ",
                 program_name(), target->name, (unsigned long long)finding->seed,
-                (unsigned long long)finding->executions, finding->corpus,
-                finding->is_fresh ? " --fresh" : "");
+                (unsigned long long)finding->executions);
+        shell_word(finding->corpus, out);
+        fprintf(out, "%s\n", finding->is_fresh ? " --fresh" : "");
+    }
     if (finding->ended_the_hunter) {
         fprintf(out, "smallest   not looked for: playing it may end the process\n");
     } else if (finding->is_gone) {
@@ -109,9 +122,9 @@ static void facts_print(const struct fuzz_target *target, const struct finding *
                 "           corpus/%s/regressions/NNNN-what-broke.txt\n",
                 target->name);
         fprintf(out, "chart      %s/story.html\n", folder);
-        fprintf(out, "debug      %s replay --gdb %s/%s\n", program_name(), folder, name);
+        replay_print("debug ", " --gdb", folder, name, out);
     }
-    fprintf(out, "replay     %s replay %s/%s\n", program_name(), folder, name);
+    replay_print("replay", "", folder, name, out);
 }
 
 /* Fills the folder under the name it has while it is not whole. */
@@ -174,8 +187,9 @@ bool finding_save(const struct fuzz_target *target, struct finding *finding, con
         return false;
     snprintf(part, sizeof part, "%s.part", folder);
     if (access(folder, F_OK) == 0) {
-        printf("%s: found before: %s\nreplay     %s replay %s/%s\n", finding->bug, folder,
-               program_name(), folder, has_minimal(finding) ? "minimal.txt" : "input.txt");
+        printf("%s: found before: %s\n", finding->bug, folder);
+        replay_print("replay", "", folder, has_minimal(finding) ? "minimal.txt" : "input.txt",
+                     stdout);
         return true;
     }
     if (!folder_make(part) || !folder_fill(target, finding, part, folder))

@@ -8,6 +8,9 @@ corpus=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+# Commands that are printed are for copying, whatever a folder is called.
+ln -s "$corpus" "it's a corpus" || exit 1
+corpus="$work/it's a corpus"
 errors=0
 
 wrong() {
@@ -40,14 +43,14 @@ done
 [ -z "$(find found -name '*.part' -o -name '*.tmp')" ] || wrong 'something unfinished is left'
 replay=$(sed -n 's/^replay  *[^ ]* //p' "$folder/finding.txt")
 [ "$replay" = "replay $folder/minimal.txt" ] || wrong "the folder does not end with its replay: $replay"
-# shellcheck disable=SC2086 # words of a command
-expect 1 $replay
+eval "set -- $replay" # as a person's shell takes it
+expect 1 "$@"
 says out 'BUG after'
 says out '-- pop --'
 cmp -s out "$folder/story.txt" || wrong 'the story of the folder is not what a replay tells'
 repeat=$(sed -n 's/^found by  *[^ ]* //p' "$folder/finding.txt")
-# shellcheck disable=SC2086
-expect 0 $repeat --quiet --findings again
+eval "set -- $repeat"
+expect 0 "$@" --quiet --findings again
 diff -r found again >diff.out 2>&1 || grep -v '^[<>]' diff.out | grep -qv '^[0-9,c-]*$' && : # times differ
 cmp -s "$folder/input.txt" "again/${folder#*/}/input.txt" || wrong 'the same seed found another input'
 expect 0 fuzz canary --executions 200000 --quiet --corpus "$corpus" --findings found
