@@ -64,12 +64,20 @@ static const struct {
      "committed\n"
      "in core/STOPPED.md.\n"},
     {"mutants", command_mutants, "each memory order weakened, each update split",
-     "[TARGET] [--executions N] [--survivors FILE] [--quick] [--corpus DIR]\n"
-     "One at a time; first the inputs that come to the place, then a hunt that begins with "
-     "them.\n\n"
-     "  --executions N     of each target's hunt (2000)\n"
+     "[TARGET] [OPTION...]\n"
+     "One at a time. Who notices it? First the inputs that come to the place, as they are; then "
+     "their\n"
+     "programs under other schedules; all interleavings of the scenarios; last a hunt. With a "
+     "TARGET "
+     "by\n"
+     "its inputs alone.\n\n"
      "  --survivors FILE   what is known to survive, and why; report what differs\n"
-     "  --quick            only what FILE names, and no hunts\n"},
+     "  --update           and write the survivors into FILE, each with the reason it had\n"
+     "  --quick            only those that FILE names, and only by the inputs as they are\n"
+     "  --site SITE        only those of `mapstorm-fuzz sites` whose line has this in it\n"
+     "  --effort N         percent of the usual number of steps (100: 12 million for a survivor)\n"
+     "  --jobs N           so many at once (1)\n"
+     "  --corpus DIR       read inputs from DIR/TARGET (the tree's corpus)\n"},
     {"speed", command_speed, "executions a second, replaying a corpus",
      "DIR... [--time SECONDS]\n"
      "Replays the inputs of each DIR over and over and tells executions a second of processor "

@@ -2,16 +2,19 @@
 /*
  * mutants.c: every memory order weakened and every read-modify-write split, one at a time, to see whether
  * anything notices. What nobody notices is a test that is missing, an oracle that looks away, or an order
- * that need not be: each is explained in a file, one sentence a mutant.
+ * that need not be: each is explained in a file.
  *
- * Idea        a mutant is tried by the targets whose corpus comes to its site: first the inputs that do,
- *             then a hunt that begins with them. Each in a process of its own: a mutant may crash, or
- *             never end.
- * The file    lines "SITE MUTATION REASON..."; SITE is eight hexadecimal digits (mapstorm-fuzz sites), '#'
- *             begins a comment. A reason that begins with "open" is none yet, and counted so. A survivor that is not in it is reported, and so is one in it whose site
- *             is gone or that is killed now.
+ * Idea        a mutant is tried by the inputs of all targets that come to its site (mutants_try.c), in a
+ *             process of its own: it may crash, or never end. Several at once with --jobs.
+ * The file    lines "[NAME] REASON...", continued by lines that begin with two spaces: reasons, which
+ *             survivors share; then lines "SITE MUTATION [NAME] TEXT OF THE SITE", a survivor each. SITE is
+ *             eight hexadecimal digits (mapstorm-fuzz sites). '#' begins a comment. [open] is no reason,
+ *             and counted so. Reported is a survivor that is not in the file, one in it that is killed or
+ *             whose site is gone, and a reason that is missing or that nobody needs.
+ * --update    writes the file anew: what is before the first survivor stays as it is, those that are gone
+ *             go, and new ones are [open].
  */
-#include "commands.h"
+#include "mutants.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,45 +22,45 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    TARGETS_MAX = 32,
-    INPUTS_MAX = 4096,
-    TRIES_MAX = 48,
-    ENTRIES_MAX = 1024,
-    SITES_MAX = 4096,
-    SECONDS_MAX = 120
-};
+enum { ENTRIES_MAX = 2048, REASONS_MAX = 256, JOBS_MAX = 64, NAME_BYTES = 40, SITE_TEXT = 200 };
 
-static const char *const names[] = {"", "relax", "split"};
+static const char *const mutations[] = {"", "relax", "split"};
 
-struct known {
-    const struct fuzz_target *target;
-    struct fuzz_input input;
-};
-
+/* A survivor of the file. */
 struct entry {
-    uint32_t site;
+    uint32_t site; /* its id */
     enum ms_sim_mutation mutation;
     uint32_t line;
-    bool is_met;  /* a mutant of this run */
-    bool is_open; /* nobody knows why yet */
+    char reason[NAME_BYTES];
+    bool is_met; /* a mutant of this run */
 };
 
-struct mutants {
-    struct known *known; /* the corpus */
-    uint32_t known_count;
-    uint8_t *reaches; /* [input * sites + site]; shared with the processes */
-    size_t reaches_bytes;
-    uint32_t sites;
+struct reason {
+    char name[NAME_BYTES];
+    uint32_t line;
+    uint32_t used;
+};
+
+struct mutant {
+    uint32_t site; /* index */
+    enum ms_sim_mutation mutation;
+    struct entry *entry; /* or NULL */
+    bool is_wrong;
+};
+
+struct table {
+    struct mutants corpus;
+    struct mutant *mutant;
+    uint32_t count;
+    struct mutant_verdict *verdict; /* [mutant], shared with the processes */
     struct entry entry[ENTRIES_MAX];
     uint32_t entries;
-    uint64_t executions; /* of a hunt; 0: none */
-};
-
-/* What the process of one mutant says. */
-struct verdict {
-    bool is_killed;
-    char how[200];
+    struct reason reason[REASONS_MAX];
+    uint32_t reasons;
+    size_t head_bytes; /* of the file, before its first survivor */
+    struct mutant_effort effort;
+    uint64_t jobs;
+    const char *path; /* of the file, or NULL */
 };
 
 static bool can_mutate(const struct ms_sim_site *site, enum ms_sim_mutation mutation)
@@ -71,314 +74,372 @@ static bool can_mutate(const struct ms_sim_site *site, enum ms_sim_mutation muta
     return site->order != MS_SIM_RELAXED && (site->kind <= MS_SIM_FENCE_HEAVY);
 }
 
-static uint32_t site_index(uint32_t id)
-{
-    for (uint32_t i = 0; i < ms_sim_site_count(); i++)
-        if (ms_sim_site_at(i)->id == id)
-            return i;
-    return UINT32_MAX;
-}
-
-/* --- the corpus ---------------------------------------------------------------------------------- */
-
-static bool corpus_read(struct mutants *m, const char *root, const struct fuzz_target *only)
-{
-    static char *paths[FILES_MAX];
-    char folder[PATH_BYTES];
-
-    for (const struct fuzz_target *const *t = fuzz_targets; *t; t++) {
-        if ((only && *t != only) || (*t)->planted || (*t)->is_sequential)
-            continue; /* one actor alone needs no order */
-        snprintf(folder, sizeof folder, "%s/%s", root, (*t)->name);
-        if (access(folder, R_OK) != 0) {
-            fprintf(stderr, "%s: %s has no inputs: %s is not there\n", program_name(), (*t)->name,
-                    folder);
-            return false;
-        }
-        uint32_t files = files_below(folder, paths, FILES_MAX);
-        for (uint32_t i = 0; i < files; i++) {
-            struct fuzz_note note;
-            struct known *known = &m->known[m->known_count];
-            if (m->known_count < INPUTS_MAX &&
-                input_read(paths[i], &known->input, &note, &known->target))
-                m->known_count++;
-            free(paths[i]);
-        }
-    }
-    return true;
-}
-
-/* What the inputs of one target come to. Targets may keep something from one execution to the next, which
- * another's end would take away: each is played in a process of its own, here and below. */
-static void reaches_find(struct mutants *m, const struct fuzz_target *target)
-{
-    for (uint32_t i = 0; i < m->known_count; i++) {
-        struct ms_sim_result result;
-        if (m->known[i].target != target)
-            continue;
-        fuzz_play(target, &m->known[i].input, NULL, &result);
-        for (uint32_t e = 0; e < result.event_count; e++)
-            m->reaches[i * m->sites + site_index(result.events[e].site->id)] = 1;
-    }
-}
-
-static bool corpus_play(struct mutants *m)
-{
-    m->reaches_bytes = (size_t)m->known_count * m->sites + 1;
-    m->reaches =
-        mmap(NULL, m->reaches_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ms_require(m->reaches != MAP_FAILED);
-    for (const struct fuzz_target *const *t = fuzz_targets; *t; t++) {
-        int status = 0;
-        fflush(stdout);
-        pid_t child = fork();
-        ms_require(child >= 0);
-        if (child == 0) {
-            reaches_find(m, *t);
-            _exit(0);
-        }
-        waitpid(child, &status, 0);
-        if (status != 0) {
-            fprintf(stderr,
-                    "%s: the corpus of %s ends its process as it is: `%s corpus` tells more\n",
-                    program_name(), (*t)->name, program_name());
-            return false;
-        }
-    }
-    return true;
-}
-
-/* --- one mutant ---------------------------------------------------------------------------------- */
-
-static bool replay_kills(struct mutants *m, const struct fuzz_target *target, uint32_t site,
-                         const struct fuzz_options *options, struct verdict *verdict)
-{
-    for (uint32_t i = 0; i < m->known_count; i++) {
-        struct ms_sim_result result;
-        if (m->known[i].target != target || !m->reaches[i * m->sites + site])
-            continue;
-        fuzz_play(target, &m->known[i].input, options, &result);
-        if (result.verdict == MS_SIM_BUG) {
-            verdict->is_killed = true;
-            snprintf(verdict->how, sizeof verdict->how, "%s, by the corpus: %.140s", target->name,
-                     result.bug);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool hunt_kills(struct mutants *m, const struct fuzz_target *target, uint32_t site,
-                       const struct fuzz_options *options, struct verdict *verdict)
-{
-    static struct fuzz_input seeds[TRIES_MAX];
-    struct fuzz_hunt hunt = {
-        .seed = 1, .seeds = seeds, .executions_max = m->executions, .options = *options};
-
-    for (uint32_t i = 0; i < m->known_count && hunt.seed_count < TRIES_MAX; i++)
-        if (m->known[i].target == target && m->reaches[i * m->sites + site])
-            seeds[hunt.seed_count++] = m->known[i].input;
-    fuzz_hunt(target, &hunt);
-    if (hunt.found) {
-        verdict->is_killed = true;
-        snprintf(verdict->how, sizeof verdict->how, "%s, after %lu: %.140s", target->name,
-                 (unsigned long)hunt.executions, hunt.result.bug);
-    }
-    return hunt.found;
-}
-
-static uint32_t targets_reaching(const struct mutants *m, uint32_t site,
-                                 const struct fuzz_target **reaching)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < m->known_count; i++)
-        if (m->reaches[i * m->sites + site] &&
-            (count == 0 || reaching[count - 1] != m->known[i].target) && count < TARGETS_MAX)
-            reaching[count++] = m->known[i].target;
-    return count;
-}
-
-/* A mutant that ends its process, or does not end in time, is noticed by whoever waits for it. */
-static struct verdict mutant_try(struct mutants *m, const struct fuzz_target *target, uint32_t site,
-                                 enum ms_sim_mutation mutation, bool hunts)
-{
-    const struct fuzz_options options = {.mutant_site = ms_sim_site_at(site)->id,
-                                         .mutation = mutation};
-    struct verdict verdict = {.is_killed = true, .how = "its process died or did not end"};
-    struct verdict said = {.how = "nobody noticed"};
-    int ends[2];
-
-    ms_require(pipe(ends) == 0);
-    fflush(stdout);
-    pid_t child = fork();
-    ms_require(child >= 0);
-    if (child == 0) {
-        alarm(SECONDS_MAX);
-        if (!replay_kills(m, target, site, &options, &said) && hunts)
-            hunt_kills(m, target, site, &options, &said);
-        ssize_t wrote = write(ends[1], &said, sizeof said);
-        _exit(wrote == (ssize_t)sizeof said ? 0 : 1);
-    }
-    close(ends[1]);
-    if (read(ends[0], &said, sizeof said) == (ssize_t)sizeof said)
-        verdict = said;
-    close(ends[0]);
-    waitpid(child, NULL, 0);
-    return verdict;
-}
-
-static struct verdict mutant_run(struct mutants *m, uint32_t site, enum ms_sim_mutation mutation)
-{
-    const struct fuzz_target *reaching[TARGETS_MAX];
-    uint32_t count = targets_reaching(m, site, reaching);
-    struct verdict verdict = {.how = "no input comes there"};
-
-    /* All replays first: they are short. */
-    for (uint32_t t = 0; t < count && !verdict.is_killed; t++)
-        verdict = mutant_try(m, reaching[t], site, mutation, false);
-    for (uint32_t t = 0; t < count && !verdict.is_killed && m->executions > 0; t++)
-        verdict = mutant_try(m, reaching[t], site, mutation, true);
-    return verdict;
-}
-
 /* --- the file of survivors ----------------------------------------------------------------------- */
 
-static struct entry *entry_find(struct mutants *m, uint32_t site, enum ms_sim_mutation mutation)
+static struct entry *entry_find(struct table *t, uint32_t site, enum ms_sim_mutation mutation)
 {
-    for (uint32_t i = 0; i < m->entries; i++)
-        if (m->entry[i].site == site && m->entry[i].mutation == mutation)
-            return &m->entry[i];
+    for (uint32_t i = 0; i < t->entries; i++)
+        if (t->entry[i].site == site && t->entry[i].mutation == mutation)
+            return &t->entry[i];
     return NULL;
 }
 
-static bool survivors_read(struct mutants *m, const char *path)
+static struct reason *reason_find(struct table *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->reasons; i++)
+        if (strcmp(t->reason[i].name, name) == 0)
+            return &t->reason[i];
+    return NULL;
+}
+
+/* One line that says something; false when it says it wrongly. */
+static bool line_read(struct table *t, const char *line, uint32_t number)
+{
+    struct reason reason = {.line = number};
+    struct entry entry = {.line = number};
+    char word[8] = "";
+    int used = 0;
+
+    if (sscanf(line, "[%39[a-z0-9-]] %n", reason.name, &used) == 1 && used && line[used]) {
+        if (t->entries > 0 || t->reasons == REASONS_MAX || reason_find(t, reason.name))
+            return false;
+        t->reason[t->reasons++] = reason;
+        return true;
+    }
+    if (sscanf(line, "%8x %7s [%39[a-z0-9-]] %n", &entry.site, word, entry.reason, &used) != 3 ||
+        !used || t->entries == ENTRIES_MAX)
+        return false;
+    entry.mutation = strcmp(word, "split") == 0 ? MS_SIM_MUTATE_SPLIT : MS_SIM_MUTATE_RELAX;
+    if (strcmp(word, mutations[entry.mutation]) != 0 || entry_find(t, entry.site, entry.mutation))
+        return false;
+    t->entry[t->entries++] = entry;
+    return true;
+}
+
+static bool survivors_read(struct table *t)
 {
     size_t bytes;
-    char *text = file_read(path, &bytes);
+    char *text = file_read(t->path, &bytes);
     uint32_t number = 0;
     bool is_good = text != NULL;
 
-    for (char *line = text; line && *line && is_good; number++) {
+    t->head_bytes = bytes;
+    for (char *line = text; line && *line && is_good;) {
         char *next = line + strcspn(line, "\n");
-        char word[8] = "";
-        struct entry entry = {.line = number + 1};
-        int used = 0;
+        bool says_nothing = !*line || *line == '\n' || *line == '#' || strncmp(line, "  ", 2) == 0;
         if (*next)
             *next++ = 0;
-        if (*line && *line != '#') {
-            is_good = sscanf(line, "%8x %7s %n", &entry.site, word, &used) == 2 && line[used] &&
-                      m->entries < ENTRIES_MAX;
-            entry.mutation = strcmp(word, "split") == 0 ? MS_SIM_MUTATE_SPLIT : MS_SIM_MUTATE_RELAX;
-            is_good = is_good && strcmp(word, names[entry.mutation]) == 0;
-            if (!is_good)
-                fprintf(stderr, "%s: %s: line %u: wants SITE relax|split REASON\n", program_name(),
-                        path, number + 1);
-            else {
-                entry.is_open = strncmp(line + used, "open", 4) == 0;
-                m->entry[m->entries++] = entry;
-            }
+        number++;
+        if (!says_nothing && !line_read(t, line, number)) {
+            fprintf(stderr,
+                    "%s: %s: line %u: wants [NAME] REASON, each once and before all survivors, or "
+                    "SITE relax|split [NAME] TEXT, each once\n",
+                    program_name(), t->path, number);
+            is_good = false;
         }
+        if (t->entries == 1 && t->head_bytes == bytes)
+            t->head_bytes = (size_t)(line - text);
         line = next;
     }
     free(text);
     return is_good;
 }
 
-/* --- the command --------------------------------------------------------------------------------- */
-
-static void mutant_tell(const struct ms_sim_site *site, enum ms_sim_mutation mutation,
-                        const char *what, const char *how)
+/* Reasons that are missing, and such that nobody needs. */
+static uint32_t reasons_check(struct table *t)
 {
-    char text[200];
+    uint32_t wrong = 0;
 
-    ms_sim_site_text(site, text, sizeof text);
-    printf("%08x %s  %-9s %s: %s\n", site->id, names[mutation], what, text, how);
-    fflush(stdout);
+    for (uint32_t i = 0; i < t->entries; i++) {
+        struct reason *reason = reason_find(t, t->entry[i].reason);
+        if (reason)
+            reason->used++;
+        else if (strcmp(t->entry[i].reason, "open") != 0) {
+            printf("%s: line %u: there is no reason [%s]\n", t->path, t->entry[i].line,
+                   t->entry[i].reason);
+            wrong++;
+        }
+    }
+    for (uint32_t i = 0; i < t->reasons; i++)
+        if (t->reason[i].used == 0) {
+            printf("%s: line %u: nobody survives because of [%s]\n", t->path, t->reason[i].line,
+                   t->reason[i].name);
+            wrong++;
+        }
+    return wrong;
 }
 
-/* All of them, of one target those that it comes to; or, when nothing is hunted, those that the file says survive. */
-static int mutants_all(struct mutants *m, bool is_one, bool is_checked, const char *path)
+static bool is_open(const struct entry *entry)
 {
-    uint32_t killed = 0;
-    uint32_t explained = 0;
-    uint32_t open = 0;
-    uint32_t wrong = 0;
-    uint32_t total = 0;
-    const struct fuzz_target *reaching[TARGETS_MAX];
+    return strcmp(entry->reason, "open") == 0;
+}
 
-    for (uint32_t i = 0; i < m->sites; i++)
+/* --- running them -------------------------------------------------------------------------------- */
+
+/* By its id, or by part of what is told of it. */
+static bool is_named(const struct ms_sim_site *site, const char *name)
+{
+    char text[SITE_TEXT + 16];
+    int used = snprintf(text, sizeof text, "%08x ", site->id);
+
+    ms_sim_site_text(site, text + used, SITE_TEXT);
+    return strstr(text, name) != NULL;
+}
+
+static void mutants_list(struct table *t, bool is_one, bool is_quick, const char *only)
+{
+    t->mutant = calloc(2 * (size_t)t->corpus.sites + 1, sizeof *t->mutant);
+    ms_require(t->mutant != NULL);
+    for (uint32_t i = 0; i < t->corpus.sites; i++)
         for (int k = MS_SIM_MUTATE_RELAX; k <= MS_SIM_MUTATE_SPLIT; k++) {
             const struct ms_sim_site *site = ms_sim_site_at(i);
             enum ms_sim_mutation mutation = (enum ms_sim_mutation)k;
-            struct entry *entry = entry_find(m, site->id, mutation);
-            if (!can_mutate(site, mutation) || (m->executions == 0 && !entry) ||
-                (is_one && targets_reaching(m, i, reaching) == 0))
+            struct entry *entry = entry_find(t, site->id, mutation);
+            if (!can_mutate(site, mutation))
                 continue;
-            struct verdict verdict = mutant_run(m, i, mutation);
-            bool is_wrong = is_checked && verdict.is_killed == (entry != NULL);
             if (entry)
                 entry->is_met = true;
-            total++;
-            killed += verdict.is_killed;
-            explained += !verdict.is_killed && entry && !entry->is_open;
-            open += !verdict.is_killed && entry && entry->is_open;
-            wrong += is_wrong;
-            mutant_tell(site, mutation,
-                        verdict.is_killed ? is_wrong ? "STALE" : "killed"
-                        : entry           ? entry->is_open ? "open" : "explained"
-                                          : "SURVIVED",
-                        verdict.how);
+            if ((is_quick && !entry) || (only && !is_named(site, only)) ||
+                (is_one && !mutants_comes_to(&t->corpus, i)))
+                continue;
+            t->mutant[t->count++] =
+                (struct mutant){.site = i, .mutation = mutation, .entry = entry};
         }
-    for (uint32_t i = 0; i < m->entries; i++)
-        if (!m->entry[i].is_met) {
-            printf("%s: line %u: there is no such site, or nothing to %s\n", path, m->entry[i].line,
-                   names[m->entry[i].mutation]);
-            wrong++;
+    t->verdict = mmap(NULL, (t->count + 1) * sizeof *t->verdict, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ms_require(t->verdict != MAP_FAILED);
+}
+
+/* A mutant that ends its process, or does not end in time, is noticed by whoever waits for it. */
+static pid_t mutant_begin(struct table *t, uint32_t which)
+{
+    t->verdict[which] = (struct mutant_verdict){
+        .is_killed = true, .is_reached = true, .how = "its process died or did not end"};
+    fflush(stdout);
+    pid_t child = fork();
+    ms_require(child >= 0);
+    if (child == 0) {
+        struct mutant_verdict verdict;
+        mutant_try(&t->corpus, t->mutant[which].site, t->mutant[which].mutation, &t->effort,
+                   &verdict);
+        t->verdict[which] = verdict;
+        _exit(0);
+    }
+    return child;
+}
+
+static void mutant_tell(const struct mutant *mutant, const struct mutant_verdict *verdict)
+{
+    const struct ms_sim_site *site = ms_sim_site_at(mutant->site);
+    const char *what = verdict->is_killed       ? mutant->is_wrong ? "STALE" : "killed"
+                       : !mutant->entry         ? "SURVIVED"
+                       : is_open(mutant->entry) ? "open"
+                                                : "explained";
+    char text[SITE_TEXT];
+
+    ms_sim_site_text(site, text, sizeof text);
+    printf("%08x %s  %-9s %s: %s\n", site->id, mutations[mutant->mutation], what, text,
+           verdict->how);
+    fflush(stdout);
+}
+
+static void mutants_run(struct table *t)
+{
+    pid_t child[JOBS_MAX] = {0};
+    uint32_t runs[JOBS_MAX];
+    bool *is_done = calloc(t->count + 1, sizeof *is_done);
+    uint32_t next = 0;
+    uint32_t told = 0;
+
+    ms_require(is_done != NULL);
+    while (told < t->count) {
+        for (uint32_t j = 0; j < t->jobs; j++)
+            if (child[j] == 0 && next < t->count) {
+                runs[j] = next;
+                child[j] = mutant_begin(t, next++);
+            }
+        pid_t ended = wait(NULL);
+        ms_require(ended > 0);
+        for (uint32_t j = 0; j < t->jobs; j++)
+            if (child[j] == ended) {
+                child[j] = 0;
+                is_done[runs[j]] = true;
+            }
+        for (; told < t->count && is_done[told]; told++) {
+            struct mutant *mutant = &t->mutant[told];
+            mutant->is_wrong = t->path && t->verdict[told].is_killed == (mutant->entry != NULL);
+            mutant_tell(mutant, &t->verdict[told]);
         }
-    printf("%u of %u mutants killed, %u explained, %u open, %u wrong\n", killed, total, explained,
-           open, wrong);
+    }
+    free(is_done);
+}
+
+/* --- what came of it ----------------------------------------------------------------------------- */
+
+static int result_tell(const struct table *t, uint32_t wrong)
+{
+    uint32_t killed = 0;
+    uint32_t explained = 0;
+    uint32_t unreached = 0;
+
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct mutant *mutant = &t->mutant[i];
+        const struct mutant_verdict *verdict = &t->verdict[i];
+        bool has_reason = mutant->entry && !is_open(mutant->entry);
+        killed += verdict->is_killed;
+        explained += !verdict->is_killed && has_reason;
+        unreached += !verdict->is_reached && !has_reason;
+        wrong += mutant->is_wrong;
+    }
+    uint32_t open = t->count - killed - explained;
+    printf("%u of %u mutants killed, %u explained, %u open (to %u of them no input comes), %u "
+           "wrong\n",
+           killed, t->count, explained, open, unreached, wrong);
     return wrong ? EXIT_BUG : EXIT_CLEAN;
+}
+
+/* A line of the new file. */
+struct row {
+    const struct ms_sim_site *site;
+    enum ms_sim_mutation mutation;
+    const char *reason;
+    char text[SITE_TEXT];
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct row *one = a;
+    const struct row *other = b;
+    int order = strcmp(one->text, other->text);
+
+    return order ? order : (int)one->mutation - (int)other->mutation;
+}
+
+static uint32_t rows_make(const struct table *t, struct row *row)
+{
+    uint32_t rows = 0;
+    bool is_tried[ENTRIES_MAX] = {false};
+
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct mutant *mutant = &t->mutant[i];
+        if (mutant->entry)
+            is_tried[mutant->entry - t->entry] = true;
+        if (!t->verdict[i].is_killed)
+            row[rows++] = (struct row){.site = ms_sim_site_at(mutant->site),
+                                       .mutation = mutant->mutation,
+                                       .reason = mutant->entry ? mutant->entry->reason : "open"};
+    }
+    /* Of another target's, when one was named. */
+    for (uint32_t i = 0; i < t->entries; i++)
+        if (t->entry[i].is_met && !is_tried[i])
+            row[rows++] = (struct row){.site = ms_sim_site_by_id(t->entry[i].site),
+                                       .mutation = t->entry[i].mutation,
+                                       .reason = t->entry[i].reason};
+    for (uint32_t i = 0; i < rows; i++)
+        ms_sim_site_text(row[i].site, row[i].text, sizeof row[i].text);
+    qsort(row, rows, sizeof *row, by_text);
+    return rows;
+}
+
+static bool survivors_write(const struct table *t)
+{
+    struct row *row = calloc(t->count + t->entries + 1, sizeof *row);
+    size_t bytes;
+    char *old = file_read(t->path, &bytes);
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &bytes);
+    const char *file = "";
+    bool is_written;
+
+    ms_require(row != NULL && old != NULL && out != NULL);
+    uint32_t rows = rows_make(t, row);
+    fwrite(old, 1, t->head_bytes, out);
+    for (uint32_t i = 0; i < rows; i++) {
+        size_t name = strcspn(row[i].text, ":");
+        if (strncmp(row[i].text, file, name + 1) != 0) {
+            fprintf(out, "%s# %.*s\n", i ? "\n" : "", (int)name, row[i].text);
+            file = row[i].text;
+        }
+        fprintf(out, "%08x %s [%s] %s\n", row[i].site->id, mutations[row[i].mutation],
+                row[i].reason, row[i].text);
+    }
+    is_written = fclose(out) == 0 && file_write(t->path, text, bytes);
+    free(text);
+    free(old);
+    free(row);
+    return is_written;
+}
+
+/* --- the command --------------------------------------------------------------------------------- */
+
+static bool is_given_well(const struct table *t, bool is_quick, bool is_updating)
+{
+    if ((is_quick || is_updating) && !t->path) {
+        fprintf(stderr, "%s: mutants: --quick and --update want --survivors FILE\n",
+                program_name());
+        return false;
+    }
+    if (t->jobs == 0) {
+        fprintf(stderr, "%s: mutants: --jobs wants 1 to %d\n", program_name(), JOBS_MAX);
+        return false;
+    }
+    return true;
 }
 
 int command_mutants(int argc, char **argv)
 {
-    const char *executions = option(&argc, argv, "--executions");
-    const char *path = option(&argc, argv, "--survivors");
+    const char *effort = option(&argc, argv, "--effort");
     const char *corpus = option(&argc, argv, "--corpus");
-    bool is_quick = flag(&argc, argv, "--quick");
-    struct mutants *m = calloc(1, sizeof *m);
+    const char *jobs = option(&argc, argv, "--jobs");
+    const char *site = option(&argc, argv, "--site");
+    struct table *t = calloc(1, sizeof *t);
     const struct fuzz_target *only = NULL;
+    uint64_t percent = 100;
+    uint32_t wrong;
     int code = EXIT_USAGE;
 
-    ms_require(m != NULL);
-    m->executions = 2000;
-    m->sites = ms_sim_site_count();
-    m->known = calloc(INPUTS_MAX, sizeof *m->known);
-    ms_require(m->known != NULL && m->sites <= SITES_MAX);
-    if (!options_done(argc, argv) ||
-        !number_read("--executions", executions, UINT32_MAX, &m->executions))
+    ms_require(t != NULL);
+    t->path = option(&argc, argv, "--survivors");
+    t->jobs = 1;
+    bool is_quick = flag(&argc, argv, "--quick");
+    bool is_updating = flag(&argc, argv, "--update");
+    if (!options_done(argc, argv) || !number_read("--effort", effort, 100000, &percent) ||
+        !number_read("--jobs", jobs, JOBS_MAX, &t->jobs) ||
+        !is_given_well(t, is_quick, is_updating))
         goto done;
     if (argc > 1 && !(only = fuzz_target_find(argv[1]))) {
         fprintf(stderr, "%s: mutants: no target is named '%s'; `%s list` names the targets\n",
                 program_name(), argv[1], program_name());
         goto done;
     }
-    if (is_quick && !path) {
-        fprintf(stderr, "%s: mutants: --quick looks at what --survivors FILE names\n",
-                program_name());
+    if (!is_quick)
+        t->effort = (struct mutant_effort){
+            .schedule = 40000 * percent, .explore = 40000 * percent, .hunt = 40000 * percent};
+    if ((t->path && !survivors_read(t)) ||
+        !mutants_corpus(&t->corpus, corpus ? corpus : corpus_folder(), only))
+        goto done;
+    mutants_list(t, only != NULL, is_quick, site);
+    if (t->count == 0 && site) {
+        fprintf(stderr, "%s: mutants: no site is like '%s'; `%s sites` lists them\n",
+                program_name(), site, program_name());
         goto done;
     }
-    if (is_quick)
-        m->executions = 0;
-    if ((path && !survivors_read(m, path)) ||
-        !corpus_read(m, corpus ? corpus : corpus_folder(), only) || !corpus_play(m))
-        goto done;
-    code = mutants_all(m, only != NULL, path != NULL, path);
+    mutants_run(t);
+    wrong = reasons_check(t);
+    for (uint32_t i = 0; i < t->entries; i++)
+        if (!t->entry[i].is_met) {
+            printf("%s: line %u: there is no such site, or nothing to %s\n", t->path,
+                   t->entry[i].line, mutations[t->entry[i].mutation]);
+            wrong++;
+        }
+    code = result_tell(t, wrong);
+    if (is_updating && !survivors_write(t))
+        code = EXIT_USAGE;
 done:
-    if (m->reaches)
-        munmap(m->reaches, m->reaches_bytes);
-    free(m->known);
-    free(m);
+    if (t->verdict)
+        munmap(t->verdict, (t->count + 1) * sizeof *t->verdict);
+    mutants_corpus_free(&t->corpus);
+    free(t->mutant);
+    free(t);
     return code;
 }

@@ -199,4 +199,32 @@ expect 0 pairs "$corpus"
 says out 'never'
 grep -qE '^[0-9]+ pairs of .* seen between two actors .*, [0-9]+ never$' out || wrong 'no sum of the pairs'
 
+# --- mutants: the file of survivors is read strictly, told about, and written anew
+site=$("$program" sites | sed -n 's, waitlist.c:ms_waitlist_remove load.*,,p' | head -n 1)
+[ -n "$site" ] || wrong 'no load in ms_waitlist_remove any more'
+{
+    echo '# a comment'
+    echo '[reason] is given,'
+    echo '  at length'
+    echo "$site relax [reason] nobody reads this"
+} >survivors
+cp survivors known
+for bad in "$site relax" "$site bend [reason] x" "$site relax [reason] twice" '[reason] again' '[late] reason'; do
+    { cat known && echo "$bad"; } >survivors
+    expect 2 mutants waitlist --quick --survivors survivors --corpus "$corpus"
+    says err 'line 5: wants'
+done
+{ cat known && echo '00000000 split [missing] x'; } >survivors
+expect 1 mutants waitlist --quick --survivors survivors --corpus "$corpus"
+says out 'line 5: there is no such site, or nothing to split'
+says out 'line 5: there is no reason [missing]'
+expect 2 mutants waitlist --quick --corpus "$corpus"
+says err '--survivors'
+expect 2 mutants waitlist --site 00000000 --corpus "$corpus"
+expect 2 mutants nobody --corpus "$corpus"
+cp known survivors
+expect 1 mutants waitlist --effort 1 --update --survivors survivors --corpus "$corpus"
+says survivors '  at length'
+says survivors '[open] waitlist'
+
 [ $errors = 0 ] || exit 1
