@@ -81,7 +81,7 @@ static void decode_switches(const struct fuzz_target *target, struct reader *r,
         if (step > MS_SIM_STEPS_MAX)
             step = MS_SIM_STEPS_MAX;
         input->switches[input->switch_count++] =
-            (struct ms_sim_preemption){step, back(r) % target->actor_count};
+            (struct ms_sim_preemption){step, back(r) % fuzz_fibers(target)};
     }
 }
 
@@ -93,8 +93,8 @@ static void decode_rules(const struct fuzz_target *target, struct reader *r,
     while (input->rule_count < count && r->front < r->back) {
         struct ms_sim_rule *rule = &input->rules[input->rule_count++];
         uint8_t who = back(r);
-        rule->actor = (uint8_t)((who & 7) % target->actor_count);
-        rule->target = (uint8_t)((who >> 3 & 7) % target->actor_count);
+        rule->actor = (uint8_t)((who & 7) % fuzz_fibers(target));
+        rule->target = (uint8_t)((who >> 3 & 7) % fuzz_fibers(target));
         rule->site = back_seed(r);
         rule->site |= (uint32_t)back(r) << 24;
         rule->visit = back_number(r);

@@ -65,12 +65,13 @@ struct fuzz_setting {
     uint8_t values; /* 0 .. values-1 */
 };
 
-/* All members are required. State belongs to the target and is reused by every execution. */
+/* All members are required, but that `thread_count` and `is_sequential` may be 0. State belongs to the target and is reused by every execution. */
 struct fuzz_target {
     const char *name;
     const char *summary; /* what it proves, one line */
     const char *const *actors;
     uint32_t actor_count;
+    uint32_t thread_count; /* that the subject starts itself; their names follow in `actors` */
     const struct fuzz_setting *settings;
     uint32_t setting_count;
     const struct fuzz_kind *kinds; /* at most 31 */
@@ -93,6 +94,11 @@ struct fuzz_target {
 #include "targets.def"
 #undef FUZZ_TARGET
 extern const struct fuzz_target *const fuzz_targets[]; /* NULL behind the last */
+/* Whom a schedule can name: actors, and the threads that the subject starts. */
+static inline uint32_t fuzz_fibers(const struct fuzz_target *target)
+{
+    return target->actor_count + target->thread_count;
+}
 const struct fuzz_target *fuzz_target_find(const char *name);
 
 /* --- decode.c ------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ static void draw_schedule(const struct fuzz_target *target, struct ms_prng *prng
     input->depth = (uint8_t)(2 + ms_prng_below(prng, 4));
     /* Most executions have some hundred steps, and the bugs that need a history are behind them. */
     input->estimate = (uint8_t)(4 + ms_prng_below(prng, ms_prng_below(prng, 2) ? 40 : 250));
-    input->stall_actor = (uint8_t)ms_prng_below(prng, target->actor_count);
+    input->stall_actor = (uint8_t)ms_prng_below(prng, fuzz_fibers(target));
     input->stall_step = (uint16_t)ms_prng_below(prng, ms_prng_below(prng, 2) ? 24 : 160);
     input->stale = (uint8_t)(ms_prng_below(prng, 2) ? ms_prng_below(prng, 8) : 0);
     input->switch_count = input->rule_count = input->dense_count = input->read_count = 0;
@@ -42,7 +42,7 @@ static void draw_schedule(const struct fuzz_target *target, struct ms_prng *prng
     input->dense_count = 8 + ms_prng_below(prng, 80);
     for (uint32_t i = 0; i < input->dense_count; i++)
         input->dense[i] =
-            (uint8_t)(ms_prng_below(prng, 3) ? 0 : 1 + ms_prng_below(prng, target->actor_count));
+            (uint8_t)(ms_prng_below(prng, 3) ? 0 : 1 + ms_prng_below(prng, fuzz_fibers(target)));
 }
 
 void fuzz_generate(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_input *input)
@@ -117,7 +117,7 @@ static void schedule_change(const struct fuzz_target *target, struct ms_prng *pr
         for (uint32_t i = 1 + ms_prng_below(prng, 4); i > 0; i--) {
             at = ms_prng_below(prng, input->dense_count);
             input->dense[at] =
-                (uint8_t)(input->dense[at] ? 0 : 1 + ms_prng_below(prng, target->actor_count));
+                (uint8_t)(input->dense[at] ? 0 : 1 + ms_prng_below(prng, fuzz_fibers(target)));
         }
     } else if (input->strategy == MS_SIM_SPARSE && input->switch_count > 0) {
         at = ms_prng_below(prng, input->switch_count);

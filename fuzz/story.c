@@ -72,7 +72,7 @@ void fuzz_story_program(const struct fuzz_target *target, const struct fuzz_inpu
 
 const char *fuzz_story_actor(const struct fuzz_target *target, uint32_t fiber)
 {
-    return fiber < target->actor_count ? target->actors[fiber] : "check";
+    return fiber < fuzz_fibers(target) ? target->actors[fiber] : "check";
 }
 
 /* The operations of `e`'s actor that begin with it, above its row. */

@@ -65,7 +65,7 @@ static bool setting(const struct line *l, const char *word, const char *name, ui
 static bool actor_named(const struct line *l, const struct fuzz_target *target, const char *word,
                         uint32_t *out)
 {
-    for (uint32_t i = 0; i < target->actor_count; i++)
+    for (uint32_t i = 0; i < fuzz_fibers(target); i++)
         if (strcmp(target->actors[i], word) == 0) {
             *out = i;
             return true;
@@ -383,7 +383,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct out *o, const char 
 
 static const char *actor_name(const struct fuzz_target *target, uint32_t actor)
 {
-    return target->actors[actor % target->actor_count];
+    return target->actors[actor % fuzz_fibers(target)];
 }
 
 static void write_schedule(struct out *o, const struct fuzz_target *target,

@@ -100,7 +100,6 @@ static bool dpc_insert(struct ms_late *late, KDPC *dpc, PVOID argument1, PVOID a
     else
         late->first = dpc;
     late->last = dpc;
-    late->queued++;
     return true;
 }
 
@@ -149,6 +148,7 @@ static void dpc_thread(void *context)
     cpu->irql = DISPATCH_LEVEL;
     for (;;) {
         uint32_t seen = ms_load_acquire(&late->rung);
+        bool is_over = ms_load_acquire(&late->stop); /* before the look: all is queued by then */
         late_lock(late);
         while (timer_expire(late, ms_clock_ns())) {
         }
@@ -159,9 +159,7 @@ static void dpc_thread(void *context)
         if (dpc) {
             call.DeferredRoutine(dpc, call.DeferredContext, call.SystemArgument1,
                                  call.SystemArgument2);
-            ms_fetch_add_release(&late->done, 1);
-            ms_wake(&late->done, UINT32_MAX);
-        } else if (ms_load_acquire(&late->stop)) {
+        } else if (is_over) {
             break;
         } else {
             late_sleep(late, seen, due);
@@ -204,22 +202,34 @@ BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc)
         if (late->last == Dpc)
             late->last = before;
         Dpc->DpcData = NULL;
-        ms_fetch_add_release(&late->done, 1);
     }
     late_unlock(late);
     return was_there;
 }
 
+static VOID flush_routine(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    (void)dpc, (void)argument1, (void)argument2;
+    KeSetEvent(context, IO_NO_INCREMENT, FALSE);
+}
+
+/* One of our own goes behind all that are queued. Counting those that ran would not do: one that was queued later
+ * and taken out again would pass for one of them. */
 VOID KeFlushQueuedDpcs(VOID)
 {
     struct ms_late *late = &kernel_here()->dpcs;
-    uint32_t wanted, seen;
+    KEVENT all_ran;
+    KDPC last;
 
+    KeInitializeEvent(&all_ran, NotificationEvent, FALSE);
+    KeInitializeDpc(&last, flush_routine, &all_ran);
     late_lock(late);
-    wanted = late->queued;
+    bool inserted = late->thread && dpc_insert(late, &last, NULL, NULL);
     late_unlock(late);
-    while ((int32_t)(wanted - (seen = ms_load_acquire(&late->done))) > 0)
-        ms_wait(&late->done, seen, UINT64_MAX);
+    if (!inserted)
+        return; /* nothing was ever queued */
+    late_ring(late);
+    KeWaitForSingleObject(&all_ran, Executive, KernelMode, FALSE, NULL);
 }
 
 /* --- timers: on the DPC thread's list, earliest first --- */
@@ -329,6 +339,7 @@ static void work_thread(void *context)
     ms_cpu_enter(late->kernel);
     for (;;) {
         uint32_t seen = ms_load_acquire(&late->rung);
+        bool is_over = ms_load_acquire(&late->stop); /* as in dpc_thread */
         late_lock(late);
         PIO_WORKITEM item = late->first;
         struct _IO_WORKITEM call = item ? *item : (struct _IO_WORKITEM){.next = NULL};
@@ -338,7 +349,7 @@ static void work_thread(void *context)
         late_unlock(late);
         if (item)
             call.routine(call.device, call.context); /* which may free the item */
-        else if (ms_load_acquire(&late->stop))
+        else if (is_over)
             break;
         else
             late_sleep(late, seen, UINT64_MAX);

@@ -42,9 +42,7 @@ struct ms_late {
     KSPIN_LOCK lock;
     void *first; /* KDPC or work item */
     void *last;
-    KTIMER *timers;  /* earliest first; of the DPC thread */
-    uint32_t queued; /* so many were queued, and so many are done or were taken out */
-    ms_atomic_u32 done;
+    KTIMER *timers;     /* earliest first; of the DPC thread */
     ms_atomic_u32 rung; /* changes when there is something new: the thread sleeps on it */
     ms_atomic_u32 stop;
     struct ms_thread *thread; /* NULL: nothing was ever queued */

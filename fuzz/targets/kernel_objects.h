@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel_objects.h: what kernel_fuzz.c plays with, and the half of it that hands things from one thread to
+ * another: device queues, interlocked words, requests, device objects, registers.
+ *
+ * Proves       a device queue has one owner at a time and loses no entry; what interlocked routines return and
+ *              leave adds up, and hands over (a pointer taken is nobody else's); a request is completed once,
+ *              its routines are called for what they asked for, up the stack; registers are reached by who mapped
+ *              them, with the right value at every width, and each wrong access is reported and does nothing
+ */
+#ifndef FUZZ_KERNEL_OBJECTS_H
+#define FUZZ_KERNEL_OBJECTS_H
+
+#include "stage.h"
+
+enum { ACTORS = 3, DPCS = 2, TIMERS = 2, CELLS = 256, ENTRIES = 2, BOXES = 2, RANGES = 2 };
+
+struct cell {
+    uint64_t value;
+    PIO_WORKITEM item;
+    uint32_t ran;
+};
+
+struct dpc {
+    KDPC dpc;
+    uint32_t begun, queued, removing, removed, ran, finished;
+    uint32_t again;
+};
+
+struct timer {
+    KTIMER timer;
+    KDPC dpc;
+    uint32_t sets, withdrawn, ran;
+    uint64_t due_min;
+    bool is_periodic, is_mute; /* was set so at least once */
+};
+
+struct event {
+    uint32_t ups, downs;
+};
+
+struct guarded {
+    uint64_t value;
+    uint32_t holders;
+};
+
+struct entry {
+    KDEVICE_QUEUE_ENTRY entry;
+    bool is_in, is_held; /* in the queue; whoever has the device works on it */
+};
+
+/* A driver's note about its request; in the lowest stack location's parameters. */
+struct box {
+    uint32_t done, told;
+};
+
+static struct subject {
+    struct ms_kernel kernel; /* kept in the image, up to `pdo` */
+    DEVICE_OBJECT pdo;       /* from here on set anew */
+    struct dpc dpc[DPCS];
+    uint32_t inside; /* routines of DPCs that run now */
+    struct timer timer[TIMERS];
+    struct cell cell[CELLS];
+    uint32_t cells, works, works_done;
+    KEVENT event[2];
+    struct event shadow[2];
+    KSPIN_LOCK lock;
+    FAST_MUTEX mutex;
+    struct guarded spun, mutexed, owned, tokened;
+    struct ms_cpu *on[MS_SIM_FIBERS_MAX];
+    uint64_t crowd;
+    ms_atomic_u32 finished;
+
+    KDEVICE_QUEUE queue;
+    struct entry entry[ACTORS][ENTRIES];
+    struct entry *works_on[ACTORS]; /* who has the device, and for which of the entries */
+    LONG count, swapped, bits;
+    LONGLONG count64, swapped64;
+    int64_t counted, counted64, put, got, put64, got64;
+    PVOID token;
+    uint32_t bits_of[ACTORS];
+
+    DRIVER_OBJECT upper, lower;
+    DEVICE_OBJECT upper_device, lower_device;
+    PVOID pending[BOXES]; /* requests that somebody has to answer */
+    uint32_t sent, done, told, wanted_told;
+    PDEVICE_OBJECT made;
+
+    const struct ms_rule_info *rule[MS_SIM_FIBERS_MAX];
+    uint32_t reports[MS_SIM_FIBERS_MAX];
+    uint32_t mapped[ACTORS][RANGES], map_calls[RANGES];
+    uint8_t *base[RANGES];
+    uint8_t memory[64], more[64];
+    uint32_t added;
+    uint64_t written;
+} n;
+
+static VOID watch(const struct ms_rule_report *report, void *context)
+{
+    uint32_t self = ms_sim_self();
+
+    (void)context;
+    n.rule[self] = report->info;
+    n.reports[self]++;
+}
+
+/* The calling thread's last call broke this rule and no other; 0: none. */
+static void expect(uint32_t rule, const char *call)
+{
+    uint32_t self = ms_sim_self(), reports = n.reports[self];
+
+    if (reports != (rule != 0) || (reports > 0 && n.rule[self]->rule != rule))
+        ms_sim_fail(rule == 0 ? "O7 a call that breaks no rule is blamed"
+                              : "O7 a broken rule is not reported, or another",
+                    "%s: %u reports, the last %s", call, reports,
+                    reports > 0 ? n.rule[self]->name : "none");
+    n.reports[self] = 0;
+}
+
+/* --- one at a time: what a lock, a mutex or a token guards --- */
+
+static void hold(struct guarded *g, KIRQL irql)
+{
+    if (g->holders++ != 0)
+        ms_sim_fail("O1 a lock has two holders", "%u", g->holders);
+    if (KeGetCurrentIrql() != irql)
+        ms_sim_fail("O7 a lock is held at another IRQL", "%u", KeGetCurrentIrql());
+    ms_data_write(&g->value, sizeof g->value);
+    g->value++;
+    ms_sim_here("holding");
+    g->holders--;
+}
+
+/* --- the device queue ------------------------------------------------------------------------------------ */
+
+/* The queue is busy for somebody: that one works on the device. */
+static void device_take(uint32_t actor, struct entry *entry)
+{
+    for (uint32_t i = 0; i < ACTORS; i++)
+        if (n.works_on[i])
+            ms_sim_fail("O1 a device has two owners", "%u and %u", i, actor);
+    ms_data_write(&n.owned.value, sizeof n.owned.value);
+    n.owned.value++;
+    entry->is_held = true;
+    n.works_on[actor] = entry;
+}
+
+static void do_entry(uint32_t actor, uint8_t which, uint8_t key)
+{
+    struct entry *e = &n.entry[actor][which % ENTRIES];
+
+    if (e->is_in || e->is_held)
+        return;
+    e->is_in = true; /* from now on another may take it out */
+    BOOLEAN inserted = key & 128 ? KeInsertDeviceQueue(&n.queue, &e->entry)
+                                 : KeInsertByKeyDeviceQueue(&n.queue, &e->entry, key % 8);
+    if (inserted)
+        return;
+    e->is_in = false;
+    device_take(actor, e);
+}
+
+/* False: the actor has no device, or nothing was left. */
+static bool do_next(uint32_t actor)
+{
+    struct entry *mine = n.works_on[actor];
+
+    if (!mine)
+        return false;
+    n.works_on[actor] = NULL;
+    mine->is_held = false;
+    PKDEVICE_QUEUE_ENTRY next = KeRemoveDeviceQueue(&n.queue);
+    if (!next)
+        return false;
+    struct entry *e = CONTAINING_RECORD(next, struct entry, entry);
+    if (!e->is_in)
+        ms_sim_fail("O1 an entry comes out that is not in", "%p", (void *)e);
+    e->is_in = false;
+    device_take(actor, e);
+    return true;
+}
+
+static void do_withdraw(uint32_t actor, uint8_t which)
+{
+    struct entry *e = &n.entry[actor][which % ENTRIES];
+
+    if (!KeRemoveEntryDeviceQueue(&n.queue, &e->entry))
+        return;
+    if (!e->is_in)
+        ms_sim_fail("O1 an entry comes out that is not in", "%p", (void *)e);
+    e->is_in = false;
+}
+
+/* --- words ------------------------------------------------------------------------------------------------ */
+
+static void do_count(uint8_t how, uint8_t by)
+{
+    LONG seen;
+    LONGLONG seen64;
+
+    switch (how % 8) {
+    case 0:
+        (void)InterlockedIncrement(&n.count);
+        n.counted++;
+        break;
+    case 1:
+        (void)InterlockedDecrement(&n.count);
+        n.counted--;
+        break;
+    case 2:
+        (void)InterlockedExchangeAdd(&n.count, by);
+        n.counted += by;
+        break;
+    case 3:
+        seen = n.count;
+        if (InterlockedCompareExchange(&n.count, seen + by, seen) == seen)
+            n.counted += by;
+        break;
+    case 4:
+        (void)InterlockedIncrement64(&n.count64);
+        n.counted64++;
+        break;
+    case 5:
+        (void)InterlockedDecrement64(&n.count64);
+        n.counted64--;
+        break;
+    case 6:
+        (void)InterlockedExchangeAdd64(&n.count64, (LONGLONG)by << 32);
+        n.counted64 += (int64_t)by << 32;
+        break;
+    default:
+        seen64 = n.count64;
+        if (InterlockedCompareExchange64(&n.count64, seen64 + by, seen64) == seen64)
+            n.counted64 += by;
+        break;
+    }
+}
+
+/* What is put and what is taken out: at the end the difference lies there. A pointer that was taken is a lock. */
+static void do_swap(uint32_t actor, uint8_t how)
+{
+    LONG value = (LONG)(actor + 1u) * 16 + how % 16;
+
+    switch (how % 4) {
+    case 0:
+        n.put += value;
+        n.got += InterlockedExchange(&n.swapped, value);
+        break;
+    case 1:
+        n.put64 += (int64_t)value << 33;
+        n.got64 += InterlockedExchange64(&n.swapped64, (LONGLONG)value << 33);
+        break;
+    case 2:
+        if (InterlockedExchangePointer(&n.token, NULL) == NULL)
+            break;
+        hold(&n.tokened, KeGetCurrentIrql());
+        (void)InterlockedExchangePointer(&n.token, &n);
+        break;
+    default:
+        if (InterlockedCompareExchangePointer(&n.token, NULL, &n) != &n)
+            break;
+        hold(&n.tokened, KeGetCurrentIrql());
+        if (InterlockedCompareExchangePointer(&n.token, &n, NULL) != NULL)
+            ms_sim_fail("O1 a token came back that was taken", "by %u", actor);
+        break;
+    }
+}
+
+static void do_bits(uint32_t actor, uint8_t how)
+{
+    LONG own = 1 << actor, before;
+
+    before = how & 1 ? InterlockedOr(&n.bits, own) : InterlockedAnd(&n.bits, ~own);
+    if ((before >> actor & 1) != (LONG)n.bits_of[actor])
+        ms_sim_fail("O2 a bit is lost", "bit %u", actor);
+    n.bits_of[actor] = how & 1;
+}
+
+/* --- requests: a driver above, one below ------------------------------------------------------------------- */
+
+static NTSTATUS on_done(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    struct cell *note = context;
+
+    (void)device;
+    ms_data_read(&note->value, sizeof note->value);
+    n.told++;
+    if (note->ran++ != 0)
+        ms_sim_fail("O3 a request is told twice", "%u", note->ran);
+    note->value = 1;
+    return irp->Cancel ? STATUS_SUCCESS : STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+static NTSTATUS on_upper_done(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    (void)context;
+    if (device != &n.upper_device)
+        ms_sim_fail("O3 a routine is told of another's device", "%p", (void *)device);
+    if (irp->PendingReturned)
+        IoMarkIrpPending(irp);
+    return STATUS_SUCCESS;
+}
+
+/* Passes it on. */
+static NTSTATUS upper_dispatch(PDEVICE_OBJECT device, PIRP irp)
+{
+    IoGetNextIrpStackLocation(irp)->MajorFunction =
+        IoGetCurrentIrpStackLocation(irp)->MajorFunction;
+    if (device != &n.upper_device)
+        ms_sim_fail("O3 a request reaches another device", "%p", (void *)device);
+    if (irp->Flags & 1)
+        IoSetCompletionRoutine(irp, on_upper_done, NULL, TRUE, TRUE, TRUE);
+    return IoCallDriver(&n.lower_device, irp);
+}
+
+static void irp_end(PIRP irp, NTSTATUS status)
+{
+    struct cell *note = irp->UserBuffer;
+    bool has_routine = irp->Flags & 2;
+    UCHAR asked = (UCHAR)(irp->Flags >> 8);
+    bool wants = has_routine &&
+                 ((asked & (NT_SUCCESS(status) ? SL_INVOKE_ON_SUCCESS : SL_INVOKE_ON_ERROR)) ||
+                  (irp->Cancel && asked & SL_INVOKE_ON_CANCEL));
+    uint32_t told = note->ran;
+
+    irp->IoStatus.Status = status;
+    n.wanted_told += wants;
+    n.done++;
+    IoCompleteRequest(irp, IO_NO_INCREMENT);
+    if (note->ran - told != wants)
+        ms_sim_fail("O3 a routine is called for what it did not ask for, or not", "%u times",
+                    note->ran - told);
+    IoFreeIrp(irp);
+}
+
+/* Answers at once, or leaves it to whoever comes. */
+static NTSTATUS lower_dispatch(PDEVICE_OBJECT device, PIRP irp)
+{
+    uint32_t box = irp->Flags >> 4 & 1;
+    NTSTATUS status = irp->Flags & 8 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+
+    (void)device;
+    if (!(irp->Flags & 4) || InterlockedCompareExchangePointer(&n.pending[box], irp, NULL)) {
+        irp_end(irp, status);
+        return status;
+    }
+    return STATUS_PENDING;
+}
+
+static void do_send(const struct fuzz_op *op)
+{
+    uint8_t how = op->operand[0], asked = op->operand[1];
+    bool is_unknown = (op->operand[2] & 15) == 2, fired;
+    struct cell *note = &n.cell[n.cells++ % CELLS];
+    PIRP irp;
+
+    ms_fault_arm(op->operand[2] & 1 ? 0 : UINT32_MAX);
+    irp = IoAllocateIrp((op->operand[2] & 15) == 4 ? 0 : 2, FALSE);
+    fired = ms_fault_fired();
+    ms_fault_arm(UINT32_MAX);
+    if ((irp == NULL) != (fired || (op->operand[2] & 15) == 4))
+        ms_sim_fail("O7 a request without memory, or none with it", "%d", fired);
+    if (!irp)
+        return;
+    ms_data_write(&note->value, sizeof note->value);
+    *note = (struct cell){.value = 7};
+    irp->UserBuffer = note;
+    irp->Cancel = asked >> 3 & 1;
+    irp->Flags = (how & 31u) | (uint32_t)(UCHAR)((asked & 7) << 5) << 8;
+    IoGetNextIrpStackLocation(irp)->MajorFunction =
+        is_unknown ? (how & 1 ? IRP_MJ_POWER : IRP_MJ_MAXIMUM_FUNCTION + 1) : IRP_MJ_READ;
+    if (how & 2) {
+        bool success = asked & 2, error = asked & 4, cancel = asked & 1;
+        IoSetCompletionRoutine(irp, on_done, note, success, error, cancel);
+    }
+    n.sent++;
+    if (!is_unknown) {
+        (void)IoCallDriver(&n.upper_device, irp);
+        return;
+    }
+    /* Nobody serves it: the system answers, and the sender frees it. */
+    if (IoCallDriver(&n.upper_device, irp) != STATUS_INVALID_DEVICE_REQUEST ||
+        irp->IoStatus.Status != STATUS_INVALID_DEVICE_REQUEST)
+        ms_sim_fail("O7 a request that nobody serves", "%08x", (unsigned)irp->IoStatus.Status);
+    n.done++;
+    n.wanted_told += note->ran;
+    IoFreeIrp(irp);
+}
+
+static bool do_answer(uint8_t how)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < BOXES; i++) {
+        PIRP irp = InterlockedExchangePointer(&n.pending[i], NULL);
+        if (!irp)
+            continue;
+        any = true;
+        irp_end(irp, how & 1 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS);
+    }
+    return any;
+}
+
+static void do_device(uint8_t how)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(L"");
+    PDEVICE_OBJECT device = NULL;
+
+    if (n.made && how & 1) {
+        IoDeleteDevice(n.made);
+        n.made = n.upper.DeviceObject;
+        return;
+    }
+    ms_fault_arm(how & 2 ? 0 : UINT32_MAX);
+    NTSTATUS status = IoCreateDevice(how & 4 ? NULL : &n.upper, how & 8 ? 24 : 0, &name,
+                                     FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
+    NTSTATUS wanted = how & 4            ? STATUS_INVALID_PARAMETER
+                      : ms_fault_fired() ? STATUS_INSUFFICIENT_RESOURCES
+                                         : STATUS_SUCCESS;
+    ms_fault_arm(UINT32_MAX);
+    if (status != wanted)
+        ms_sim_fail("O7 a device object is made with another status", "%08x", (unsigned)status);
+    if (IoCreateSymbolicLink(&name, how & 16 ? NULL : &name) !=
+            (how & 16 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS) ||
+        IoDeleteSymbolicLink(&name) != STATUS_SUCCESS)
+        ms_sim_fail("O7 a link with another status", "%u", how);
+    if (!NT_SUCCESS(status))
+        return;
+    if (n.upper.DeviceObject != device || device->NextDevice != n.made ||
+        (device->DeviceExtension != NULL) != (how >> 3 & 1))
+        ms_sim_fail("O2 a device object is not in its driver's list", "%p", (void *)device);
+    n.made = device;
+}
+
+/* --- registers --------------------------------------------------------------------------------------------- */
+
+/* Long, so that its addresses are the host's own; the second is memory. */
+static const uint64_t range_address[RANGES] = {0x4000000010, 0x5000000000};
+static const uint64_t range_bytes[RANGES] = {0x11000, sizeof n.memory};
+
+static uint64_t register_value(uint64_t offset, uint32_t bytes)
+{
+    return (offset * UINT64_C(0x0101010101010101) + 3) & (UINT64_MAX >> (64 - 8 * bytes));
+}
+
+static uint64_t on_read(void *context, uint64_t offset, uint32_t bytes)
+{
+    (void)context;
+    if (offset + bytes > range_bytes[0])
+        ms_sim_fail("O5 a device sees an access outside of its registers", "%u bytes", bytes);
+    return register_value(offset, bytes);
+}
+
+static void on_write(void *context, uint64_t offset, uint32_t bytes, uint64_t value)
+{
+    (void)context;
+    if (offset + bytes > range_bytes[0] || value != register_value(offset, bytes))
+        ms_sim_fail("O5 a device sees another access than was made", "%u bytes", bytes);
+    n.written++;
+}
+
+static void registers_make(void)
+{
+    const struct ms_device_registers model = {
+        .address = range_address[0], .length = range_bytes[0], .read = on_read, .write = on_write};
+    const struct ms_device_registers memory = {
+        .address = range_address[1], .length = range_bytes[1], .memory = n.memory};
+
+    ms_require(ms_io_space_add(&n.kernel.io_space, &model));
+    ms_require(ms_io_space_add(&n.kernel.io_space, &memory));
+}
+
+/* Another device's: what is wrong with it, or nothing. */
+static void do_registers(uint8_t how)
+{
+    struct ms_device_registers more = {
+        .address = 0x6000000000 + n.added * 0x100000, .length = 32, .memory = n.more};
+    bool wanted = how % 7 >= 5;
+
+    switch (how % 7) {
+    case 0:
+        more.length = 0;
+        break;
+    case 1:
+        more.address = UINT64_MAX - 8;
+        break;
+    case 2:
+        more.length = (UINT64_C(1) << 32) + 1;
+        break;
+    case 3:
+        more.address = range_address[0] + range_bytes[0] - 1;
+        break;
+    case 4:
+        more.memory = NULL;
+        more.length = 0x20000;
+        ms_fault_arm(0);
+        break;
+    case 5:
+        more.memory = NULL;
+        more.length = 0x20000;
+        break;
+    default:
+        break;
+    }
+    bool is_added = ms_io_space_add(&n.kernel.io_space, &more);
+    ms_fault_arm(UINT32_MAX);
+    if (is_added != wanted)
+        ms_sim_fail("O7 registers are added that may not be, or not", "%u", how % 7);
+    n.added += is_added;
+}
+
+/* Operands: range; where and how many; protection. Which of them is wrong decides what must come. */
+static void do_map(uint32_t actor, const struct fuzz_op *op)
+{
+    static const ULONG rights[8] = {PAGE_READWRITE,
+                                    PAGE_READWRITE | PAGE_NOCACHE,
+                                    PAGE_READONLY,
+                                    PAGE_READWRITE | PAGE_WRITECOMBINE,
+                                    PAGE_READWRITE,
+                                    0x40,
+                                    PAGE_READONLY | PAGE_NOCACHE | PAGE_WRITECOMBINE,
+                                    PAGE_READWRITE};
+    uint32_t range = op->operand[0] % RANGES;
+    uint64_t at = op->operand[1] & 1 ? 8 : 0, bytes = range_bytes[range] - at;
+    PHYSICAL_ADDRESS address = {.QuadPart = (LONGLONG)(range_address[range] + at)};
+    uint8_t wrong = op->operand[1] >> 1 & 7, way = op->operand[2] & 7;
+    bool is_faulty = op->operand[2] & 8, may = wrong < 5;
+
+    if (wrong == 5)
+        bytes++;
+    if (wrong == 6)
+        bytes = 0;
+    if (wrong == 7)
+        address.QuadPart = 64;
+    ms_fault_arm(is_faulty ? 0 : UINT32_MAX);
+    n.map_calls[range]++;
+    uint8_t *base = way == 7 || way == 4 ? MmMapIoSpace(address, bytes, MmNonCached)
+                                         : MmMapIoSpaceEx(address, bytes, rights[way]);
+    ms_fault_arm(UINT32_MAX);
+    bool is_refused = way == 5 || way == 6;
+    expect(!may && !is_refused ? MS_RULE_IO_SPACE_NOTHING : 0, "MmMapIoSpace");
+    if ((base != NULL) != (may && !is_refused && !is_faulty))
+        ms_sim_fail("O7 registers are mapped that may not be, or not", "way %u, wrong %u", way,
+                    wrong);
+    if (!base)
+        return;
+    n.mapped[actor][range]++;
+    if (n.base[range] && n.base[range] != base - at)
+        ms_sim_fail("O2 registers have two addresses", "range %u", range);
+    n.base[range] = base - at;
+}
+
+static void do_unmap(uint32_t actor, uint8_t which)
+{
+    uint32_t range = which % RANGES;
+    uint8_t stranger = 0;
+
+    if (which & 2) {
+        MmUnmapIoSpace(&stranger, 1);
+        expect(MS_RULE_IO_SPACE_UNMAP, "MmUnmapIoSpace of what are no registers");
+    } else if (n.base[range] && which & 4) {
+        MmUnmapIoSpace(n.base[range], which & 8 ? 0 : range_bytes[range] + 1);
+        expect(MS_RULE_IO_SPACE_UNMAP, "MmUnmapIoSpace of more, or nothing");
+    } else if (n.mapped[actor][range]) {
+        n.mapped[actor][range]--;
+        MmUnmapIoSpace(n.base[range], range_bytes[range]);
+        expect(0, "MmUnmapIoSpace");
+    }
+}
+
+/* One access, or two neighbours at once, of 1 << width bytes. What is read must be this. */
+static void access_once(void *at, uint32_t width, uint32_t way, uint64_t first, uint64_t second)
+{
+    bool is_right = false;
+
+#define ACCESS_WIDTH(type, name)                                                                   \
+    do {                                                                                           \
+        type buffer[2] = {(type)first, (type)second};                                              \
+        if (way == 0)                                                                              \
+            buffer[0] = READ_REGISTER_##name(at);                                                  \
+        else if (way == 1)                                                                         \
+            WRITE_REGISTER_##name(at, buffer[0]);                                                  \
+        else if (way == 2)                                                                         \
+            READ_REGISTER_BUFFER_##name(at, buffer, 2);                                            \
+        else                                                                                       \
+            WRITE_REGISTER_BUFFER_##name(at, buffer, 2);                                           \
+        is_right = buffer[0] == (type)first && buffer[1] == (type)second;                          \
+    } while (0)
+    switch (width) {
+    case 0:
+        ACCESS_WIDTH(UCHAR, UCHAR);
+        break;
+    case 1:
+        ACCESS_WIDTH(USHORT, USHORT);
+        break;
+    case 2:
+        ACCESS_WIDTH(ULONG, ULONG);
+        break;
+    default:
+        ACCESS_WIDTH(ULONG64, ULONG64);
+        break;
+    }
+    if (!is_right)
+        ms_sim_fail("O6 a register is read with another value", "width %u, way %u", 1u << width,
+                    way);
+}
+
+/* Registers that somebody else has mapped may or may not be there. */
+static void access_unmapped(uint32_t range)
+{
+    uint32_t self = ms_sim_self();
+
+    UCHAR value = READ_REGISTER_UCHAR(n.kernel.io_space.range[range].token);
+    if (n.map_calls[range] == 0) {
+        expect(MS_RULE_IO_SPACE_ACCESS, "an access of what is not mapped");
+        if (value != 0xFF)
+            ms_sim_fail("O6 a register is read that is not mapped", "%02x", value);
+    }
+    n.reports[self] = 0;
+}
+
+/* Operands: range; width and way; where. */
+static void do_access(uint32_t actor, const struct fuzz_op *op)
+{
+    uint32_t range = op->operand[0] % RANGES, width = op->operand[1] & 3, bytes = 1u << width;
+    uint32_t way = op->operand[1] >> 2 & 3;
+    uint64_t at = (op->operand[2] & 63u) * bytes, first, second, whole = UINT64_MAX;
+    uint32_t rule = 0;
+    uint64_t word = 5;
+
+    if (op->operand[0] & 2) { /* a driver's own memory is no register */
+        access_once(&word, 3, way & 1, 5, 0);
+        expect(0, "an access of memory");
+        return;
+    }
+    if (n.mapped[actor][range] == 0) {
+        access_unmapped(range);
+        return;
+    }
+    if (op->operand[2] & 64 && bytes > 1) {
+        at++;
+        rule = MS_RULE_IO_SPACE_WIDTH;
+    } else if (op->operand[2] & 128) {
+        at = range_bytes[range] - bytes + (bytes > 1 && range == 0 ? bytes / 2 : 0);
+        rule = bytes > 1 && range == 0 ? MS_RULE_IO_SPACE_WIDTH : 0;
+        way &= 1;
+    }
+    if (rule != 0)
+        way &= 1; /* a buffer would be reported twice */
+    if (at + bytes * (way < 2 ? 1 : 2) > range_bytes[range])
+        return;
+    first = register_value(at, bytes);
+    second = register_value(at + bytes, bytes);
+    if (range == 1 && !(way & 1)) /* memory: what lies there */
+        for (uint32_t i = 0; i < 2 && at + (i + 1) * bytes <= sizeof n.memory; i++)
+            memcpy(n.memory + at + i * bytes, i ? &second : &first, bytes);
+    if (rule != 0 && way == 0)
+        first = whole >> (64 - 8 * bytes);
+    uint64_t written = n.written;
+    access_once(n.kernel.io_space.range[range].token + at, width, way, first, second);
+    expect(rule, "an access");
+    if (range == 0 && rule != 0 && n.written != written && way == 1)
+        ms_sim_fail("O7 a refused access reaches the device", "%u bytes", bytes);
+}
+
+/* --- the beginning and the end ------------------------------------------------------------------------------ */
+
+static void objects_reset(void)
+{
+    KeInitializeDeviceQueue(&n.queue);
+    n.token = &n;
+    n.upper.MajorFunction[IRP_MJ_READ] = upper_dispatch;
+    n.lower.MajorFunction[IRP_MJ_READ] = lower_dispatch;
+    n.upper_device.DriverObject = &n.upper;
+    n.lower_device.DriverObject = &n.lower;
+}
+
+/* By the last thread in the machine. */
+static void objects_end(void)
+{
+    uint32_t self = ms_sim_self(), leaks = 0;
+
+    for (uint32_t range = 0; range < RANGES; range++) {
+        uint32_t mapped = 0;
+        for (uint32_t i = 0; i < ACTORS; i++)
+            mapped += n.mapped[i][range];
+        leaks += mapped != 0;
+    }
+    ms_io_space_close(&n.kernel.io_space);
+    if (n.reports[self] != leaks || (leaks > 0 && n.rule[self]->rule != MS_RULE_IO_SPACE_LEAK))
+        ms_sim_fail("O9 registers that are left mapped are not reported, or others", "%u of %u",
+                    n.reports[self], leaks);
+    n.reports[self] = 0;
+    while (n.made) {
+        IoDeleteDevice(n.made);
+        n.made = n.upper.DeviceObject;
+    }
+}
+
+static void objects_check(void)
+{
+    for (uint32_t i = 0; i < ACTORS; i++)
+        for (uint32_t e = 0; e < ENTRIES; e++)
+            if (n.entry[i][e].is_in || n.entry[i][e].is_held || n.entry[i][e].entry.Inserted)
+                ms_sim_fail("O2 an entry is lost in a device queue", "%u of %u", e, i);
+    if (n.queue.Busy || !IsListEmpty(&n.queue.DeviceListHead))
+        ms_sim_fail("O9 a device queue is left busy", "at the end");
+    if (n.count != (LONG)n.counted || n.count64 != n.counted64)
+        ms_sim_fail("O2 a count is lost", "%d, wanted %d", (int)n.count, (int)n.counted);
+    if (n.put != n.got + n.swapped || n.put64 != n.got64 + n.swapped64)
+        ms_sim_fail("O2 a word that was exchanged is lost, or there twice", "%d, %d", (int)n.put,
+                    (int)n.got);
+    if (n.token != &n)
+        ms_sim_fail("O9 a token is left taken", "at the end");
+    if (n.done != n.sent || n.told != n.wanted_told)
+        ms_sim_fail("O3 a request is lost, or told wrongly", "%u of %u, told %u of %u", n.done,
+                    n.sent, n.told, n.wanted_told);
+    if (n.upper.DeviceObject)
+        ms_sim_fail("O9 a device object is left", "at the end");
+}
+
+/* The numbers of the operations that kernel_fuzz.c leaves to this file, from the first one on. */
+static const char *objects_tell(uint32_t which, const struct fuzz_op *op, char *text, size_t bytes)
+{
+    static const char *const said[] = {
+        "put an entry into the device queue",
+        "done with the device: the next entry",
+        "take an entry back out of the device queue",
+        "add to a shared word",
+        "exchange a shared word",
+        "set or clear a bit of a shared word",
+        "send a request",
+        "answer what is pending",
+        "make or delete a device object",
+        "add another device's registers",
+        "map registers",
+        "unmap registers",
+        "access a register",
+    };
+
+    snprintf(text, bytes, "%s (%u)", said[which], op->operand[0]);
+    return text;
+}
+
+#endif
