@@ -9,13 +9,22 @@
 #include "registers/strategies/extent_file.h"
 #include "registers/strategies/extent_image.h"
 #include "registers/strategies/extent_open.h"
+#include "registers/strategies/extent_post.h"
 #include "registers/strategies/ledger.h"
 
 enum {
+#ifndef MS_SIM
     STOCK_SHORT = 32,  /* entries of the stock for lengths 1 and 2 each, */
     STOCK_MIDDLE = 16, /* for 3 to 16 */
     STOCK_LONG = 8,    /* and for 17 to 64 */
-    STOCK_ENTRIES = 2 * STOCK_SHORT + 14 * STOCK_MIDDLE + 48 * STOCK_LONG,
+#else                  /* full after a few steps */
+    STOCK_SHORT = 3,
+    STOCK_MIDDLE = 2,
+    STOCK_LONG = 1,
+#endif
+    STOCK_FROM_3 = 2 * STOCK_SHORT,
+    STOCK_FROM_17 = STOCK_FROM_3 + 14 * STOCK_MIDDLE,
+    STOCK_ENTRIES = STOCK_FROM_17 + 48 * STOCK_LONG,
     STOCK_MAX = 1024,   /* registers in one CPU's stock */
     BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
     STOCK_SHARE = 4,    /* all stock together is at most this part of the file, */
@@ -72,9 +81,13 @@ struct holder {
     uint32_t cool;           /* gives left that bypass the stock for runs */
     uint32_t quiet;          /* calls left until it may own again */
     uint32_t quiet_next;
-    bool is_known;  /* counted in seen */
-    bool was_owned; /* OWNED was entered, and its end not yet noticed */
+    uint32_t sent;   /* parcels sent: where the next one goes in the other's box */
+    uint32_t opened; /* parcels taken: where the next one is expected in the own box, */
+    uint32_t looked; /* and where else it is looked for */
+    bool is_known;   /* counted in seen */
+    bool was_owned;  /* OWNED was entered, and its end not yet noticed */
 
+    struct extent_post post; /* from others; see extent_post.h */
     struct extent_open open; /* filled while it may not own anything; see extent_open.h */
     struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
     ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
@@ -143,19 +156,17 @@ static inline bool hot_push(struct holder *h, ms_reg first, uint32_t run)
 #define STOCK_8(from, room)                                                                        \
     STOCK_2(from, room), STOCK_2((from) + 2 * (room), room), STOCK_2((from) + 4 * (room), room),   \
         STOCK_2((from) + 6 * (room), room)
+#define STOCK_16(from, room) STOCK_8(from, room), STOCK_8((from) + 8 * (room), room)
 static const uint16_t stock_from[MS_WORD_BITS + 2] = {
     0, /* no run has no registers */
     STOCK_2(0, STOCK_SHORT),
-    STOCK_2(64, STOCK_MIDDLE),
-    STOCK_2(96, STOCK_MIDDLE),
-    STOCK_2(128, STOCK_MIDDLE),
-    STOCK_8(160, STOCK_MIDDLE),
-    STOCK_8(288, STOCK_LONG),
-    STOCK_8(352, STOCK_LONG),
-    STOCK_8(416, STOCK_LONG),
-    STOCK_8(480, STOCK_LONG),
-    STOCK_8(544, STOCK_LONG),
-    STOCK_8(608, STOCK_LONG),
+    STOCK_8(STOCK_FROM_3, STOCK_MIDDLE),
+    STOCK_2(STOCK_FROM_3 + 8 * STOCK_MIDDLE, STOCK_MIDDLE),
+    STOCK_2(STOCK_FROM_3 + 10 * STOCK_MIDDLE, STOCK_MIDDLE),
+    STOCK_2(STOCK_FROM_3 + 12 * STOCK_MIDDLE, STOCK_MIDDLE),
+    STOCK_16(STOCK_FROM_17, STOCK_LONG),
+    STOCK_16(STOCK_FROM_17 + 16 * STOCK_LONG, STOCK_LONG),
+    STOCK_16(STOCK_FROM_17 + 32 * STOCK_LONG, STOCK_LONG),
     STOCK_ENTRIES,
 };
 
@@ -230,6 +241,25 @@ static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
     return true;
 }
 
+/* As stock_push, for many, where nothing is in stock; all or none. */
+static inline bool stock_push_all(struct holder *h, const ms_reg *runs, uint32_t count,
+                                  uint32_t run)
+{
+    uint32_t stocked = ms_load_relaxed(&h->stocked) + count * run;
+    ms_reg highest = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        highest = runs[i] > highest ? runs[i] : highest;
+    if (highest > h->edge[run] || ms_load_relaxed(&h->count[run]) > 0 || count > stock_room(run) ||
+        run > h->run_max || stocked > h->stock_max)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        ms_store_relaxed(stock_entry(h, run, i), runs[i]);
+    ms_store_relaxed(&h->count[run], count);
+    ms_store_relaxed(&h->stocked, stocked);
+    return true;
+}
+
 /* --- leases; the caller owns `h` ---------------------------------------------------------- */
 
 /* Gives a run back, each group's part to the own image or to the file. */
@@ -244,6 +274,31 @@ __attribute__((noinline)) static void parts_give(struct extent_lease *s, struct 
             file_give(&s->file, first, part_end);
         first = part_end;
     }
+}
+
+/* A full stock of runs whose place another CPU leases: sends that one all but the newest. False: nobody
+ * leases it, or the box has no room. */
+static inline bool stock_send(struct extent_lease *s, struct holder *h, uint32_t run)
+{
+    uint32_t room = stock_room(run);
+    uint32_t count = room - 1 < PARCEL_RUNS ? room - 1 : PARCEL_RUNS;
+    ms_reg oldest = ms_load_relaxed(stock_entry(h, run, 0));
+    uint32_t lessee = ms_load_relaxed(&s->lessee[oldest / GROUP_BITS]); /* any CPU will do */
+
+    if (lessee == 0 || lessee == h->image.me)
+        return false;
+    struct extent_parcel *parcel = parcel_open(&s->holder[lessee - 1].post, h->sent++);
+    if (parcel == NULL)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        ms_store_relaxed(&parcel->first[i], ms_load_relaxed(stock_entry(h, run, i)));
+    parcel_send(parcel, run, count);
+    __builtin_prefetch(&s->holder[lessee - 1].post.parcel[h->sent % PARCELS], 1);
+    for (uint32_t i = count; i < room; i++)
+        ms_store_relaxed(stock_entry(h, run, i - count), ms_load_relaxed(stock_entry(h, run, i)));
+    ms_store_relaxed(&h->count[run], room - count);
+    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - count * run);
+    return true;
 }
 
 /* A full stock of runs that are not of the own leases: moves the older half to the file, with one
@@ -325,6 +380,40 @@ static inline bool mail_collect(struct extent_lease *s, struct holder *h)
         if (group_is_mine(&h->image, g) && mail_collect_group(s, h, g))
             has_any = true;
     return has_any;
+}
+
+/* A parcel that came: a run of the length wanted, or MS_REG_NONE. All others go into the stock, or where
+ * they belong. */
+__attribute__((noinline)) static ms_reg parcel_unpack(struct extent_lease *s, struct holder *h,
+                                                      struct extent_parcel *parcel, uint32_t want)
+{
+    ms_reg runs[PARCEL_RUNS];
+    uint32_t run, count;
+
+    if (!parcel_take(parcel, &run, runs, &count))
+        return MS_REG_NONE;
+    ms_reg first = run == want ? runs[--count] : MS_REG_NONE;
+    if (!stock_push_all(h, runs, count, run))
+        for (uint32_t i = 0; i < count; i++)
+            if (!stock_push(h, runs[i], run))
+                parts_give(s, h, runs[i], run);
+    return first;
+}
+
+/* Looks for post: where the next parcel is expected, and at one more place each time, for several CPUs may
+ * have sent some. */
+static inline ms_reg post_take(struct extent_lease *s, struct holder *h, uint32_t want)
+{
+    uint32_t at = h->opened % PARCELS;
+
+    if (MS_LIKELY(!parcel_is_full(&h->post.parcel[at]))) {
+        at = h->looked++ % PARCELS;
+        if (MS_LIKELY(!parcel_is_full(&h->post.parcel[at])))
+            return MS_REG_NONE;
+    }
+    h->opened = at + 1;
+    __builtin_prefetch(&h->post.parcel[(at + 1) % PARCELS], 1);
+    return parcel_unpack(s, h, &h->post.parcel[at], want);
 }
 
 static inline bool lease_take(struct extent_lease *s, struct holder *h, uint32_t group)
@@ -531,7 +620,7 @@ static inline struct holder *holder_of(struct extent_lease *s, uint32_t slot)
     return known != 0 ? &s->holder[known - 1] : NULL;
 }
 
-/* Moves the open stock of all CPUs to the file; true if there was anything. */
+/* Moves the open stock and the post of all CPUs to the file; true if there was anything. */
 static inline bool holders_empty_open(struct extent_lease *s)
 {
     uint32_t seen = ms_load_seq_cst(&s->seen);
@@ -540,6 +629,8 @@ static inline bool holders_empty_open(struct extent_lease *s)
     for (uint32_t slot = 0; slot < seen; slot++) {
         struct holder *h = holder_of(s, slot);
         if (h != NULL && open_empty(&h->open, &s->file))
+            has_any = true;
+        if (h != NULL && post_empty(&h->post, &s->file))
             has_any = true;
     }
     return has_any;

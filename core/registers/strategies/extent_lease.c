@@ -14,14 +14,15 @@
  *             would have found, or no worse; when nothing fits, the stock is emptied and for a while has
  *             room for little but the shortest runs.
  *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
- *             only gives what others took, touches shared lines once for many runs.
+ *             only gives what others took, touches shared lines once for many runs; what it gives goes
+ *             by post to the CPU that leases the place (extent_post.h), and is that one's stock.
  *             In a crowded file owning does not pay: each refusal would call everything in, at the
  *             price of a fence of all CPUs. So a CPU whose leases were called in uses the file for many
  *             calls, and keeps short runs at hand where anybody may take them (extent_open.h).
  * Picture     hot 64 -> stock[8] {320, 96} -> image {group 0, group 3} -> file {group 1, 2, mail}
  *             while nothing may be owned: open stock {17, 4} -> file
- * Invariants  I1 a register is in at most one of: a hot place, a stock, an open cell, an image, the
- *                file, a run
+ * Invariants  I1 a register is in at most one of: a hot place, a stock, an open cell, a parcel, an
+ *                image, the file, a run
  *             I2 lessee[g] names a CPU exactly while that CPU's image may hold bits of group g
  *             I3 hot place, stock and image of a CPU are touched by the CPU while it is busy and
  *                OWNED, or by who moved its state to DRAINING; never by both
@@ -35,7 +36,7 @@
  *             makes it drain itself: had it looked before the fence, busy would have been seen 0.
  *             hb:drained  who drained releases OFF into state; the owner acquires it coming back
  *             hb:known  a CPU enters itself in the list (seq_cst) before it keeps anything; who calls
- *             in, or empties the open cells, reads the list (seq_cst)
+ *             in, or empties open cells and boxes, reads the list (seq_cst)
  *             hb:lease  a lease is taken by CAS of lessee (acquire), dropped by a release store
  *             behind the image's last change
  *             hb:run-given, hb:bound  see extent_file.h. A give into the own stock or image is
@@ -146,7 +147,7 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
 
 /* As image_take; a second miss of the same length in turn also refills half the stock, because a
  * third is likely: who only takes, for others to give back, pays one search for many takes. */
-static ms_reg image_take_stocking(struct holder *h, struct ms_reg_want want)
+static ms_reg image_take_stocking(struct extent_lease *s, struct holder *h, struct ms_reg_want want)
 {
     bool is_repeated = h->missed == want.run;
     ms_reg runs[STOCK_SHORT / 2];
@@ -154,6 +155,9 @@ static ms_reg image_take_stocking(struct holder *h, struct ms_reg_want want)
 
     if (want.run > MS_WORD_BITS || !ms_want_is_plain(want))
         return image_take(&h->image, want);
+    ms_reg sent = post_take(s, h, want.run);
+    if (MS_UNLIKELY(sent != MS_REG_NONE))
+        return sent;
     h->missed = want.run;
     if (!is_repeated || want.run > BATCH_RUN_MAX || want.run > h->run_max)
         return h->edge[want.run] = image_take_short(&h->image, want.run);
@@ -174,7 +178,7 @@ static ms_reg image_take_stocking(struct holder *h, struct ms_reg_want want)
 static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_reg_want want,
                           bool *is_final)
 {
-    ms_reg first = image_take_stocking(h, want);
+    ms_reg first = image_take_stocking(s, h, want);
 
     if (MS_LIKELY(first != MS_REG_NONE))
         return first;
@@ -225,7 +229,7 @@ static void extent_lease_drain(void *state, uint32_t cpu)
         holder_yield(s, h);
 }
 
-/* What lies in the open is not private: whoever would refuse empties it himself (all_gather). */
+/* What lies in the open, or in a box, is not private: whoever would refuse empties it himself (all_gather). */
 static void extent_lease_drain_all(void *state)
 {
     holders_revoke(state);
@@ -334,7 +338,8 @@ __attribute__((noinline)) static void give_slow(struct extent_lease *s, struct h
     if (MS_LIKELY((first + run - 1) / GROUP_BITS == group && group_is_mine(&h->image, group)))
         image_set(&h->image, first, run);
     else if (run <= MS_WORD_BITS && ms_load_relaxed(&h->count[run]) == stock_room(run)) {
-        stock_spill(s, h, run);
+        if (!stock_send(s, h, run))
+            stock_spill(s, h, run);
         if (!stock_push(h, first, run))
             parts_give(s, h, first, run);
     } else
@@ -394,7 +399,7 @@ static uint32_t extent_lease_free_count(const void *state)
     for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
         count += ms_load_relaxed(&s->holder[cpu].stocked) +
                  (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want) +
-                 open_count(&s->holder[cpu].open);
+                 open_count(&s->holder[cpu].open) + post_count(&s->holder[cpu].post);
     return count;
 }
 
@@ -416,6 +421,12 @@ static void stock_mark_free(const struct extent_lease *s, const struct holder *h
             if (cell != 0)
                 run_mark_free(s, cell - 1, run, bitmap);
         }
+    for (uint32_t i = 0; i < PARCELS; i++) {
+        uint32_t state = ms_load_relaxed(&h->post.parcel[i].state);
+        for (uint32_t k = 0; state >= PARCEL_FULL && k < parcel_count(state); k++)
+            run_mark_free(s, ms_load_relaxed(&h->post.parcel[i].first[k]), parcel_run(state),
+                          bitmap);
+    }
     for (uint32_t run = 1; run <= MS_WORD_BITS; run++) {
         uint32_t count = ms_load_relaxed(&h->count[run]);
         for (uint32_t i = 0; i < count && i < stock_room(run); i++)
