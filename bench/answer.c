@@ -338,7 +338,7 @@ static void disturbed_qualify(struct ms_answer *a, const struct ms_result *r)
 
     for (size_t i = 0; i < r->cell_count; i++) {
         disturbed += r->cells[i].disturbed;
-        samples += r->cells[i].time.count;
+        samples += ms_cell_samples(&r->cells[i]);
     }
     if (samples == 0 || disturbed * 5 < samples)
         return;

@@ -88,7 +88,7 @@ if(MAPSTORM_BUILD_TESTS)
     MS_TEST_DATA="${PROJECT_SOURCE_DIR}/bench/testdata")
   target_link_libraries(bench_test PRIVATE ms_flags ms_bench cmocka)
   # One entry a subject, chosen by the beginning of the test names.
-  foreach(subject counting goals requests stats_vectors stats_calibrated order histogram topology clock key capture
+  foreach(subject counting goals requests stats_vectors stats_calibrated calm order histogram topology clock key capture
           plan controls overlap judge runner stand exact open_loop)
     add_test(NAME bench.${subject} COMMAND bench_test ${subject}_)
     set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 60)

@@ -22,6 +22,7 @@ enum {
     HISTOGRAM_BYTES = 1 << 17, /* every bucket with a large count */
     ARGUMENTS_MAX = 64,
     COUNT_NAME_MAX = 48,
+    READING_FIELDS = 12, /* numbers in an answer, before the counts */
 };
 
 struct ms_child {
@@ -40,11 +41,12 @@ struct ms_child {
 
 void ms_reading_print(const struct ms_reading *r, char *line, size_t bytes)
 {
-    int used = snprintf(line, bytes,
-                        "ok\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
-                        "\t%.6f\t%.6f\t%d\t%" PRIu32,
-                        r->ops, r->wall_ns, r->cpu_ns, r->delay_ns, r->switches_forced,
-                        r->delay_share, r->overlap, r->is_bound, r->tally.counts);
+    int used =
+        snprintf(line, bytes,
+                 "ok\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
+                 "\t%.6f\t%.6f\t%d\t%" PRIu64 "\t%" PRIu64 "\t%.6f\t%" PRIu32,
+                 r->ops, r->wall_ns, r->cpu_ns, r->delay_ns, r->switches_forced, r->delay_share,
+                 r->overlap, r->is_bound, r->calm_ops, r->calm_ns, r->shared, r->tally.counts);
 
     for (uint32_t i = 0; i < r->tally.counts && used > 0 && (size_t)used < bytes; i++)
         used += snprintf(line + used, bytes - (size_t)used, "\t%s\t%.9g", r->tally.count[i].name,
@@ -59,9 +61,10 @@ bool ms_reading_parse(const char *line, struct ms_reading *r)
     *r = (struct ms_reading){0};
     if (sscanf(line,
                "ok\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64
-               "\t%lf\t%lf\t%d\t%" SCNu32 "%n",
+               "\t%lf\t%lf\t%d\t%" SCNu64 "\t%" SCNu64 "\t%lf\t%" SCNu32 "%n",
                &r->ops, &r->wall_ns, &r->cpu_ns, &r->delay_ns, &r->switches_forced, &r->delay_share,
-               &r->overlap, &bound, &r->tally.counts, &used) != 9)
+               &r->overlap, &bound, &r->calm_ops, &r->calm_ns, &r->shared, &r->tally.counts,
+               &used) != READING_FIELDS)
         return false;
     r->is_bound = bound != 0;
     return r->tally.counts <= MS_COUNTS_MAX;
@@ -72,10 +75,10 @@ static bool counts_parse(struct ms_child *child, const char *line, struct ms_tal
 {
     const char *at = line;
 
-    for (int field = 0; field < 10; field++) {
+    for (int field = 0; field <= READING_FIELDS; field++) {
         at = strchr(at, '\t');
         if (!at)
-            return field == 9 && tally->counts == 0;
+            return field == READING_FIELDS && tally->counts == 0;
         at++;
     }
     for (uint32_t i = 0; i < tally->counts; i++) {

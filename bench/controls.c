@@ -4,6 +4,21 @@
 
 #include <math.h>
 
+enum { CALM_SAMPLES_MIN = 5 }; /* fewer say less than all samples, calm or not */
+
+static double whole_ns(const struct ms_sample *s)
+{
+    return (double)s->wall_ns / (double)s->ops;
+}
+
+/* Both from their calm moments, or both from all their time: one of each would not be a pair. */
+static bool sample_ratio(const struct ms_sample *a, const struct ms_sample *b, double *y)
+{
+    if (a->calm_ops > 0 && b->calm_ops > 0)
+        return ms_stats_ratio(ms_sample_ns(a), ms_sample_ns(b), y);
+    return ms_stats_ratio(whole_ns(a), whole_ns(b), y);
+}
+
 size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
                         struct ms_stats_pair *pairs)
 {
@@ -22,8 +37,7 @@ size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
         if (at == b->sample_count)
             continue;
         j = at + 1;
-        if (!ms_stats_ratio((double)mine->wall_ns / (double)mine->ops,
-                            (double)b->samples[at].wall_ns / (double)b->samples[at].ops, &y))
+        if (!sample_ratio(mine, &b->samples[at], &y))
             continue;
         pairs[count++] =
             (struct ms_stats_pair){.y = y, .launch = mine->launch, .block = mine->block};
@@ -34,11 +48,14 @@ size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
 void ms_entrant_time(const struct ms_entrant *entrant, double *work, struct ms_estimate *time)
 {
     struct ms_stats_interval interval;
-    size_t count = 0;
+    size_t count = 0, calm = 0;
 
     for (size_t i = 0; i < entrant->sample_count; i++)
-        if (entrant->samples[i].ops > 0)
-            work[count++] = (double)entrant->samples[i].wall_ns / (double)entrant->samples[i].ops;
+        calm += entrant->samples[i].calm_ops > 0;
+    for (size_t i = 0; i < entrant->sample_count; i++)
+        if (entrant->samples[i].ops > 0 &&
+            (calm < CALM_SAMPLES_MIN || entrant->samples[i].calm_ops > 0))
+            work[count++] = ms_sample_ns(&entrant->samples[i]);
     ms_stats_enclose(work, count, &interval);
     *time = (struct ms_estimate){.value = interval.mid,
                                  .low = interval.low,

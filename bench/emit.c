@@ -324,12 +324,11 @@ bool ms_emit_csv(const struct ms_result *r, FILE *out)
 static void gbench_sample(const struct ms_cell *c, size_t index, FILE *out)
 {
     const struct ms_sample *s = &c->samples[index];
-    json_t *entry =
-        json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:I,s:f,s:f,s:s}", "name", c->name, "run_name", c->name,
-                  "run_type", "iteration", "repetitions", (int)c->sample_count, "repetition_index",
-                  (int)index, "threads", (int)c->threads, "iterations", (json_int_t)s->ops,
-                  "real_time", (double)s->wall_ns / (double)s->ops, "cpu_time",
-                  (double)s->cpu_ns / (double)s->ops, "time_unit", "ns");
+    json_t *entry = json_pack(
+        "{s:s,s:s,s:s,s:i,s:i,s:i,s:I,s:f,s:f,s:s}", "name", c->name, "run_name", c->name,
+        "run_type", "iteration", "repetitions", (int)c->sample_count, "repetition_index",
+        (int)index, "threads", (int)c->threads, "iterations", (json_int_t)s->ops, "real_time",
+        ms_sample_ns(s), "cpu_time", (double)s->cpu_ns / (double)s->ops, "time_unit", "ns");
 
     json_dumpf(entry, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(entry);

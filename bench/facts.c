@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "calm.h"
 #include "clock.h"
 #include "commit.h"
 #include "gbench.h"
@@ -215,6 +216,8 @@ static void processor_add(struct ms_result *r, const struct ms_topology *t)
              : strstr(text, " hypervisor") ? "yes"
                                            : "no",
              "CPUID hypervisor bit in /proc/cpuinfo");
+    fact_say(r, "processor", "cores shared with others", "calm.h, measured for some 20 ms",
+             "%.0f %% of the time", 100.0 * ms_calm_survey());
     mitigations_read(text, sizeof text);
     fact_add(r, "processor", "mitigations", text, "/sys/devices/system/cpu/vulnerabilities");
 }

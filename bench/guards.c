@@ -15,6 +15,7 @@
 enum { LOOK_MS = 200, PROCESSES_MAX = 4096 };
 
 static const double LOAD_PER_CORE_MAX = 0.3;
+static const double SHARED_NOTED = 5.0; /* percent of the time */
 
 static void note_add(struct ms_result *r, enum ms_level level, const char *id, const char *text,
                      const char *help)
@@ -193,6 +194,7 @@ static void guard_build(struct ms_result *r)
 static void guard_machine(struct ms_result *r, const struct ms_topology *t)
 {
     const char *governor = ms_fact_value(r, "clock", "governor");
+    const char *shared = ms_fact_value(r, "processor", "cores shared with others");
 
     if (is_fact(r, "clock", "fit to measure", "no"))
         note_add(r, MS_LEVEL_REFUSED, "clock",
@@ -212,6 +214,14 @@ static void guard_machine(struct ms_result *r, const struct ms_topology *t)
                  is_fact(r, "clock", "turbo", "on") && governor
                      ? "echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"
                      : NULL);
+    if (shared && strtod(shared, NULL) >= SHARED_NOTED)
+        note_add(
+            r, MS_LEVEL_NOTE, "shared-cores",
+            ms_result_text(r,
+                           "others use this processor's cores in %s: times are taken from the "
+                           "moments between",
+                           shared),
+            "cores of one's own: no other guests or programs on their second hardware threads");
     if (!ms_usage_is_delay_visible())
         note_add(r, MS_LEVEL_NOTE, "run-queue",
                  "waiting for a processor is not visible: disturbed samples are found by their "

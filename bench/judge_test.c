@@ -117,6 +117,51 @@ static const struct maker sound[] = {
     {.name = "magazine", .time = 0.5},    {.name = "null", .time = 0.2},
     {.name = "twin", .time = 1.0},        {.name = "drag", .time = 1.05}};
 
+/* Calm moments show cas-bitmap twice as fast as the baseline, all of the time half as fast. */
+MS_TEST(judge_compares_calm_moments_with_calm_moments_only)
+{
+    struct ms_case *c;
+
+    schedule_open(1);
+    c = case_make(1, sound, 2);
+    for (uint32_t i = 0; i < LAUNCHES * BLOCKS; i++) {
+        struct ms_sample *base = &c->entrant[0].samples[i];
+        struct ms_sample *own = &c->entrant[1].samples[i];
+
+        own->wall_ns = base->wall_ns * 2;
+        base->calm_ops = own->calm_ops = 1000;
+        base->calm_ns = 50000;
+        own->calm_ns = 25000;
+    }
+    judge_now();
+    assert_true(fabs(pair_of("cas-bitmap")->ratio.value - 2.0) < 0.01);
+    assert_true(fabs(result->cells[1].time.value - 25.0) < 0.01);
+    schedule_close();
+
+    /* A cell's own time is that of its calm samples, however many were not. */
+    schedule_open(1);
+    c = case_make(1, sound, 2);
+    for (uint32_t i = 0; i < LAUNCHES * BLOCKS; i += 5) {
+        c->entrant[1].samples[i].calm_ops = 1000;
+        c->entrant[1].samples[i].calm_ns = 25000;
+    }
+    judge_now();
+    assert_true(fabs(result->cells[1].time.value - 25.0) < 0.01);
+    schedule_close();
+
+    /* One of the two was never calm: all of its time, against all of the other's. */
+    schedule_open(1);
+    c = case_make(1, sound, 2);
+    for (uint32_t i = 0; i < LAUNCHES * BLOCKS; i++) {
+        c->entrant[1].samples[i].wall_ns = c->entrant[0].samples[i].wall_ns * 2;
+        c->entrant[0].samples[i].calm_ops = 1000;
+        c->entrant[0].samples[i].calm_ns = 50000;
+    }
+    judge_now();
+    assert_true(fabs(pair_of("cas-bitmap")->ratio.value - 0.5) < 0.01);
+    schedule_close();
+}
+
 MS_TEST(controls_a_planted_slowdown_is_found_and_the_twin_passes)
 {
     schedule_open(1);
@@ -346,6 +391,11 @@ MS_TEST(overlap_too_small_makes_a_sample_disturbed_and_a_case_unknown)
     assert_false(ms_reading_is_disturbed(&reading, 2, false));
     reading.delay_share = 0.006;
     assert_true(ms_reading_is_disturbed(&reading, 1, false));
+
+    reading = (struct ms_reading){.overlap = 1.0, .shared = 0.9};
+    assert_true(ms_reading_is_disturbed(&reading, 1, false)); /* slices, and none of them calm */
+    reading.calm_ops = 1000;
+    assert_false(ms_reading_is_disturbed(&reading, 1, false));
 
     memcpy(apart, sound, sizeof apart);
     for (int i = 0; i < 3; i++)

@@ -345,15 +345,21 @@ static void disturbed_box(const struct ms_result *r, FILE *out)
     for (size_t i = 0; i < r->cell_count; i++) {
         disturbed += r->cells[i].disturbed;
         repeated += r->cells[i].repeated;
-        samples += r->cells[i].time.count;
+        samples += ms_cell_samples(&r->cells[i]);
     }
     double share = samples ? (double)disturbed / (double)samples : 0;
     box_begin(out, share > 0.05 ? "warn" : "ok", "Disturbed");
     fprintf(out, "<p><b>%s</b> of %s samples</p>", ms_word_count((double)disturbed).s,
             ms_word_count((double)samples).s);
     fprintf(out, "<p class=fine>%s blocks taken again.</p>", ms_word_count((double)repeated).s);
-    fputs("<p class=fine>By outside evidence only: stolen time, run delay, overlap.</p></div>\n",
+    fputs("<p class=fine>By outside evidence only: stolen time, run delay, overlap, a busy other "
+          "half "
+          "of the core.</p>\n",
           out);
+    fprintf(out,
+            "<p class=fine>Others used the cores in %s of the time; times are of the moments "
+            "between.</p></div>\n",
+            ms_word_percent(ms_result_shared(r)).s);
 }
 
 static void machine_box(const struct ms_result *r, FILE *out)

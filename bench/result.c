@@ -258,6 +258,28 @@ char *ms_cell_command_new(const struct ms_result *r, const struct ms_cell *c)
     return memory_or_end(command);
 }
 
+double ms_sample_ns(const struct ms_sample *s)
+{
+    return s->calm_ops > 0 ? (double)s->calm_ns / (double)s->calm_ops
+                           : (double)s->wall_ns / (double)s->ops;
+}
+
+size_t ms_cell_samples(const struct ms_cell *c)
+{
+    return c->sample_count > c->time.count ? c->sample_count : c->time.count;
+}
+
+double ms_result_shared(const struct ms_result *r)
+{
+    double shared = 0.0;
+    size_t samples = 0;
+
+    for (size_t i = 0; i < r->cell_count; i++)
+        for (size_t k = 0; k < r->cells[i].sample_count; k++, samples++)
+            shared += r->cells[i].samples[k].shared;
+    return samples > 0 ? shared / (double)samples : 0.0;
+}
+
 const char *ms_cell_name(struct ms_result *r, const struct ms_cell *c)
 {
     char *name = ms_cell_name_new(c);

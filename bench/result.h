@@ -218,6 +218,8 @@ struct ms_sample {
     uint64_t cpu_ns;                  /* summed over threads */
     uint64_t run_delay_ns;            /* the largest of any thread */
     double overlap;                   /* effective, 0..1; 1 for one thread */
+    uint64_t calm_ops, calm_ns;       /* while nobody else used the cores; 0: see wall_ns */
+    double shared;                    /* of the sample, the share in which somebody did */
     uint32_t repeats;                 /* times its block was taken again */
     bool disturbed;                   /* still, by outside evidence */
 };
@@ -372,6 +374,15 @@ struct ms_standing *ms_ranking_add_standing(struct ms_ranking *k);
 
 /* The name of a cell from its keys, in their fixed order; it lives as long as the result. */
 const char *ms_cell_name(struct ms_result *r, const struct ms_cell *c);
+
+/* Nanoseconds an operation took: while nobody else used the cores, as far as that is known. Pure. */
+double ms_sample_ns(const struct ms_sample *s);
+
+/* Samples that were taken of a cell, calm or not. Pure. */
+size_t ms_cell_samples(const struct ms_cell *c);
+
+/* Of the run's samples, the share of the time in which somebody else used the cores. Pure. */
+double ms_result_shared(const struct ms_result *r);
 bool ms_cell_same_case(const struct ms_cell *a, const struct ms_cell *b);
 /* Two strings, either of which may be NULL. */
 bool ms_text_same(const char *a, const char *b);

@@ -141,6 +141,11 @@ static bool cell_parts_ok(const struct check *c, const struct ms_cell *cell, siz
             return WRONG(c, "cells[%zu].samples[%zu]: no operations or no time", i, k);
         if (!isfinite(s->overlap))
             return WRONG(c, "cells[%zu].samples[%zu].overlap: is not finite", i, k);
+        if ((s->calm_ops == 0) != (s->calm_ns == 0))
+            return WRONG(c, "cells[%zu].samples[%zu]: calm operations without time, or the reverse",
+                         i, k);
+        if (!(s->shared >= 0.0 && s->shared <= 1.0))
+            return WRONG(c, "cells[%zu].samples[%zu].shared: is not a share", i, k);
     }
     return true;
 }

@@ -138,7 +138,8 @@ NAMED_FORM(count_form, ms_count, TEXT(ms_count, name), F64(ms_count, per_op),
 NAMED_FORM(sample_form, ms_sample, U32(ms_sample, launch), U32(ms_sample, block),
            U32(ms_sample, position), U64(ms_sample, seed), U64(ms_sample, ops),
            U64(ms_sample, wall_ns), U64(ms_sample, cpu_ns), U64(ms_sample, run_delay_ns),
-           F64(ms_sample, overlap), U32(ms_sample, repeats), FLAG(ms_sample, disturbed));
+           F64(ms_sample, overlap), U64(ms_sample, calm_ops), U64(ms_sample, calm_ns),
+           F64(ms_sample, shared), U32(ms_sample, repeats), FLAG(ms_sample, disturbed));
 
 FORM(latency_form, ms_latency, F64(ms_latency, load), F64(ms_latency, pace_ns),
      FLAG(ms_latency, saturated), FLAG(ms_latency, disturbed), U64(ms_latency, values),

@@ -60,6 +60,9 @@ bool ms_reading_is_disturbed(const struct ms_reading *r, uint32_t threads, bool 
 {
     if (is_oversubscribed)
         return false;
+    /* Slices were taken, and hardly one of them was calm. */
+    if (r->shared > 0.0 && r->calm_ops == 0)
+        return true;
     return r->delay_share > DELAY_SHARE_MAX || (threads > 1 && r->overlap < OVERLAP_MIN);
 }
 
@@ -345,6 +348,9 @@ static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint
             .cpu_ns = reading->cpu_ns,
             .run_delay_ns = reading->delay_ns,
             .overlap = reading->overlap,
+            .calm_ops = reading->calm_ops,
+            .calm_ns = reading->calm_ns,
+            .shared = reading->shared,
             .repeats = repeats,
         };
 

@@ -114,6 +114,9 @@ struct ms_scenario {
      * NULL: one `run` of one operation. */
     void (*timed)(void *stage, uint32_t thread);
     void (*untimed)(void *stage, uint32_t thread);
+    /* Asked after `prepare`: whether the sample is one `run` a thread; else it may be many, each going on
+     * where the one before ended. NULL: it may be many. */
+    bool (*is_whole)(const void *stage);
     bool (*finish)(void *stage, uint64_t ops, struct ms_tally *tally, char *why);
     void (*close)(void *stage);
 };

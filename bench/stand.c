@@ -40,7 +40,17 @@ struct ms_stand {
     uint32_t threads;
     ms_atomic_u32 arrived; /* hb:stand-meet */
     struct ms_lap lap[MS_BENCH_THREADS_MAX];
-    struct timing *timing; /* one a thread while each operation is timed, else NULL */
+    struct timing *timing;    /* one a thread while each operation is timed, else NULL */
+    struct ms_slices *slices; /* one a thread; NULL: the sample at hand is not cut */
+    struct ms_slices *room;   /* for `room_threads` of them */
+    uint32_t room_threads;
+    double best_look[MS_BENCH_THREADS_MAX]; /* of the cores the threads are bound to; 0: none yet */
+};
+
+/* A slice of a thread's part. Owner: that thread. */
+struct worker {
+    struct ms_stand *stand;
+    uint32_t thread;
 };
 
 double ms_laps_overlap(const struct ms_lap *laps, uint32_t count)
@@ -130,14 +140,24 @@ static uint64_t timing_clock(void *context)
     return ms_clock_ns();
 }
 
+static void slice_do(void *context, uint64_t ops)
+{
+    struct worker *worker = context;
+
+    worker->stand->scenario->run(worker->stand->stage, worker->thread, ops);
+}
+
 static void work_do(struct ms_stand *stand, uint32_t thread, uint64_t ops)
 {
     struct timing *timing = stand->timing ? &stand->timing[thread] : NULL;
+    struct worker worker = {.stand = stand, .thread = thread};
 
     if (timing)
         timing->backlog_ns = ms_latency_run(timing->gap_ns, ops, timing_step,
                                             stand->scenario->untimed ? timing_rest : NULL,
                                             timing_clock, timing, &timing->latency);
+    else if (stand->slices)
+        ms_slices_run(&stand->slices[thread], ms_calm_look, slice_do, &worker, ops);
     else
         stand->scenario->run(stand->stage, thread, ops);
 }
@@ -186,6 +206,7 @@ void ms_stand_close(struct ms_stand *stand)
     if (!stand)
         return;
     stage_drop(stand);
+    free(stand->room);
     free(stand);
 }
 
@@ -208,6 +229,54 @@ static bool stage_fit(struct ms_stand *stand, const struct ms_cell_key *key, cha
     return stand->stage != NULL;
 }
 
+/* Room for slices where a sample can be cut: not where threads wait for one another, and not where they
+ * share a processor by our own doing. */
+static bool slices_fit(struct ms_stand *stand, const struct ms_cell_key *key, char *why)
+{
+    const struct ms_scenario *scenario = stand->scenario;
+    struct ms_slices *grown;
+
+    stand->slices = NULL;
+    if (stand->timing || key->threads > ms_topology_pus(stand->topology) ||
+        (scenario->is_whole && scenario->is_whole(stand->stage)))
+        return true;
+    if (key->threads > stand->room_threads) {
+        grown = realloc(stand->room, key->threads * sizeof *grown);
+        if (!grown) {
+            snprintf(why, MS_WHY_BYTES, "no memory for the slices of a sample");
+            return false;
+        }
+        stand->room = grown;
+        stand->room_threads = key->threads;
+    }
+    stand->slices = stand->room;
+    return true;
+}
+
+void ms_calm_read(const struct ms_calm *calm, uint64_t each, uint64_t worked,
+                  struct ms_reading *reading)
+{
+    reading->calm_ops = calm->ops;
+    reading->calm_ns = calm->ns * worked / each;
+    reading->shared = calm->shared;
+    if (calm->ops > 0) /* they were looked for while all were at work */
+        reading->overlap = reading->delay_share < 1.0 ? 1.0 - reading->delay_share : 0.0;
+}
+
+/* What was calm. Threads that were not where they were put say nothing about a core. */
+static void slices_read(struct ms_stand *stand, uint64_t each, uint64_t worked,
+                        struct ms_reading *reading)
+{
+    struct ms_calm calm;
+
+    if (!stand->slices || !reading->is_bound)
+        return;
+    for (uint32_t i = 0; i < stand->threads; i++)
+        stand->best_look[i] = ms_slices_learn(&stand->slices[i], stand->best_look[i]);
+    ms_slices_sum(stand->slices, stand->best_look, stand->threads, &calm);
+    ms_calm_read(&calm, each, worked, reading);
+}
+
 bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uint64_t seed,
                       uint64_t ops, struct ms_reading *reading, char *why)
 {
@@ -219,7 +288,8 @@ bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uin
         snprintf(why, MS_WHY_BYTES, "a cell has 1 to %d threads", MS_BENCH_THREADS_MAX);
         return false;
     }
-    if (!stage_fit(stand, key, why) || !stand->scenario->prepare(stand->stage, key, seed, why))
+    if (!stage_fit(stand, key, why) || !stand->scenario->prepare(stand->stage, key, seed, why) ||
+        !slices_fit(stand, key, why))
         return false;
 
     each = ops / key->threads > 0 ? ops / key->threads : 1;
@@ -233,6 +303,7 @@ bool ms_stand_measure(struct ms_stand *stand, const struct ms_cell_key *key, uin
     }
     ms_laps_read(stand->lap, key->threads, reading);
     reading->ops = each * key->threads;
+    slices_read(stand, each, worked, reading);
     return stand->scenario->finish(stand->stage, worked * key->threads, &reading->tally, why);
 }
 

@@ -6,6 +6,7 @@
 #ifndef MS_STAND_H
 #define MS_STAND_H
 
+#include "calm.h"
 #include "histogram.h"
 #include "scenario.h"
 #include "topology.h"
@@ -32,6 +33,10 @@ struct ms_reading {
     double delay_share; /* the largest run-queue delay of a thread, of the wall time */
     double overlap;     /* effective; 1 for one thread */
     bool is_bound;      /* every thread was where it was put */
+    /* What was done while nobody else used the cores, and how long that takes all threads together; 0
+     * where the sample was not cut into slices, or too few of them were calm. */
+    uint64_t calm_ops, calm_ns;
+    double shared; /* of the slices, the share in which somebody did */
     struct ms_tally tally;
 };
 
@@ -41,6 +46,10 @@ double ms_laps_overlap(const struct ms_lap *laps, uint32_t count);
 
 /* Sums laps up; pure. */
 void ms_laps_read(const struct ms_lap *laps, uint32_t count, struct ms_reading *reading);
+
+/* Takes over what was calm; `worked` operations are credited as `each`. Pure. */
+void ms_calm_read(const struct ms_calm *calm, uint64_t each, uint64_t worked,
+                  struct ms_reading *reading);
 
 /* Operations a contender really does when it is credited with `ops`: drag does 5 % more. Pure. */
 uint64_t ms_ops_worked(const struct ms_contender *contender, uint64_t ops);

@@ -122,6 +122,44 @@ MS_TEST(exact_counts_are_equal_in_two_runs_and_in_the_twin)
     stand_close();
 }
 
+/* What is cut into slices may be told from its calm ones; a hand-over ends once and is not cut. */
+MS_TEST(stand_cuts_samples_into_slices_but_not_a_hand_over)
+{
+    struct ms_reading reading;
+
+    stand_open();
+    for (int tries = 0; tries < 50; tries++) {
+        reading =
+            measured("registers/strategy:spin-bitmap/shape:1r/threads:1/registers:64", 1, 400000);
+        if (reading.calm_ops > 0)
+            break;
+    }
+    assert_true(reading.calm_ops > 0 || reading.shared > 0.0);
+    assert_true(reading.calm_ops <= reading.ops && reading.calm_ns <= reading.wall_ns);
+    reading =
+        measured("registers/strategy:spin-bitmap/shape:handover1/threads:2/registers:64", 1, 40000);
+    assert_int_equal(reading.calm_ops, 0);
+    assert_true(reading.shared <= 0.0);
+    stand_close();
+}
+
+MS_TEST(stand_calm_time_is_credited_as_all_time_is)
+{
+    static const struct ms_calm calm = {.ops = 400, .ns = 1000, .shared = 0.25};
+    static const struct ms_calm none = {.shared = 0.75};
+    struct ms_reading reading = {.overlap = 0.4, .delay_share = 0.125};
+
+    ms_calm_read(&none, 100, 105, &reading);
+    assert_int_equal(reading.calm_ops, 0);
+    assert_true(fabs(reading.overlap - 0.4) < 1e-9);
+    assert_true(fabs(reading.shared - 0.75) < 1e-9);
+    ms_calm_read(&calm, 100, 105, &reading); /* each operation was one and a twentieth */
+    assert_int_equal(reading.calm_ops, 400);
+    assert_int_equal(reading.calm_ns, 1050);
+    assert_true(fabs(reading.overlap - 0.875) < 1e-9);
+    assert_true(fabs(reading.shared - 0.25) < 1e-9);
+}
+
 MS_TEST(stand_drag_does_five_percent_more_than_it_is_credited_with)
 {
     stand_open();
@@ -289,7 +327,10 @@ MS_TEST(stand_an_answer_survives_its_line)
                            .switches_forced = 3,
                            .delay_share = 0.25,
                            .overlap = 0.75,
-                           .is_bound = true};
+                           .is_bound = true,
+                           .calm_ops = 800,
+                           .calm_ns = 3000001,
+                           .shared = 0.5};
     struct ms_reading back;
     char line[1024];
 

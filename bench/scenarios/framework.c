@@ -386,7 +386,7 @@ static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_
 const struct ms_scenario ms_scenario_framework = {
     .name = "framework",
     .title = "the framework's DMA transactions: life cycle, fragments, stops",
-    .version = 1,
+    .version = 2,
     .shape = shape,
     .offers = ms_one_driver_offers,
     .refuses = ms_one_driver_refuses,

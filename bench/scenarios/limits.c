@@ -219,7 +219,7 @@ static void stage_close(void *stage)
 const struct ms_scenario ms_scenario_limits = {
     .name = "limits",
     .title = "single steps that no design can avoid",
-    .version = 1,
+    .version = 2,
     .is_bare = true,
     .shape = shape,
     .limits = limits,

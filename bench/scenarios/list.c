@@ -261,7 +261,7 @@ static bool offers(const struct ms_catalog *catalog, const struct ms_cell_key *k
 const struct ms_scenario ms_scenario_list = {
     .name = "list",
     .title = "an MDL chain to a scatter/gather list, nothing around it",
-    .version = 2,
+    .version = 3,
     .is_bare = true,
     .is_recorded_full = true,
     .shape = ms_chain_shape,

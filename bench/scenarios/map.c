@@ -488,7 +488,7 @@ static size_t limits(const struct ms_cell_key *key, const struct ms_contender **
 const struct ms_scenario ms_scenario_map = {
     .name = "map",
     .title = "one MapTransferEx + FlushAdapterBuffersEx",
-    .version = 3,
+    .version = 4,
     .shape = ms_chain_shape,
     .adapters = ms_chain_adapters,
     .offers = offers,

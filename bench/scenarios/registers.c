@@ -158,6 +158,14 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
     lane->next = at;
 }
 
+/* A hand-over ends for both when the ring is closed, once. */
+static bool is_whole(const void *stage)
+{
+    const struct stage *s = stage;
+
+    return s->ops && s->recipe.pattern == MS_PATTERN_HANDOVER;
+}
+
 /* ---- before and after -------------------------------------------------------------------------
  */
 
@@ -467,7 +475,7 @@ static const char *refuses(const struct ms_catalog *catalog, const struct ms_con
 const struct ms_scenario ms_scenario_registers = {
     .name = "registers",
     .title = "one take and its give of map registers",
-    .version = 2,
+    .version = 3,
     .compares = true,
     .oversubscribes = true,
     .has_registers = true,
@@ -479,6 +487,7 @@ const struct ms_scenario ms_scenario_registers = {
     .open = stage_open,
     .prepare = prepare,
     .run = run,
+    .is_whole = is_whole,
     .finish = finish,
     .close = stage_close,
 };

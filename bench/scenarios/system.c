@@ -509,7 +509,7 @@ static const struct ms_shape_info *shape(const struct ms_catalog *catalog, size_
 const struct ms_scenario ms_scenario_system = {
     .name = "system",
     .title = "system DMA: transfers, cancels and completions of the emulated controller",
-    .version = 1,
+    .version = 2,
     .shape = shape,
     .offers = ms_one_driver_offers,
     .refuses = ms_one_driver_refuses,

@@ -283,7 +283,7 @@ static const char *refuses(const struct ms_catalog *catalog, const struct ms_con
 const struct ms_scenario ms_scenario_transfer = {
     .name = "transfer",
     .title = "a whole transfer: grant, map, flush, free",
-    .version = 1,
+    .version = 2,
     .compares = true,
     .has_registers = true,
     .shape = shape,
