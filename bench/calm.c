@@ -3,6 +3,7 @@
 #include "calm.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "platform/platform.h" /* ms_clock_ns */
 
@@ -26,8 +27,9 @@ static const double CALM_SHARE_MIN = 0.04;
 #define KEPT(x)           __asm__ volatile("" : "+r"(x))
 #define KEPT4(w, x, y, z) __asm__ volatile("" : "+r"(w), "+r"(x), "+r"(y), "+r"(z))
 
-double ms_calm_look(void)
+struct ms_look ms_calm_look(void)
 {
+    struct rusage usage = {0};
     uint64_t a = 1, b = 2, c = 3, d = 4, chain = 5;
     uint64_t start = ms_clock_ns(), middle, end;
 
@@ -49,26 +51,32 @@ double ms_calm_look(void)
         KEPT(chain);
     }
     end = ms_clock_ns();
-    return (double)(middle - start) / (double)(end > middle ? end - middle : 1);
+    (void)getrusage(RUSAGE_THREAD, &usage);
+    return (struct ms_look){
+        .quotient = (double)(middle - start) / (double)(end > middle ? end - middle : 1),
+        .switches = (uint64_t)usage.ru_nivcsw,
+    };
 }
 
-void ms_slices_run(struct ms_slices *slices, double (*look)(void),
+void ms_slices_run(struct ms_slices *slices, struct ms_look (*look)(void),
                    void (*work)(void *context, uint64_t ops), void *context, uint64_t ops)
 {
     uint64_t part = PART_FIRST;
-    double before = look();
+    struct ms_look before = look();
 
     slices->count = 0;
     while (ops > 0 && slices->count < MS_SLICES_MAX) {
         struct ms_slice *slice = &slices->slice[slices->count++];
-        double behind;
+        struct ms_look behind;
 
         slice->ops = part < ops ? part : ops;
         slice->start_ns = ms_clock_ns();
         work(context, slice->ops);
         slice->end_ns = ms_clock_ns();
         behind = look();
-        slice->look = behind > before ? behind : before;
+        slice->look = behind.quotient > before.quotient ? behind.quotient : before.quotient;
+        if (behind.switches != before.switches)
+            slice->look = MS_LOOK_TORN;
         before = behind;
         ops -= slice->ops;
         if (slice->end_ns - slice->start_ns < MS_SLICE_NS / 2)
@@ -112,6 +120,23 @@ static bool is_calm(double look, double best)
     return look <= best * CALM_EXCESS_MAX;
 }
 
+/* Whether one of the threads was away at some moment of this slice: then the others had it easier, or
+ * waited for it. */
+static bool is_one_away(const struct ms_slices *slices, uint32_t threads,
+                        const struct ms_slice *slice)
+{
+    for (uint32_t i = 0; i < threads; i++) {
+        for (uint32_t k = 0; k < slices[i].count; k++) {
+            const struct ms_slice *other = &slices[i].slice[k];
+
+            if (other->look >= MS_LOOK_TORN && other->start_ns < slice->end_ns &&
+                other->end_ns > slice->start_ns)
+                return true;
+        }
+    }
+    return false;
+}
+
 void ms_slices_sum(const struct ms_slices *slices, const double *best, uint32_t threads,
                    struct ms_calm *calm)
 {
@@ -140,7 +165,7 @@ void ms_slices_sum(const struct ms_slices *slices, const double *best, uint32_t 
                 slice->end_ns > to)
                 continue;
             own_all++;
-            if (!is_calm(slice->look, best[i]))
+            if (!is_calm(slice->look, best[i]) || is_one_away(slices, threads, slice))
                 continue;
             own_good++;
             own_ops += slice->ops;
@@ -169,7 +194,7 @@ double ms_calm_survey(void)
     if (!looks)
         return 0.0;
     for (uint32_t i = 0; i < SURVEY_LOOKS; i++)
-        looks[i] = ms_calm_look();
+        looks[i] = ms_calm_look().quotient;
     best = best_find(looks, SURVEY_LOOKS);
     for (uint32_t i = 0; i < SURVEY_LOOKS; i++)
         shared += !is_calm(looks[i], best);

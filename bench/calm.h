@@ -11,7 +11,8 @@
  * So a sample is cut into slices of some twenty microseconds, and before and behind each we look at
  * the core: a stretch of independent additions against a chain of dependent multiplications. The
  * first needs the whole core, the second does not, and their quotient knows no clock speed. A slice
- * with two good looks is calm. Whether it counts never depends on how long it took.
+ * with two good looks is calm, unless its thread had to leave the processor meanwhile. Whether it counts
+ * never depends on how long it took.
  */
 #ifndef MS_CALM_H
 #define MS_CALM_H
@@ -24,11 +25,20 @@ enum {
     MS_SLICES_MAX = 2048,
 };
 
+/* Of a slice whose thread had to leave the processor for another. */
+#define MS_LOOK_TORN 1e9
+
+/* What a look at the core sees. */
+struct ms_look {
+    double quotient;   /* larger is worse, and how large is this processor's own */
+    uint64_t switches; /* of the thread, forced upon it so far */
+};
+
 /* A slice of a thread's part of a sample. */
 struct ms_slice {
     uint64_t start_ns, end_ns;
     uint64_t ops;
-    double look; /* the worse of the looks before and behind it */
+    double look; /* the worse of the looks before and behind it; MS_LOOK_TORN: it was interrupted */
 };
 
 /* One thread's slices. Owner: that thread, until the sample is over. */
@@ -44,11 +54,11 @@ struct ms_calm {
     double shared; /* of all slices, the share that was not calm */
 };
 
-/* Looks at the core for about a microsecond: larger is worse, and how large is this processor's own. */
-double ms_calm_look(void);
+/* Looks at the core for about a microsecond. */
+struct ms_look ms_calm_look(void);
 
 /* Does `ops` operations in slices, with a `look` (ms_calm_look) before and behind each. */
-void ms_slices_run(struct ms_slices *slices, double (*look)(void),
+void ms_slices_run(struct ms_slices *slices, struct ms_look (*look)(void),
                    void (*work)(void *context, uint64_t ops), void *context, uint64_t ops);
 
 /* The look of a calm core as far as these slices show it, or `best` if that is better or there are too

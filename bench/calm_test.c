@@ -128,6 +128,20 @@ MS_TEST(calm_counts_only_while_all_threads_were_at_work)
     assert_int_equal(summed(2).ops, 10 * 1000 + 10 * 500);
 }
 
+/* The first thread's eleventh to fourteenth slices go on while the second is away. */
+MS_TEST(calm_is_not_where_another_thread_was_away)
+{
+    slices_clear();
+    for (int i = 0; i < 30; i++)
+        slice_add(&slices[0], MS_SLICE_NS, 1000, 1.0);
+    for (int i = 0; i < 10; i++)
+        slice_add(&slices[1], MS_SLICE_NS, 500, 2.0);
+    slice_add(&slices[1], 4 * MS_SLICE_NS, 500, MS_LOOK_TORN);
+    for (int i = 0; i < 16; i++)
+        slice_add(&slices[1], MS_SLICE_NS, 500, 2.0);
+    assert_int_equal(summed(2).ops, 26 * 1000 + 26 * 500);
+}
+
 MS_TEST(calm_learns_the_best_look_but_not_from_an_outlier)
 {
     slices_clear();
@@ -174,11 +188,30 @@ MS_TEST(calm_slices_do_every_operation_once)
     }
 }
 
-static double one_bad_look(void)
+static struct ms_look one_bad_look(void)
 {
     static int looks;
 
-    return ++looks == 3 ? 9.0 : 1.0;
+    return (struct ms_look){.quotient = ++looks == 3 ? 9.0 : 1.0};
+}
+
+/* The second slice is interrupted, between two looks of a calm core. */
+static struct ms_look one_switch(void)
+{
+    static int looks;
+
+    return (struct ms_look){.quotient = 1.0, .switches = ++looks > 2 ? 6 : 5};
+}
+
+MS_TEST(calm_slices_that_were_interrupted_are_not)
+{
+    struct tally tally = {0};
+
+    ms_slices_run(&slices[0], one_switch, work, &tally, 1000);
+    assert_true(slices[0].count >= 3);
+    for (uint32_t k = 0; k < slices[0].count; k++)
+        assert_true(k == 1 ? slices[0].slice[k].look >= MS_LOOK_TORN
+                           : slices[0].slice[k].look <= 1.0);
 }
 
 MS_TEST(calm_slices_have_the_worse_of_the_looks_around_them)
@@ -195,6 +228,6 @@ MS_TEST(calm_survey_is_a_share)
 {
     double shared = ms_calm_survey();
 
-    assert_true(ms_calm_look() > 0.0);
+    assert_true(ms_calm_look().quotient > 0.0);
     assert_true(shared >= 0.0 && shared <= 1.0);
 }

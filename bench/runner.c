@@ -60,8 +60,10 @@ bool ms_reading_is_disturbed(const struct ms_reading *r, uint32_t threads, bool 
 {
     if (is_oversubscribed)
         return false;
-    /* Slices were taken, and hardly one of them was calm. */
-    if (r->shared > 0.0 && r->calm_ops == 0)
+    /* Calm slices are those of which all this is not true. */
+    if (r->calm_ops > 0)
+        return false;
+    if (r->shared > 0.0) /* there were slices, and hardly one of them was calm */
         return true;
     return r->delay_share > DELAY_SHARE_MAX || (threads > 1 && r->overlap < OVERLAP_MIN);
 }

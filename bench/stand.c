@@ -259,8 +259,8 @@ void ms_calm_read(const struct ms_calm *calm, uint64_t each, uint64_t worked,
     reading->calm_ops = calm->ops;
     reading->calm_ns = calm->ns * worked / each;
     reading->shared = calm->shared;
-    if (calm->ops > 0) /* they were looked for while all were at work */
-        reading->overlap = reading->delay_share < 1.0 ? 1.0 - reading->delay_share : 0.0;
+    if (calm->ops > 0) /* they were looked for while all were at work, and nobody away */
+        reading->overlap = 1.0;
 }
 
 /* What was calm. Threads that were not where they were put say nothing about a core. */
