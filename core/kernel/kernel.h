@@ -20,9 +20,15 @@ struct ms_memory;  /* likewise; MDL routines find their memory through the curre
 struct ms_dma;     /* likewise: what IoGetDmaAdapter opens adapters of */
 struct ms_wdf;     /* likewise: the objects that handles of the framework name */
 
-enum {
-    MS_CPUS_MAX = 64, /* threads inside one machine at a time that have a CPU of their own */
-};
+/* Threads inside one machine at a time that have a CPU of their own. */
+#ifdef MS_SIM
+/* One for each of its fibers, its main and one more: pools keep a stock for each, which is brought back and
+ * walked in every execution. */
+enum { MS_CPUS_MAX = 10 };
+#else
+enum { MS_CPUS_MAX = 64 };
+#endif
+#define MS_CPUS_ALL (UINT64_MAX >> (64 - MS_CPUS_MAX)) /* a bit for each */
 #define MS_CPU_NONE UINT32_MAX /* a thread beyond these: works, but owns no private stock */
 
 struct ms_kernel;

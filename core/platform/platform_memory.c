@@ -21,7 +21,7 @@
 enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };
 enum {
     TAKEN_MAX = 16384,
-    SMALL_BYTES = 64 * 1024 /* reserves up to here are copied with an image */
+    SMALL_BYTES = 32 * 1024 /* reserves up to here are copied with an image */
 };
 
 static struct {
