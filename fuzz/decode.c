@@ -121,6 +121,15 @@ static void decode_strategy(const struct fuzz_target *target, struct reader *r,
         input->stall_step = (uint16_t)back_number(r);
         input->seed = back_seed(r);
         break;
+    case MS_SIM_HOLD: {
+        uint8_t who = back(r);
+        input->stall_actor = who & 7;
+        input->depth = who >> 3 & (MS_SIM_BY_TURNS * 2 - 1);
+        input->stall_step = (uint16_t)back_number(r);
+        input->seed = back_seed(r);
+        decode_switches(target, r, input);
+        break;
+    }
     case MS_SIM_WALK:
     case MS_SIM_POS:
         input->seed = back_seed(r);
@@ -144,8 +153,7 @@ void fuzz_decode(const struct fuzz_target *target, const uint8_t *bytes, size_t 
         return;
 
     uint8_t how = back(&r);
-    /* The eighth number means PCT: it is the one that finds what the others miss. */
-    input->strategy = (how & 7) == 7 ? MS_SIM_PCT : (enum ms_sim_strategy)(how & 7);
+    input->strategy = (enum ms_sim_strategy)(how & 7);
     input->strong_memory = how >> 3 & 1;
     input->stale = input->strong_memory ? 0 : how >> 4;
     decode_strategy(target, &r, input);
@@ -188,18 +196,23 @@ static void put_seed(struct writer *w, uint32_t seed)
     put(w, seed >> 16);
 }
 
-static void encode_strategy(struct writer *w, const struct fuzz_input *input)
+static void encode_switches(struct writer *w, const struct fuzz_input *input)
 {
     uint32_t step = 0;
 
+    put(w, input->switch_count);
+    for (uint32_t i = 0; i < input->switch_count; i++) {
+        put_number(w, input->switches[i].step - step);
+        put(w, input->switches[i].target);
+        step = input->switches[i].step;
+    }
+}
+
+static void encode_strategy(struct writer *w, const struct fuzz_input *input)
+{
     switch (input->strategy) {
     case MS_SIM_SPARSE:
-        put(w, input->switch_count);
-        for (uint32_t i = 0; i < input->switch_count; i++) {
-            put_number(w, input->switches[i].step - step);
-            put(w, input->switches[i].target);
-            step = input->switches[i].step;
-        }
+        encode_switches(w, input);
         break;
     case MS_SIM_KEYED:
         put(w, input->rule_count);
@@ -219,6 +232,12 @@ static void encode_strategy(struct writer *w, const struct fuzz_input *input)
         put(w, input->stall_actor);
         put_number(w, input->stall_step);
         put_seed(w, input->seed);
+        break;
+    case MS_SIM_HOLD:
+        put(w, input->stall_actor | (uint32_t)input->depth << 3);
+        put_number(w, input->stall_step);
+        put_seed(w, input->seed);
+        encode_switches(w, input);
         break;
     case MS_SIM_WALK:
     case MS_SIM_POS:

@@ -39,9 +39,9 @@ struct fuzz_input {
 
     enum ms_sim_strategy strategy;
     bool strong_memory;
-    uint8_t stale;       /* 0..15: of 16, how often a load with a choice is old by chance */
-    uint32_t seed;       /* 24 bits: walk, PCT, POS, stall */
-    uint8_t depth;       /* PCT: 1..8 */
+    uint8_t stale; /* 0..15: of 16, how often a load with a choice is old by chance */
+    uint32_t seed; /* 24 bits: walk, PCT, POS, stall, hold */
+    uint8_t depth; /* PCT: 1..8; hold: an enum ms_sim_until, and how often the others take turns */
     uint8_t estimate;    /* PCT: a quarter of the steps changes fall into */
     uint8_t stall_actor; /* 0..7 */
     uint16_t stall_step;
@@ -195,6 +195,7 @@ struct fuzz_board {
 struct fuzz_hunt {
     uint64_t seed;
     double seconds_max;      /* 0: none */
+    bool counts_processor;   /* seconds are the process's own, not the clock's */
     uint64_t executions_max; /* 0: none */
     const struct fuzz_input *seeds;
     uint32_t seed_count;

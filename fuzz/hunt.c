@@ -16,17 +16,18 @@
 struct corpus {
     struct fuzz_input *input;
     uint32_t count;
+    uint32_t *steps; /* of each input */
     uint8_t known[FUZZ_FEATURES];
     uint32_t known_count;
     uint8_t fresh[FUZZ_FEATURES];
 };
 
 /* The host's clock, not the simulated one: it only limits how long we look. */
-static double seconds_now(void)
+static double seconds_now(const struct fuzz_hunt *hunt)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(hunt->counts_processor ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
@@ -50,12 +51,26 @@ static bool has_news(struct corpus *c)
     return is_new;
 }
 
-static void keep(struct corpus *c, struct ms_prng *prng, const struct fuzz_input *input)
+static void keep(struct corpus *c, struct ms_prng *prng, const struct fuzz_input *input,
+                 uint32_t steps)
 {
-    if (c->count < FUZZ_KEPT_MAX)
-        c->input[c->count++] = *input;
-    else
-        c->input[ms_prng_below(prng, FUZZ_KEPT_MAX)] = *input;
+    uint32_t at = c->count < FUZZ_KEPT_MAX ? c->count++ : ms_prng_below(prng, FUZZ_KEPT_MAX);
+
+    c->input[at] = *input;
+    c->steps[at] = steps;
+}
+
+/* Of three the shortest, half of the time: a long one costs as much as many short ones, and a bug that needs a
+ * long history is as far from most long ones. */
+static const struct fuzz_input *parent_of(const struct corpus *c, struct ms_prng *prng)
+{
+    uint32_t chosen = ms_prng_below(prng, c->count);
+
+    for (uint32_t more = ms_prng_below(prng, 2) * 2; more > 0; more--) {
+        uint32_t other = ms_prng_below(prng, c->count);
+        chosen = c->steps[other] < c->steps[chosen] ? other : chosen;
+    }
+    return &c->input[chosen];
 }
 
 /* Plays one input; true when it is a finding. */
@@ -81,9 +96,9 @@ static bool try_one(const struct fuzz_target *target, struct fuzz_hunt *hunt, st
         return true;
     }
     if (has_news(c)) {
-        keep(c, prng, input);
+        keep(c, prng, input, hunt->result.steps);
         if (hunt->board)
-            hunt->board->found_new_at = seconds_now() - hunt->seconds;
+            hunt->board->found_new_at = seconds_now(hunt) - hunt->seconds;
     }
     return false;
 }
@@ -104,8 +119,8 @@ static void next_input(const struct fuzz_target *target, struct fuzz_hunt *hunt,
         fuzz_generate(target, prng, input);
         return;
     }
-    *input = c->input[ms_prng_below(prng, c->count)];
-    if (ms_prng_below(prng, 8) == 0 && !target->is_sequential) {
+    *input = *parent_of(c, prng);
+    if (ms_prng_below(prng, 4) == 0 && !target->is_sequential) {
         hunt->executions++; /* it is played to see who meets whom */
         if (fuzz_preempt(target, prng, input))
             return;
@@ -127,7 +142,7 @@ static void board_fill(const struct fuzz_hunt *hunt, const struct corpus *c)
     board->inconclusive = hunt->inconclusive;
     board->features = c->known_count;
     board->kept = c->count;
-    board->seconds = seconds_now() - hunt->seconds;
+    board->seconds = seconds_now(hunt) - hunt->seconds;
 }
 
 void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
@@ -138,10 +153,11 @@ void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
 
     ms_require(c != NULL);
     c->input = hunt->kept ? hunt->kept : calloc(FUZZ_KEPT_MAX, sizeof *c->input);
-    ms_require(c->input != NULL);
+    c->steps = calloc(FUZZ_KEPT_MAX, sizeof *c->steps);
+    ms_require(c->input != NULL && c->steps != NULL);
     hunt->executions = hunt->steps = hunt->inconclusive = 0;
     hunt->found = false;
-    hunt->seconds = seconds_now(); /* when it began, until the end */
+    hunt->seconds = seconds_now(hunt); /* when it began, until the end */
     for (uint32_t i = 0; i < hunt->seed_count && !hunt->found; i++)
         try_one(target, hunt, c, &prng, &hunt->seeds[i]);
     for (uint32_t round = 0; !hunt->found; round++) {
@@ -150,7 +166,7 @@ void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
         if (round % 64 == 0) {
             board_fill(hunt, c);
             if ((hunt->board && hunt->board->must_stop) ||
-                (hunt->seconds_max > 0 && seconds_now() - hunt->seconds >= hunt->seconds_max))
+                (hunt->seconds_max > 0 && seconds_now(hunt) - hunt->seconds >= hunt->seconds_max))
                 break;
         }
         next_input(target, hunt, c, &prng, &input);
@@ -158,11 +174,12 @@ void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
         try_one(target, hunt, c, &prng, &input);
     }
     board_fill(hunt, c);
-    hunt->seconds = seconds_now() - hunt->seconds;
+    hunt->seconds = seconds_now(hunt) - hunt->seconds;
     hunt->features = c->known_count;
     hunt->kept_count = c->count;
     if (!hunt->kept)
         free(c->input);
+    free(c->steps);
     free(c);
 }
 

@@ -22,6 +22,8 @@ static const struct {
      "A\n"
      "bug becomes a folder: the input, its smallest form, the story, and how to replay it.\n\n"
      "  --time 90s|10m|2h  how long for each target (60s unless --executions is given)\n"
+     "  --cpu-time         --time is processor time of each hunter, whatever else the machine "
+     "does\n"
      "  --executions N     how many executions; same seed, same number: same result\n"
      "  --jobs N           so many at once, sharing what they find (1)\n"
      "  --seed N           where chance begins (1)\n"

@@ -4,10 +4,17 @@
  *
  * Numbers of a strategy are redrawn more often than operations are changed: for one program there
  * are many schedules, and playing one costs microseconds.
+ *
+ * Palettes    half of the new programs draw from a few kinds, actors and operands of their own, some often: a
+ *             history such as one thread that takes and gives ten times is hardly ever drawn from all there is.
+ * Meetings    others are played to see who meets whom, and then somebody stops right there: for good, or as
+ *             one switch, or until the word is again what it was.
  */
 #include "fuzz.h"
 
 #include <string.h>
+
+enum { PALETTE_MAX = 8 };
 
 static void draw_op(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_op *op)
 {
@@ -21,16 +28,37 @@ static void draw_op(const struct fuzz_target *target, struct ms_prng *prng, stru
             (uint8_t)(ms_prng_below(prng, 4) ? ms_prng_below(prng, 16) : ms_prng_below(prng, 256));
 }
 
-/* Weights after what finds bugs: dense 2/8, PCT 2/8, walk 2/8, POS 1/8, stall 1/8. */
+/* What the operations of one program are drawn from; the same one twice is drawn twice as often. */
+struct palette {
+    struct fuzz_op op[PALETTE_MAX];
+    uint32_t count;
+};
+
+static void palette_draw(const struct fuzz_target *target, struct ms_prng *prng, struct palette *p)
+{
+    uint32_t below = ms_prng_below(prng, 3); /* of operands: all zero, small, any */
+
+    p->count = 2 + ms_prng_below(prng, PALETTE_MAX - 1);
+    for (uint32_t i = 0; i < p->count; i++) {
+        draw_op(target, prng, &p->op[i]);
+        for (uint32_t k = 0; k < FUZZ_OPERANDS_MAX && below < 2; k++)
+            p->op[i].operand[k] = below ? p->op[i].operand[k] % 4 : 0;
+    }
+}
+
+/* Weights after what finds bugs: dense 2/10, PCT 2/10, walk 2/10, POS 1/10, stall 1/10, hold 2/10. */
 static void draw_schedule(const struct fuzz_target *target, struct ms_prng *prng,
                           struct fuzz_input *input)
 {
-    static const uint8_t weighted[8] = {MS_SIM_DENSE, MS_SIM_DENSE, MS_SIM_PCT, MS_SIM_PCT,
-                                        MS_SIM_WALK,  MS_SIM_WALK,  MS_SIM_POS, MS_SIM_STALL};
+    static const uint8_t weighted[10] = {MS_SIM_DENSE, MS_SIM_DENSE, MS_SIM_PCT, MS_SIM_PCT,
+                                         MS_SIM_WALK,  MS_SIM_WALK,  MS_SIM_POS, MS_SIM_STALL,
+                                         MS_SIM_HOLD,  MS_SIM_HOLD};
 
-    input->strategy = (enum ms_sim_strategy)weighted[ms_prng_below(prng, 8)];
+    input->strategy = (enum ms_sim_strategy)weighted[ms_prng_below(prng, 10)];
     input->seed = ms_prng_below(prng, 1u << 24);
-    input->depth = (uint8_t)(2 + ms_prng_below(prng, 4));
+    input->depth =
+        (uint8_t)(input->strategy == MS_SIM_HOLD ? ms_prng_below(prng, MS_SIM_BY_TURNS * 2)
+                                                 : 2 + ms_prng_below(prng, 4));
     /* Most executions have some hundred steps, and the bugs that need a history are behind them. */
     input->estimate = (uint8_t)(4 + ms_prng_below(prng, ms_prng_below(prng, 2) ? 40 : 250));
     input->stall_actor = (uint8_t)ms_prng_below(prng, fuzz_fibers(target));
@@ -51,8 +79,14 @@ void fuzz_generate(const struct fuzz_target *target, struct ms_prng *prng, struc
     for (uint32_t i = 0; i < target->setting_count; i++)
         input->setup[i] = (uint8_t)ms_prng_below(prng, target->settings[i].values);
     input->op_count = 2 + ms_prng_below(prng, FUZZ_OPS_MAX - 8);
+    struct palette palette = {.count = 0};
+    if (ms_prng_below(prng, 2))
+        palette_draw(target, prng, &palette);
     for (uint32_t i = 0; i < input->op_count; i++)
-        draw_op(target, prng, &input->op[i]);
+        if (palette.count > 0)
+            input->op[i] = palette.op[ms_prng_below(prng, palette.count)];
+        else
+            draw_op(target, prng, &input->op[i]);
     if (!target->is_sequential)
         draw_schedule(target, prng, input);
 }
@@ -168,6 +202,12 @@ static const struct ms_sim_event *conflict_of(const struct ms_sim_result *result
     return NULL;
 }
 
+/* Somebody is about to exchange what they looked at before for something new. */
+static bool is_exchange(const struct ms_sim_event *event)
+{
+    return event->site->kind == MS_SIM_CAS;
+}
+
 static uint32_t steps_before(const struct ms_sim_result *result, uint32_t at)
 {
     uint32_t count = 0;
@@ -186,13 +226,15 @@ bool fuzz_preempt(const struct fuzz_target *target, struct ms_prng *prng, struct
     if (target->is_sequential)
         return false;
     fuzz_play(target, input, NULL, &result);
-    for (int tries = 0; tries < 8 && !other && result.event_count > 0; tries++) {
+    bool holds = ms_prng_below(prng, 2);
+    for (int tries = 0; tries < (holds ? 32 : 8) && !other && result.event_count > 0; tries++) {
         at = ms_prng_below(prng, result.event_count);
-        other = result.events[at].step > 0 ? conflict_of(&result, at) : NULL;
+        if (result.events[at].step > 0 && (!holds || is_exchange(&result.events[at])))
+            other = conflict_of(&result, at);
     }
     if (!other)
         return false;
-    if (ms_prng_below(prng, 2)) {
+    if (!holds && ms_prng_below(prng, 2)) {
         draw_schedule(target, prng, input);
         input->strategy = MS_SIM_STALL;
         input->dense_count = 0;
@@ -201,11 +243,22 @@ bool fuzz_preempt(const struct fuzz_target *target, struct ms_prng *prng, struct
         return true;
     }
     uint32_t step = result.events[at].step - 1;
+    uint32_t actor = result.events[at].fiber;
+    uint32_t before = steps_before(&result, at);
     if (!fuzz_make_explicit(input, &result))
         return false;
     uint32_t place = 0;
     while (place < input->switch_count && input->switches[place].step < step)
         place++;
+    if (holds) {
+        input->strategy = MS_SIM_HOLD;
+        input->switch_count = place;
+        input->stall_actor = (uint8_t)actor;
+        input->stall_step = (uint16_t)before;
+        input->seed = ms_prng_below(prng, 1u << 24);
+        input->depth = (uint8_t)ms_prng_below(prng, MS_SIM_BY_TURNS * 2);
+        return true;
+    }
     if (ms_prng_below(prng, 2) || input->switch_count == FUZZ_SWITCHES_MAX)
         input->switch_count = place; /* what came later was chosen for another course */
     if (place == FUZZ_SWITCHES_MAX)

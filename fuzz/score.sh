@@ -89,8 +89,8 @@ plant_try() {
         seed=1
         while [ $seed -le "$seeds" ]; do
             # A planted endless loop without a step never comes back: then time ends it.
-            timeout $((seconds + 20)) "$here/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
-                --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$here/findings" 2>&1 |
+            timeout $((seconds * 20 + 20)) "$here/build/mapstorm-fuzz" fuzz "$target" --time "$seconds" \
+                --cpu-time --seed $seed --quiet --fresh --corpus "$tree/corpus" --findings "$here/findings" 2>&1 |
                 sed -n "s/^$target: \([0-9]*\) executions in \([0-9.]*\) s.*inconclusive: \(.*\)/\1 \2 \3/p" |
                 grep -v ' clean$' >>"$here/runs"
             seed=$((seed + 1))

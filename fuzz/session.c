@@ -60,8 +60,11 @@ struct session {
     uint64_t executions_max, seed;
     uint32_t job_count;
     bool is_quiet, grows;
-    bool is_fresh;     /* neither reads nor writes what earlier hunts kept */
-    bool saves_canary; /* --findings was given: then the planted bug becomes a folder too */
+    bool
+        counts_processor; /* --time is processor time: how long others had the machine says nothing */
+    double hunted;        /* seconds of the hunter that hunted longest */
+    bool is_fresh;        /* neither reads nor writes what earlier hunts kept */
+    bool saves_canary;    /* --findings was given: then the planted bug becomes a folder too */
 
     struct job job[JOBS_MAX];
     struct fuzz_input *seeds; /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX */
@@ -193,6 +196,7 @@ _Noreturn static void hunter_main(const struct session *s, struct job *job, doub
     hunt = (struct fuzz_hunt){
         .seed = job->seed,
         .seconds_max = seconds,
+        .counts_processor = s->counts_processor,
         .executions_max = s->executions_max / s->job_count,
         .seeds = s->seeds,
         .seed_count = s->seed_count,
@@ -325,15 +329,20 @@ static bool round_run(struct session *s, uint64_t round, double seconds, double 
 /* What the round showed goes to the seeds. */
 static void round_merge(struct session *s)
 {
+    double longest = 0;
+
     for (uint32_t i = 0; i < s->job_count; i++) {
         const struct shared *shared = s->job[i].shared;
         s->executions += shared->is_done ? shared->executions : shared->board.executions;
         s->steps += shared->board.steps;
         s->inconclusive += shared->board.inconclusive;
+        double seconds = shared->is_done ? shared->seconds : shared->board.seconds;
+        longest = seconds > longest ? seconds : longest;
         uint32_t count = shared->is_done ? shared->kept_count : shared->board.kept;
         memcpy(&s->seeds[s->seed_count], shared->kept, count * sizeof shared->kept[0]);
         s->seed_count += count;
     }
+    s->hunted += longest;
     s->seed_count = fuzz_cover(s->target, s->seeds, s->seed_count, &s->fixed, &s->features);
     if (s->seed_count > SEEDS_MAX)
         s->seed_count = SEEDS_MAX;
@@ -381,13 +390,14 @@ static int target_fuzz(struct session *s)
     double told = 0;
 
     s->executions = s->steps = s->inconclusive = 0;
+    s->hunted = 0;
     s->features = 0;
     s->news_at = 0;
     if (!seeds_load(s))
         return EXIT_USAGE;
     s->began = seconds_now();
     for (uint64_t round = 0; !finding && !is_interrupted; round++) {
-        double left = s->seconds_max - (seconds_now() - s->began);
+        double left = s->seconds_max - (s->counts_processor ? s->hunted : seconds_now() - s->began);
         double seconds =
             s->job_count > 1 && !s->executions_max && left > ROUND_SECONDS ? ROUND_SECONDS : left;
         if (s->seconds_max > 0 && left <= 0)
@@ -401,7 +411,7 @@ static int target_fuzz(struct session *s)
     }
     if (!s->is_quiet && isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
-    double seconds = seconds_now() - s->began;
+    double seconds = s->counts_processor ? s->hunted : seconds_now() - s->began;
     printf("%s: %lu executions in %.1f s, %.0f a second, %.1f steps each, %u features, "
            "%lu inconclusive: %s\n",
            s->target->name, (unsigned long)s->executions, seconds,
@@ -458,6 +468,7 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
     uint64_t job_count = 1;
 
     s->is_quiet = flag(&argc, argv, "--quiet");
+    s->counts_processor = flag(&argc, argv, "--cpu-time");
     s->grows = flag(&argc, argv, "--grow");
     s->is_fresh = flag(&argc, argv, "--fresh");
     s->seed = 1;

@@ -14,7 +14,8 @@
 enum { WORDS_MAX = 600, LINE_MAX = 4096 };
 
 static const char *const strategy_names[] = {"dense", "sparse", "keyed", "walk",
-                                             "pct",   "pos",    "stall"};
+                                             "pct",   "pos",    "stall", "hold"};
+enum { STRATEGIES = sizeof strategy_names / sizeof strategy_names[0] };
 
 struct line {
     char *word[WORDS_MAX];
@@ -172,9 +173,9 @@ static bool read_schedule(const struct line *l, const struct fuzz_target *target
     uint32_t value[3] = {0};
     uint32_t which = 0;
 
-    while (which < 7 && (l->words < 2 || strcmp(strategy_names[which], l->word[1]) != 0))
+    while (which < STRATEGIES && (l->words < 2 || strcmp(strategy_names[which], l->word[1]) != 0))
         which++;
-    if (which == 7)
+    if (which == STRATEGIES)
         return wrong(l, "no schedule of that name");
     input->strategy = (enum ms_sim_strategy)which;
     for (uint32_t i = 2; i < l->words; i++) {
@@ -191,6 +192,9 @@ static bool read_schedule(const struct line *l, const struct fuzz_target *target
             break;
         case MS_SIM_SPARSE:
             is_fine = read_switch(l, target, word, input);
+            break;
+        case MS_SIM_HOLD: /* behind its four numbers, what came before */
+            is_fine = i < 6 || read_switch(l, target, word, input);
             break;
         case MS_SIM_KEYED:
             is_fine = read_rule(l, target, word, input);
@@ -221,6 +225,17 @@ static bool read_schedule(const struct line *l, const struct fuzz_target *target
             return wrong(l, "wants seed=number actor=0..7 step=number");
         input->stall_actor = (uint8_t)value[0];
         input->stall_step = (uint16_t)value[1];
+        return true;
+    case MS_SIM_HOLD:
+        if (l->words < 6 || !setting(l, l->word[2], "seed", 0xFFFFFF, &input->seed) ||
+            !setting(l, l->word[3], "actor", 7, &value[0]) ||
+            !setting(l, l->word[4], "step", 4095, &value[1]) ||
+            !setting(l, l->word[5], "until", MS_SIM_BY_TURNS * 2 - 1, &value[2]))
+            return wrong(l, "wants seed=number actor=0..7 step=number until=0..%d, switches",
+                         MS_SIM_BY_TURNS * 2 - 1);
+        input->stall_actor = (uint8_t)value[0];
+        input->stall_step = (uint16_t)value[1];
+        input->depth = (uint8_t)value[2];
         return true;
     default:
         return true;
@@ -390,12 +405,16 @@ static void write_schedule(struct out *o, const struct fuzz_target *target,
                            const struct fuzz_input *input)
 {
     say(o, "schedule %s", strategy_names[input->strategy]);
+    if (input->strategy == MS_SIM_HOLD)
+        say(o, " seed=%u actor=%u step=%u until=%u", input->seed, input->stall_actor,
+            input->stall_step, input->depth);
     switch (input->strategy) {
     case MS_SIM_DENSE:
         for (uint32_t i = 0; i < input->dense_count; i++)
             say(o, " %u", input->dense[i]);
         break;
     case MS_SIM_SPARSE:
+    case MS_SIM_HOLD:
         for (uint32_t i = 0; i < input->switch_count; i++)
             say(o, " %u:%s", input->switches[i].step,
                 actor_name(target, input->switches[i].target));

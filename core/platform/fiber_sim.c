@@ -63,7 +63,7 @@ MS_TEST(the_same_input_gives_the_same_trace_under_every_strategy)
     static const struct ms_sim_preemption sparse[] = {{3, 2}, {9, 1}, {12, 3}};
     struct stage s = {.fail_at = UINT32_MAX};
 
-    for (int strategy = MS_SIM_DENSE; strategy <= MS_SIM_STALL; strategy++) {
+    for (int strategy = MS_SIM_DENSE; strategy <= MS_SIM_HOLD; strategy++) {
         struct ms_sim_schedule schedule = {.strategy = (enum ms_sim_strategy)strategy,
                                            .seed = 5,
                                            .depth = 3,
@@ -105,7 +105,7 @@ MS_TEST(what_was_done_replays_as_a_list_of_switches_and_reads)
         static struct ms_sim_preemption switches[1024];
         static uint8_t reads[4096];
         struct ms_sim_schedule schedule = {
-            .strategy = (enum ms_sim_strategy)(MS_SIM_WALK + run % 4),
+            .strategy = (enum ms_sim_strategy)(MS_SIM_WALK + run % 5),
             .seed = run,
             .depth = 3,
             .stall_actor = run % ACTORS,
@@ -125,6 +125,80 @@ MS_TEST(what_was_done_replays_as_a_list_of_switches_and_reads)
         };
         assert_true(stage_run(&s, &explicit_form).trace_hash == first.trace_hash);
     }
+}
+
+/* Somebody looks at a word and exchanges it; somebody else writes it meanwhile, and in the end as it was. */
+struct swap {
+    ms_atomic_u64 word;
+    const uint64_t *written; /* 0 behind the last */
+};
+
+static void swap_look_and_exchange(void *context)
+{
+    struct swap *s = context;
+    uint64_t seen = ms_load_acquire(&s->word);
+
+    (void)ms_cas_acq_rel(&s->word, &seen, 1000);
+}
+
+static void swap_write(void *context)
+{
+    struct swap *s = context;
+
+    for (const uint64_t *value = s->written; *value; value++)
+        ms_store_release(&s->word, *value);
+}
+
+/* What the exchange finds when its thread is held in front of it: in most of the runs; the hold may end later. */
+static uint64_t swap_found(const uint64_t *written, uint32_t until)
+{
+    uint64_t found[64];
+    uint32_t best = 0;
+
+    for (uint32_t seed = 0; seed < 64; seed++) {
+        struct swap s = {.written = written};
+        struct ms_sim_actor actors[] = {{"exchange", swap_look_and_exchange, &s},
+                                        {"write", swap_write, &s}};
+        struct ms_sim_config config;
+        struct ms_sim_result result;
+        ms_sim_config_init(&config);
+        config.actors = actors;
+        config.actor_count = 2;
+        config.schedule = (struct ms_sim_schedule){
+            .strategy = MS_SIM_HOLD, .seed = seed, .stall_step = 1, .depth = until};
+        ms_init(&s.word, written[0]);
+        ms_sim_run(&config, &result);
+        assert_int_equal(result.verdict, MS_SIM_CLEAN);
+        for (uint32_t i = 0; i < result.event_count; i++)
+            if (result.events[i].fiber == 0)
+                found[seed] = result.events[i].value;
+    }
+    for (uint32_t i = 0; i < 64; i++) {
+        uint32_t same = 0;
+        for (uint32_t k = 0; k < 64; k++)
+            same += found[k] == found[i];
+        if (same > 32)
+            best = i;
+    }
+    return found[best];
+}
+
+MS_TEST(who_is_held_goes_on_when_its_word_was_written_or_is_again_what_it_was)
+{
+    static const uint64_t written[] = {5,
+                                       UINT64_C(0x0000000100000006), /* another */
+                                       UINT64_C(0x0000000200000105), /* the low byte is back */
+                                       UINT64_C(0x0000000300000005), /* the lower half is */
+                                       5,                            /* all of it */
+                                       7,
+                                       0};
+
+    assert_true(swap_found(written, MS_SIM_UNTIL_WRITTEN) == written[1]);
+    assert_true(swap_found(written, MS_SIM_UNTIL_BYTE_IS_BACK) == written[2]);
+    assert_true(swap_found(written, MS_SIM_UNTIL_HALF_IS_BACK) == written[3]);
+    assert_true(swap_found(written, MS_SIM_UNTIL_IS_BACK) == written[4]);
+    assert_true(swap_found(&written[5], MS_SIM_UNTIL_IS_BACK) ==
+                written[5]); /* nobody else: it goes on */
 }
 
 MS_TEST(an_end_at_any_step_leaves_a_clean_stage)

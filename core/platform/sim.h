@@ -38,7 +38,19 @@ enum ms_sim_strategy {
     MS_SIM_PCT,    /* random priorities and depth-1 changes of them */
     MS_SIM_POS,    /* random priority per pending event, redrawn on conflict */
     MS_SIM_STALL,  /* one actor stops at its n-th step until all others are done */
-    MS_SIM_ASKED,  /* a callback decides: exhaustive search */
+    MS_SIM_HOLD, /* as sparse, but one actor stops at its n-th step until the word it is about to access
+                    * was written, or is again what it was */
+    MS_SIM_ASKED, /* a callback decides: exhaustive search */
+};
+
+/* When an actor that is held goes on. Whatever it is, it also goes on when nobody else can. */
+enum ms_sim_until {
+    MS_SIM_UNTIL_WRITTEN,      /* its word holds another value */
+    MS_SIM_UNTIL_BYTE_IS_BACK, /* held another meanwhile, and the lowest byte is what it was: a state */
+    MS_SIM_UNTIL_HALF_IS_BACK, /* likewise the lower half: all but a tag */
+    MS_SIM_UNTIL_IS_BACK,      /* likewise all of it */
+    MS_SIM_UNTILS,
+    MS_SIM_BY_TURNS = MS_SIM_UNTILS, /* added: the others take turns often, not seldom */
 };
 
 /* Before step `step` (counted over all fibers), switch to `target`; to the next one that can run
@@ -75,8 +87,8 @@ typedef uint32_t ms_sim_decide(const struct ms_sim_choice *choice, void *context
 
 struct ms_sim_schedule {
     enum ms_sim_strategy strategy;
-    uint64_t seed;           /* walk, PCT, POS, and stale reads by chance */
-    uint32_t depth;          /* PCT: 1 or more */
+    uint64_t seed;           /* walk, PCT, POS, hold, and stale reads by chance */
+    uint32_t depth;          /* PCT: 1 or more; hold: enum ms_sim_until */
     uint32_t steps_estimate; /* PCT: changes fall into the first so many steps */
     uint32_t stall_actor, stall_step;
     const uint8_t *dense;
@@ -206,7 +218,7 @@ void ms_sim_memory_drop(void);
  * use: true: the subject is as it was kept, `own` too. False: there is none of this owner and number; the
  * caller makes its subject and keeps it. All images of an owner keep the same `own`, and it is zero when a
  * subject is made. Memory taken meanwhile belongs to the image. Brought back are all blocks of ms_alloc,
- * reserves of up to 64 KiB, and of what is larger (physical memory) the atomics alone: bytes in pages that
+ * reserves of up to 32 KiB, and of what is larger (physical memory) the atomics alone: bytes in pages that
  * must not show what was there before are the caller's to clear.
  * leave: who comes next knows nothing of images. */
 bool ms_sim_image_use(const void *owner, uint32_t number);

@@ -92,11 +92,16 @@ static void push_initial(struct sim_location *l, uint64_t value)
     *newest(l) = (struct sim_stored){.value = value, .fiber = NO_FIBER};
 }
 
+static uint32_t slot_of(const void *address)
+{
+    return (uint32_t)(((uintptr_t)address * 0x9E3779B97F4A7C15u) >> 50) % SLOTS;
+}
+
 /* The location at `a`, made at first touch. Slots are found by address; nobody ever walks them, so
  * addresses decide nothing. */
 static struct sim_location *location_find(const void *a, enum ms_sim_width width)
 {
-    uint32_t at = (uint32_t)(((uintptr_t)a * 0x9E3779B97F4A7C15u) >> 50) % SLOTS;
+    uint32_t at = slot_of(a);
 
     while (slots[at].generation == sim.generation) {
         struct sim_location *l = &locations[slots[at].location];
@@ -116,6 +121,18 @@ static struct sim_location *location_find(const void *a, enum ms_sim_width width
     memset(l->foreign, 0, sizeof l->foreign);
     push_initial(l, sim_raw_read(a, width));
     return l;
+}
+
+bool sim_memory_peek(const void *address, uint64_t *value)
+{
+    uint32_t at = slot_of(address);
+
+    for (; slots[at].generation == sim.generation; at = (at + 1) % SLOTS)
+        if (locations[slots[at].location].address == address) {
+            *value = newest(&locations[slots[at].location])->value;
+            return true;
+        }
+    return false;
 }
 
 void sim_memory_forget(const void *memory, size_t bytes)

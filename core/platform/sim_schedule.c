@@ -31,7 +31,7 @@ void sim_schedule_begin(void)
     sim.dense_at = sim.preemption_at = sim.read_at = 0;
     sim.made_count = sim.read_count = 0;
     sim.record_overflow = false;
-    sim.stalled = false;
+    sim.hold = HOLD_BEFORE;
     sim.change_count = 0;
     memset(sim.rule_visits, 0, sizeof sim.rule_visits);
     if (s->strategy != MS_SIM_PCT && s->strategy != MS_SIM_POS)
@@ -163,6 +163,47 @@ static uint32_t pick_stall(const struct sim_fiber *current, uint32_t runnable)
     return others == runnable ? pick_walk(runnable) : default_of(current, others);
 }
 
+static bool hold_is_over(const struct sim_fiber *victim)
+{
+    static const uint64_t looked_at[MS_SIM_UNTILS] = {0, 0xFF, UINT32_MAX, UINT64_MAX};
+    uint32_t until = sim.config.schedule.depth % MS_SIM_UNTILS;
+    uint64_t value = sim.hold_value;
+
+    (void)sim_memory_peek(victim->pending.address, &value);
+    sim.hold_written |= value != sim.hold_value;
+    return sim.hold_written && ((value ^ sim.hold_value) & looked_at[until]) == 0 &&
+           ms_prng_below(&sim.prng, 4) != 0; /* now and then later: the others are elsewhere then */
+}
+
+/* The others have all the machine while the victim stands before its access; then it goes on at once, before
+ * anybody looks again. That is how a word that came back deceives. */
+static uint32_t pick_hold(const struct sim_fiber *current, uint32_t runnable)
+{
+    const struct ms_sim_schedule *s = &sim.config.schedule;
+    const struct sim_fiber *victim = &sim.fiber[s->stall_actor % MS_SIM_FIBERS_MAX];
+    uint32_t others = runnable & ~(1u << victim->index);
+
+    if (sim.hold == HOLD_BEFORE && victim->steps == s->stall_step && victim->pending.address &&
+        sim_memory_peek(victim->pending.address, &sim.hold_value)) {
+        sim.hold = HOLD_ON;
+        sim.hold_written = false;
+    }
+    if (sim.hold == HOLD_BEFORE)
+        return pick_sparse(current, runnable);
+    if (sim.hold == HOLD_ON && (victim->steps != s->stall_step || !others))
+        sim.hold = HOLD_OVER;
+    else if (sim.hold == HOLD_ON && hold_is_over(victim)) {
+        sim.hold = HOLD_OVER;
+        if (others != runnable)
+            return victim->index;
+    }
+    if (sim.hold == HOLD_OVER)
+        others = runnable;
+    if (ms_prng_below(&sim.prng, s->depth & MS_SIM_BY_TURNS ? 4 : 32) == 0)
+        return pick_walk(others);
+    return default_of(current, others);
+}
+
 static uint32_t pick_asked(const struct sim_fiber *current, uint32_t runnable)
 {
     struct ms_sim_choice choice = {.step = sim.steps, .runnable = runnable};
@@ -190,6 +231,8 @@ static uint32_t pick(struct sim_fiber *current, uint32_t runnable)
         return pick_pos(runnable);
     case MS_SIM_STALL:
         return pick_stall(current, runnable);
+    case MS_SIM_HOLD:
+        return pick_hold(current, runnable);
     case MS_SIM_ASKED:
         return pick_asked(current, runnable);
     }

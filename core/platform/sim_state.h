@@ -119,7 +119,9 @@ struct sim_state {
     uint64_t priority[MS_SIM_FIBERS_MAX];
     uint32_t change_at[8];
     uint32_t change_count;
-    bool stalled;
+    enum { HOLD_BEFORE, HOLD_ON, HOLD_OVER } hold;
+    bool hold_written; /* the word has held another value since */
+    uint64_t hold_value;
 
     /* Fences; sim_memory.c. */
     sim_clock fence_clock;       /* what happens-before some seq_cst fence */
@@ -166,6 +168,8 @@ struct sim_seen sim_memory_newest(const struct ms_sim_site *site, struct sim_fib
 uint32_t sim_memory_store(const struct ms_sim_site *site, struct sim_fiber *f, void *a,
                           enum ms_sim_width width, uint64_t value, enum ms_sim_order order,
                           bool is_rmw);
+/* The newest value at `address` that an atomic access wrote or read; false: none did. */
+bool sim_memory_peek(const void *address, uint64_t *value);
 void sim_memory_fence(struct sim_fiber *f, enum ms_sim_order order);
 /* Every fiber passes a full fence now. */
 void sim_memory_fence_all(struct sim_fiber *f);

@@ -132,6 +132,7 @@ static const char *const dictionary[] = {
     "pct seed=1 depth=",
     " estimate=",
     "stall seed=0 actor=",
+    "hold seed=0 actor=1 step=1 until=",
     " step=",
     "pos seed=",
     "memory weak stale=",
