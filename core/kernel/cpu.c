@@ -21,7 +21,8 @@ void ms_kernel_init(struct ms_kernel *kernel, struct ms_machine *machine, struct
     ms_rules_watch(kernel, NULL, NULL);
     ms_init(&kernel->rules_broken, 0);
     ms_init(&kernel->taken, 0);
-    kernel->dpcs = kernel->works = (struct ms_late){.lock = 0};
+    kernel->dpcs = kernel->works = (struct ms_late){.kernel = kernel};
+    ms_init(&kernel->unfinished, 0);
     for (uint32_t i = 0; i < MS_CPUS_MAX; i++)
         kernel->cpu[i] = (struct ms_cpu){.kernel = kernel, .index = i, .irql = PASSIVE_LEVEL};
 }

@@ -7,7 +7,9 @@
  * Picture     insert -> [dpc 3][dpc 7] -> thread: call 3, call 7, sleep on `rung` or the next timer
  * Invariants  I1 a DPC is in the queue exactly while its DpcData is not NULL, so it can be queued
  *                again as soon as its routine is about to be called, and taken out until then
+ *             I2 `unfinished` counts what is queued or runs, in both queues
  * Ordering    hb:late-queue  the queue's spin lock orders what an inserter wrote before what runs
+ *             hb:late-idle   a finished run is released; who stops the threads acquires it
  * Progress    blocking: a driver may take a DPC out of the queue and free it, so the one who runs it
  *             and the one who takes it out must exclude each other. Nothing of the DMA interface
  *             calls this unless a machine is made to defer its routines.
@@ -34,30 +36,60 @@ static void late_ring(struct ms_late *late)
     ms_wake(&late->rung, 1);
 }
 
-static bool late_start(struct ms_kernel *kernel, struct ms_late *late, ms_thread_body *body)
+/* Under the lock. */
+static bool late_start(struct ms_late *late, ms_thread_body *body)
 {
     if (late->thread)
         return true;
-    late->kernel = kernel;
+    late->body = body;
     late->thread = ms_thread_start(body, late);
     return late->thread != NULL;
 }
 
-static void late_stop(struct ms_late *late)
+/* One more is queued. Under a queue's lock. */
+static void late_begun(struct ms_late *late)
 {
-    if (!late->thread)
-        return;
+    ms_fetch_add_relaxed(&late->kernel->unfinished, 1);
+}
+
+/* It ran, and all that it queued is counted, or it was taken out. */
+static void late_finished(struct ms_kernel *kernel)
+{
+    if (ms_fetch_sub_release(&kernel->unfinished, 1) == 1) /* hb:late-idle */
+        ms_wake(&kernel->unfinished, UINT32_MAX);
+}
+
+/* True: its thread has ended. Something that the other thread ran may have been queued too late for it: then
+ * it begins anew, and is to be stopped again. */
+static bool late_stop(struct ms_late *late)
+{
+    late_lock(late);
+    struct ms_thread *thread = late->thread;
+    late_unlock(late);
+    if (!thread)
+        return true;
     ms_store_release(&late->stop, 1);
     late_ring(late);
-    ms_thread_join(late->thread);
-    late->thread = NULL;
+    ms_thread_join(thread);
     ms_store_relaxed(&late->stop, 0);
+    late_lock(late);
+    late->thread = NULL;
+    bool is_over = !late->first;
+    ms_require(is_over || late_start(late, late->body));
+    late_unlock(late);
+    return is_over;
 }
 
 void ms_kernel_stop(struct ms_kernel *kernel)
 {
-    late_stop(&kernel->dpcs);
-    late_stop(&kernel->works);
+    uint32_t left;
+
+    do {
+        /* What runs may queue more, on either side; nobody else does. hb:late-idle */
+        while ((left = ms_load_acquire(&kernel->unfinished)) != 0)
+            ms_wait(&kernel->unfinished, left, UINT64_MAX);
+    } while (!late_stop(&kernel->dpcs) || !late_stop(&kernel->works) ||
+             ms_load_acquire(&kernel->unfinished) != 0); /* a timer may have gone off meanwhile */
 }
 
 static struct ms_kernel *kernel_here(void)
@@ -100,6 +132,7 @@ static bool dpc_insert(struct ms_late *late, KDPC *dpc, PVOID argument1, PVOID a
     else
         late->first = dpc;
     late->last = dpc;
+    late_begun(late);
     return true;
 }
 
@@ -159,6 +192,7 @@ static void dpc_thread(void *context)
         if (dpc) {
             call.DeferredRoutine(dpc, call.DeferredContext, call.SystemArgument1,
                                  call.SystemArgument2);
+            late_finished(late->kernel);
         } else if (is_over) {
             break;
         } else {
@@ -171,13 +205,12 @@ static void dpc_thread(void *context)
 
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
 {
-    struct ms_kernel *kernel = kernel_here();
-    struct ms_late *late = &kernel->dpcs;
+    struct ms_late *late = &kernel_here()->dpcs;
     bool inserted;
 
     late_lock(late);
     inserted = dpc_insert(late, Dpc, SystemArgument1, SystemArgument2);
-    ms_require(late_start(kernel, late, dpc_thread));
+    ms_require(late_start(late, dpc_thread));
     late_unlock(late);
     if (inserted)
         late_ring(late);
@@ -204,6 +237,8 @@ BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc)
         Dpc->DpcData = NULL;
     }
     late_unlock(late);
+    if (was_there)
+        late_finished(late->kernel);
     return was_there;
 }
 
@@ -272,8 +307,7 @@ VOID KeInitializeTimer(PKTIMER Timer)
 
 BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc)
 {
-    struct ms_kernel *kernel = kernel_here();
-    struct ms_late *late = &kernel->dpcs;
+    struct ms_late *late = &kernel_here()->dpcs;
     bool was_set;
 
     late_lock(late);
@@ -282,7 +316,7 @@ BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dp
     Timer->Period = Period > 0 ? (ULONG)Period : 0;
     Timer->Dpc = Dpc;
     ms_timer_link(late, Timer, ms_moment_of(DueTime));
-    ms_require(late_start(kernel, late, dpc_thread));
+    ms_require(late_start(late, dpc_thread));
     late_unlock(late);
     late_ring(late);
     return was_set;
@@ -347,12 +381,14 @@ static void work_thread(void *context)
         if (!late->first)
             late->last = NULL;
         late_unlock(late);
-        if (item)
+        if (item) {
             call.routine(call.device, call.context); /* which may free the item */
-        else if (is_over)
+            late_finished(late->kernel);
+        } else if (is_over) {
             break;
-        else
+        } else {
             late_sleep(late, seen, UINT64_MAX);
+        }
     }
     ms_cpu_leave();
 }
@@ -360,8 +396,7 @@ static void work_thread(void *context)
 VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine,
                      WORK_QUEUE_TYPE QueueType, PVOID Context)
 {
-    struct ms_kernel *kernel = kernel_here();
-    struct ms_late *late = &kernel->works;
+    struct ms_late *late = &kernel_here()->works;
 
     (void)QueueType; /* one thread serves all */
     IoWorkItem->next = NULL;
@@ -373,7 +408,8 @@ VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine
     else
         late->first = IoWorkItem;
     late->last = IoWorkItem;
-    ms_require(late_start(kernel, late, work_thread));
+    late_begun(late);
+    ms_require(late_start(late, work_thread));
     late_unlock(late);
     late_ring(late);
 }

@@ -52,7 +52,8 @@ struct ms_late {
     ms_atomic_u32 rung; /* changes when there is something new: the thread sleeps on it */
     ms_atomic_u32 stop;
     struct ms_thread *thread; /* NULL: nothing was ever queued */
-    struct ms_kernel *kernel;
+    ms_thread_body *body;     /* its */
+    struct ms_kernel *kernel; /* const after init */
 };
 
 /* All virtual CPUs of a machine. */
@@ -64,9 +65,10 @@ struct ms_kernel {
     ms_rule_watch *watch;       /* const while threads are inside; see rule.h */
     void *watch_context;
     ms_atomic_u64 rules_broken;
-    ms_atomic_u64 taken;  /* bit i: cpu[i] belongs to a thread */
-    struct ms_late dpcs;  /* DPCs and timers, at DISPATCH_LEVEL */
-    struct ms_late works; /* work items, at PASSIVE_LEVEL */
+    ms_atomic_u64 taken;      /* bit i: cpu[i] belongs to a thread */
+    struct ms_late dpcs;      /* DPCs and timers, at DISPATCH_LEVEL */
+    struct ms_late works;     /* work items, at PASSIVE_LEVEL */
+    ms_atomic_u32 unfinished; /* hb:late-idle; of both: queued, or running */
     struct ms_io_space io_space;
     struct ms_cpu cpu[MS_CPUS_MAX];
 };
@@ -89,8 +91,8 @@ void ms_cpu_leave(void);
 /* True when nobody is on a CPU of this kernel but, at most, the calling thread. */
 bool ms_kernel_is_quiet(const struct ms_kernel *kernel);
 
-/* Ends the threads for DPCs, timers and work items, after what is queued has run. Nobody queues any
- * more. The kernel may be used again after. */
+/* Ends the threads for DPCs, timers and work items, after what is queued has run, and what that queued. Nobody else
+ * queues any more. The kernel may be used again after. */
 void ms_kernel_stop(struct ms_kernel *kernel);
 
 /* The moment of our clock, in nanoseconds, that a driver's time means (negative: from now on). */

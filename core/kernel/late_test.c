@@ -121,6 +121,51 @@ MS_TEST(a_dpc_may_queue_itself_from_its_own_routine)
     kernel_close(kernel);
 }
 
+/* A DPC queues a work item, that queues the DPC again, and so on: each to the other thread. */
+struct chain {
+    KDPC dpc;
+    DEVICE_OBJECT device;
+    PIO_WORKITEM item;
+    ms_atomic_u32 dpcs, works;
+};
+
+static void chain_work(PDEVICE_OBJECT device, PVOID context)
+{
+    struct chain *c = context;
+
+    (void)device;
+    ms_fetch_add_relaxed(&c->works, 1);
+    IoFreeWorkItem(c->item);
+    KeFlushQueuedDpcs(); /* the one that queued us is over */
+    assert_true(KeInsertQueueDpc(&c->dpc, NULL, NULL));
+}
+
+static VOID chain_dpc(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    struct chain *c = context;
+
+    (void)dpc, (void)argument1, (void)argument2;
+    if (ms_fetch_add_relaxed(&c->dpcs, 1) == 6)
+        return;
+    c->item = IoAllocateWorkItem(&c->device);
+    IoQueueWorkItem(c->item, chain_work, DelayedWorkQueue, c);
+}
+
+MS_TEST(stopping_runs_what_is_queued_and_what_that_queues)
+{
+    for (int round = 0; round < 20; round++) {
+        struct ms_kernel *kernel = kernel_open();
+        static struct chain c;
+        memset(&c, 0, sizeof c);
+        KeInitializeDpc(&c.dpc, chain_dpc, &c);
+        assert_true(KeInsertQueueDpc(&c.dpc, NULL, NULL));
+        ms_kernel_stop(kernel);
+        assert_int_equal(ms_load_relaxed(&c.dpcs), 7);
+        assert_int_equal(ms_load_relaxed(&c.works), 6);
+        kernel_close(kernel);
+    }
+}
+
 /* --- events */
 
 MS_TEST(a_notification_stays_and_a_synchronization_event_lets_one_through)

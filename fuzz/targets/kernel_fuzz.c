@@ -12,7 +12,7 @@
  *              and what kernel_objects.h says of queues, words, requests and registers
  * Does not     claim lock-freedom: all this blocks by contract (see dpc.c)
  */
-#include "kernel_objects.h"
+#include "kernel_registers.h"
 
 /* --- what runs later ----------------------------------------------------------------------------------- */
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * framework_stage.h: what framework_fuzz.c plays with: a driver of the framework with one device, two queues, and
+ * one of each object that runs something later; and the shadow of all of it.
+ */
+#ifndef FUZZ_FRAMEWORK_STAGE_H
+#define FUZZ_FRAMEWORK_STAGE_H
+
+#include "stage.h"
+
+#include "mapstorm_wdf.h"
+#include "wdf/device.h"
+
+enum { ACTORS = 3, NOTES = 24, TIMERS = 2, SLOTS = 4, PARALLEL = 2 };
+enum scope { SCOPE_NONE, SCOPE_QUEUE, SCOPE_DEVICE, SCOPES };
+enum dispatch { SEQUENTIAL, SOME, MANUAL, DISPATCHES };
+
+/* What a request is to the one who sends it and to the driver. */
+struct note {
+    struct ms_io io;
+    WDFREQUEST request;     /* good until it is done */
+    ms_atomic_u32 is_known; /* hb:framework-fuzz: others may use what is above */
+    uint8_t plan;
+    bool is_with_driver; /* between its handler and its end */
+    bool is_presented;   /* out of the first queue, and counted there */
+    bool is_forwarded;
+    bool is_kept;                             /* for whoever comes and ends it */
+    bool is_marked, was_unmarked, was_called; /* its cancel callback */
+    bool is_ending;    /* somebody unmarks it; the callback leaves it to that one (REQ-09) */
+    bool is_cancelled; /* somebody cancelled it */
+    bool is_ended;     /* the driver has called for its end, with: */
+    NTSTATUS status;
+    ULONG_PTR information;
+    uint32_t done;
+};
+
+/* Callbacks of one scope, and whoever holds its lock: one thread at a time, which may come in again. */
+struct inside {
+    uint64_t value;
+    uint32_t self, depth;
+};
+
+struct slot {
+    WDFOBJECT object;
+    struct tag_context *tag;
+    uint32_t references;
+    int32_t parent; /* another slot of the same actor, or -1 */
+    bool is_alive;
+};
+
+struct later {
+    uint32_t asked, taken_back, begun, finished;
+};
+
+static struct {
+    struct stage stage; /* from here on kept in the image */
+    struct ms_wdf *wdf;
+    enum scope scope;
+    enum dispatch dispatch;
+    bool is_stepped;
+    PDRIVER_OBJECT driver;
+    WDFDEVICE device;
+    WDFQUEUE queue, second;
+    WDFTIMER timer[TIMERS];
+    WDFDPC dpc;
+    WDFWORKITEM work;
+    WDFINTERRUPT interrupt;
+    WDFSPINLOCK spin;
+    WDFWAITLOCK wait;
+    PMDL mdl;
+    uint32_t objects;
+    uint32_t starts, stops;  /* EvtDevicePrepareHardware and -ReleaseHardware; of the image too */
+    uint32_t powers, unload; /* likewise */
+    struct note note[NOTES]; /* from here on set anew */
+    uint32_t notes, presented;
+    struct inside queue_inside, second_inside, device_inside, interrupt_inside, spin_inside,
+        wait_inside;
+    struct later timers[TIMERS], dpcs, works, interrupts;
+    uint32_t isrs;
+    struct slot slot[ACTORS][SLOTS];
+    uint32_t made, cleaned, destroyed;
+    uint64_t buffer[4];
+    ms_atomic_u32 finished;
+    const struct ms_rule_info *blamed;
+    bool goes, is_over;
+} f;
+
+/* Nobody here breaks a rule. */
+static VOID watch(const struct ms_rule_report *report, void *context)
+{
+    (void)context;
+    if (!f.blamed)
+        f.blamed = report->info;
+}
+
+static void expect_nothing(const char *call)
+{
+    if (f.blamed)
+        ms_sim_fail("O7 a call that breaks no rule is blamed", "%s: %s", call, f.blamed->name);
+}
+
+static void enter(struct inside *inside)
+{
+    if (inside->depth > 0 && inside->self != ms_sim_self())
+        ms_sim_fail("O1 two threads in one scope or lock", "%u and %u", inside->self,
+                    ms_sim_self());
+    inside->self = ms_sim_self();
+    if (inside->depth++ == 0)
+        ms_data_write(&inside->value, sizeof inside->value);
+}
+
+static void leave(struct inside *inside)
+{
+    inside->depth--;
+}
+
+/* The scope that callbacks of a queue, or of what hangs from the device, are in; NULL: none. */
+static struct inside *scope_of(WDFQUEUE queue)
+{
+    if (f.scope == SCOPE_DEVICE)
+        return &f.device_inside;
+    if (f.scope == SCOPE_QUEUE && queue)
+        return queue == f.queue ? &f.queue_inside : &f.second_inside;
+    return NULL;
+}
+
+/* A callback begins or ends: at its IRQL, alone in its scope. */
+static void callback_begin(struct inside *scope, KIRQL irql)
+{
+    if (scope)
+        enter(scope);
+    if (KeGetCurrentIrql() != (scope ? DISPATCH_LEVEL : irql))
+        ms_sim_fail("O7 a callback at another IRQL", "%u", KeGetCurrentIrql());
+    ms_sim_here("callback");
+}
+
+static void callback_end(struct inside *scope)
+{
+    ms_sim_here("callback ends");
+    if (scope)
+        leave(scope);
+}
+
+#endif
