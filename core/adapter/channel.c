@@ -457,11 +457,13 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
     if (request->context &&
         !NT_SUCCESS(ms_context_queue(dma, request->context, ms_grant_index(dma, grant), *serial)))
         goto undo_grant;
-    if (need > 0 && !ms_pool_take(adapter->pool, cpu->index, ms_want_of(adapter, need), &set)) {
-        /* What the attempt took and gave back may be what somebody began to wait for meanwhile. */
+    if (need > 0) {
+        bool is_taken = ms_pool_take(adapter->pool, cpu->index, ms_want_of(adapter, need), &set);
+        /* What the attempt held and put back may be what somebody began to wait for meanwhile. */
         if (ms_turnstile_has_waiters(&adapter->pool->waiters)) /* hb:turnstile-dekker */
             note_pool(cpu, dma, adapter->pool);
-        goto undo_prepare;
+        if (!is_taken)
+            goto undo_prepare;
     }
     ms_grant_registers_set(grant, set);
     if (adapter->controller) {

@@ -5,10 +5,26 @@
  *
  * Idea        a request waits for one thing at a time: to be first, for a DMA channel, for registers. For the
  *             last two it shows a ticket at a turnstile; whoever gives something back serves the lowest.
- * Progress    a stopped server keeps nobody waiting: whatever it left can be done by the next, and a server
- *             that finds another's work done goes on. One limit is known: two servers in lockstep who both
- *             find too few registers each see the other's failure, and look again for as long as they stay
- *             in lockstep (corpus/kmdf/stops/packet-two-start.txt; ms_waiters_serve)
+ * Picture     tickets {7: needs 3, hoard 2} {9: needs 1} <- server A searches for 7, and so does B
+ * Invariants  I1 every event is followed by a look of its own thread: registers that go back, also from a
+ *                search that held them in passing (registers.h, take), a ticket shown, a wait that ends.
+ *                A look reads who is first, then searches for that one
+ *             I2 a look that finds too little ends the serving: nobody looks again for another's failure
+ *             No wake-up is lost, though two looks may each miss what the other holds for a moment: of
+ *             all looks take the one that began last. Whatever was put back later would have been followed
+ *             by a look that began later; so from its beginning on nothing went back and nobody came or
+ *             left. It saw who is first and all that is free, and what fitted it granted.
+ *             A run pushed into the hoard of one who was first, and is not, lies where no search finds it:
+ *             its pusher looks for earlier tickets, whoever serves those empties the hoards behind.
+ * Ordering    hb:turnstile-dekker, hb:hoard-dekker: see pool.c and turnstile.c. "Began last" is the order of
+ *             the sequentially consistent operations: gives, searches, tickets.
+ * ABA         that of channel.c: a look belongs to the list's head word, a hoard to a life
+ * Progress    lock-free, and bounded: a look is followed by another one of the same server only after an
+ *             event: a grant, a ticket shown or cleared, a queue that moved, a hoard emptied for an earlier
+ *             ticket. Of these no more happen than requests come, give or leave, so servers in lockstep
+ *             end. A stopped server holds what is in its hands, and owes one look for what it put back;
+ *             whatever else it left can be done by the next, and a server that finds another's work done
+ *             goes on.
  */
 #include "adapter/channel.h"
 #include "adapter/grant_steps.h"
@@ -116,33 +132,37 @@ static bool pool_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
     return ms_waitlist_is_first(&adapter->queue, first);
 }
 
-/* What was collected for those who came later goes back for the one with `ticket`: a server that
- * looked before this ticket was shown has collected for them. True when something was there. */
-static bool pool_spill_behind(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool,
-                              uint64_t ticket)
+/* Nothing fits for the one with `ticket`. True when that may no longer be so, or no longer matter: an
+ * earlier one waits now, or something was collected for those behind and goes back here: a server
+ * that looked before this ticket was shown did that. hb:hoard-dekker */
+static bool pool_look_again(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool,
+                            uint64_t ticket)
 {
     struct pool_waiter later;
+    bool has_earlier, unused;
     bool has_spilled = false;
+    uint32_t slot = ms_turnstile_after(&pool->waiters, ticket, &ticket, &has_earlier);
 
-    for (;;) {
-        uint32_t slot = ms_turnstile_after(&pool->waiters, ticket, &ticket);
-        if (slot == MS_TURNSTILE_SLOTS)
-            return has_spilled;
+    while (!has_earlier && slot != MS_TURNSTILE_SLOTS) {
         /* Whose queue is changing is served by whoever changes it, who looks for us too. */
         if (pool_waiter_look(dma, slot, ticket, &later) && later.is_waiting)
             has_spilled |= ms_hoard_spill(&later.grant->hoard, (uint32_t)later.word.serial, pool,
                                           cpu->index, later.need);
+        slot = ms_turnstile_after(&pool->waiters, ticket, &ticket, &unused);
     }
+    return has_earlier || has_spilled;
 }
 
-/* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). */
+/* Serves the pool's waiters in the order of their tickets until one can not be served (QUE-05). Called
+ * after each give, each take, and by whoever began to wait, or left; the theory at the head says why
+ * one failure is enough. */
 void ms_waiters_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *pool)
 {
     for (;;) {
-        uint32_t failures = ms_load_seq_cst(&pool->failed_serves);
         struct pool_waiter first;
         uint64_t ticket;
         uint32_t slot = ms_turnstile_first(&pool->waiters, &ticket);
+        enum ms_collected collected;
         if (slot == MS_TURNSTILE_SLOTS)
             return;
         if (!pool_waiter_look(dma, slot, ticket, &first))
@@ -153,15 +173,14 @@ void ms_waiters_serve(struct ms_cpu *cpu, struct ms_dma *dma, struct ms_pool *po
                 ms_adapter_note(cpu, first.adapter);
             continue;
         }
-        if (!ms_hoard_collect(&first.grant->hoard, (uint32_t)first.word.serial, pool, cpu->index,
-                              ms_want_of(first.adapter, first.need))) {
+        collected = ms_hoard_collect(&first.grant->hoard, (uint32_t)first.word.serial, pool,
+                                     cpu->index, ms_want_of(first.adapter, first.need));
+        if (collected == MS_COLLECTED_OTHERS)
+            continue;
+        if (collected == MS_COLLECTED_TOO_FEW) {
             if (ms_grant_look(first.grant).raw != first.word.raw)
                 continue; /* cancelled or granted meanwhile */
-            if (pool_spill_behind(cpu, dma, pool, ticket))
-                continue;
-            /* Two servers may each fail for what the other held for a moment and gave back. So the
-             * one who fails later, with another's failure since it began, looks again alone. */
-            if (ms_fetch_add_seq_cst(&pool->failed_serves, 1) != failures)
+            if (pool_look_again(cpu, dma, pool, ticket))
                 continue;
             return;
         }

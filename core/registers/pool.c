@@ -17,7 +17,11 @@
  *             acquires it, then walks run[]. Relaxed would let a chain be walked before it is
  *             written.
  *             hb:turnstile-dekker  give makes registers visible (seq_cst), then looks at the
- *             turnstile; turnstile.c has the other side.
+ *             turnstile; turnstile.c has the other side. A take that put back on its way what it held
+ *             in passing is a give, whether it succeeded or not.
+ *             hb:hoard-dekker  a push (seq_cst), then a look for earlier tickets; a ticket is shown
+ *             (seq_cst), then hoards behind it are read (seq_cst): a run pushed for the wrong one
+ *             is seen by whoever serves the right one, or its pusher sees that one.
  * ABA         a hoard's serial is 24 bits of the request's life: a server must sleep through
  *             exactly 2^24 lives of one request slot to push to the wrong one. run[] entries are
  *             written only by the holder of that run, before the push that publishes them.
@@ -178,6 +182,9 @@ bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
         }
     }
     *set = taken;
+    /* hb:turnstile-dekker: what lies in our own stock since this search, somebody may wait for. */
+    if (pool->ops->strands && ms_turnstile_has_waiters(&pool->waiters))
+        pool->ops->drain(pool->state, cpu);
     return true;
 }
 
@@ -246,30 +253,33 @@ static bool hoard_push(ms_hoard *hoard, union hoard_word seen, struct ms_pool *p
     pool->run[first] = (struct ms_reg_run){.next = hoard_set(seen).head, .count = run};
     next.head = first & HOARD_CLOSED;
     next.count = (seen.count + run) & HOARD_CLOSED;
-    return ms_cas_acq_rel(hoard, &seen.raw, next.raw); /* hb:hoard-push */
+    return ms_cas_seq_cst(hoard, &seen.raw, next.raw); /* hb:hoard-push, hb:hoard-dekker */
 }
 
-bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
-                      struct ms_pool_want want)
+enum ms_collected ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool,
+                                   uint32_t cpu, struct ms_pool_want want)
 {
     uint32_t limit = UINT32_MAX;
+    uint32_t least = 0; /* what we pushed: less is there only if somebody spilled it */
 
     for (;;) {
         union hoard_word seen = {.raw = ms_load_acquire(hoard)};
-        if (!hoard_is_open(seen, serial))
-            return false;
+        if (!hoard_is_open(seen, serial) || seen.count < least)
+            return MS_COLLECTED_OTHERS;
         ms_assert(seen.count <= want.count);
         if (seen.count == want.count)
-            return true;
+            return MS_COLLECTED_ALL;
         uint32_t run = chunk_for(pool, want, want.count - (uint32_t)seen.count);
         if (run > limit)
             run = limit;
         ms_reg first = run_take_hard(pool, cpu, run, want.boundary);
         if (first == MS_REG_NONE) {
             if (want.contiguous || run == 1)
-                return false;
+                return MS_COLLECTED_TOO_FEW;
             limit = (run + 1) / 2;
-        } else if (!hoard_push(hoard, seen, pool, first, run)) {
+        } else if (hoard_push(hoard, seen, pool, first, run)) {
+            least = (uint32_t)seen.count + run;
+        } else {
             pool->ops->give(pool->state, cpu, first, run);
             /* This give is a release like any other: look again, nobody else will. */
         }
@@ -279,7 +289,7 @@ bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, ui
 bool ms_hoard_spill(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
                     uint32_t wanted)
 {
-    union hoard_word seen = {.raw = ms_load_acquire(hoard)}; /* hb:hoard-push */
+    union hoard_word seen = {.raw = ms_load_seq_cst(hoard)}; /* hb:hoard-push, hb:hoard-dekker */
     union hoard_word empty = {.raw = 0};
 
     empty.head = HOARD_CLOSED;

@@ -64,7 +64,10 @@ struct ms_reg_ops {
 
     /* The first register of a run, or MS_REG_NONE. Never waits; lock-free where `progress` says so.
      * An answer of NONE while nobody else runs means that no fitting run is free (`is_exact`),
-     * private stock of this CPU included (and of all CPUs, unless `strands`). */
+     * private stock of this CPU included (and of all CPUs, unless `strands`). NONE is the answer of a
+     * search that began after this call had put back the last of what it held in passing, promises
+     * included: two calls may miss what the other holds, but of all that fail, the one that began its
+     * last search last has missed nothing (hb:run-given). */
     ms_reg (*take)(void *state, uint32_t cpu, struct ms_reg_want want);
 
     /* Gives back a run exactly as taken. When it returns, either the run is visible to every taker
@@ -146,12 +149,16 @@ uint64_t ms_turnstile_ticket(struct ms_turnstile *gate);
 bool ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
 /* That wait is over; idempotent, touches no other ticket. Wait-free. */
 void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
-/* The slot that waits longest of those with a ticket later than `after`, or MS_TURNSTILE_SLOTS. Wait-free. */
-uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket);
+/* The slot that waits longest of those with a ticket later than `after`, or MS_TURNSTILE_SLOTS;
+ * `has_earlier`: another shows a ticket from before `after`. Wait-free. */
+uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket,
+                            bool *has_earlier);
 /* The slot that waits longest, or MS_TURNSTILE_SLOTS when nobody does. Wait-free. */
 static inline uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
 {
-    return ms_turnstile_after(gate, 0, ticket);
+    bool has_earlier;
+
+    return ms_turnstile_after(gate, 0, ticket, &has_earlier);
 }
 
 struct ms_pool {
@@ -165,7 +172,6 @@ struct ms_pool {
     uint32_t registers;           /* const */
     size_t state_bytes;           /* const */
     struct ms_turnstile waiters;  /* customers who wait for registers */
-    ms_atomic_u32 failed_serves;  /* +1 per server that found nothing fitting; see pool_serve */
 };
 
 struct ms_pool_config {
@@ -188,7 +194,8 @@ struct ms_pool *ms_pool_create(struct ms_memory *memory, struct ms_kernel *kerne
 void ms_pool_destroy(struct ms_pool *pool);
 
 /* All of the set or nothing; never waits and overtakes nobody: fails while somebody waits (QUE-06).
- * Lock-free where the strategy is; a fault point. */
+ * Whatever the answer, the caller then serves the waiters, if any (ms_turnstile_has_waiters): what the
+ * search held in passing and put back is a give. Lock-free where the strategy is; a fault point. */
 bool ms_pool_take(struct ms_pool *pool, uint32_t cpu, struct ms_pool_want want,
                   struct ms_reg_set *set);
 /* Gives a whole set back. The caller then serves the waiters, if any (ms_turnstile_has_waiters). Lock-free. */
@@ -204,11 +211,16 @@ void ms_hoard_open(ms_hoard *hoard, uint32_t serial);
 struct ms_reg_set ms_hoard_close(ms_hoard *hoard, uint32_t serial);
 /* The set inside, if the hoard is open for this life: complete when count == want.count. */
 bool ms_hoard_read(const ms_hoard *hoard, uint32_t serial, struct ms_reg_set *set);
-/* Takes registers and pushes them until the hoard holds want.count (true), nothing fits any more
- * (false), or the hoard was closed or completed by others (their result). Any thread, any number at
- * a time. Lock-free: each push makes the hoard grow; registers that lost a race go back. */
-bool ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool, uint32_t cpu,
-                      struct ms_pool_want want);
+enum ms_collected {
+    MS_COLLECTED_ALL,     /* the hoard holds want.count */
+    MS_COLLECTED_TOO_FEW, /* nothing fits any more; the last search began after the last put-back */
+    MS_COLLECTED_OTHERS,  /* others closed or emptied the hoard: see anew who waits */
+};
+/* Takes registers and pushes them until one of these is so. Any thread, any number at a time.
+ * Lock-free: a call pushes at most want.count times, and registers that lost a race go back only
+ * because another's push, or a spill, succeeded. */
+enum ms_collected ms_hoard_collect(ms_hoard *hoard, uint32_t serial, struct ms_pool *pool,
+                                   uint32_t cpu, struct ms_pool_want want);
 
 /* Gives back what was collected for a wait that is not complete: for one that came before it. False
  * when there was nothing, or it is complete or over. Any thread. Lock-free. */

@@ -51,14 +51,17 @@ void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t tick
         ms_fetch_sub_seq_cst(&gate->waiting, 1); /* after the slot: I1 */
 }
 
-uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket)
+uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket,
+                            bool *has_earlier)
 {
     uint32_t first = MS_TURNSTILE_SLOTS;
 
     *ticket = UINT64_MAX;
+    *has_earlier = false;
     for (uint32_t i = 0; i < MS_TURNSTILE_SLOTS; i++) {
         /* hb:turnstile-dekker; seq_cst: who saw `waiting` raised must not miss the slot set after it. */
         uint64_t seen = ms_load_seq_cst(&gate->slot[i]);
+        *has_earlier |= seen != 0 && seen < after;
         if (seen > after && seen < *ticket) {
             *ticket = seen;
             first = i;

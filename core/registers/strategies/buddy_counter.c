@@ -11,6 +11,8 @@
  * Invariants  I1 a chunk's count <= its free bits; equal when nobody is inside
  *             I2 whole: the count is 0, all bits are set, and one run owns the chunk
  *             I3 bits beyond the file are 0, so a last chunk that is cut short is never whole
+ *             I4 who gives back a promise, or chunks it claimed in passing, looks at them once more,
+ *                changing nothing: two claims that each miss what the other held do not both fail
  * Ordering    hb:run-given  a give ORs the bits in, then adds to the count (seq_cst both); the CAS
  *             of the entry acquires the count, that of the word the bits. seq_cst with the loads,
  *             for givers who look for waiters afterwards. A whole chunk: the entry on both sides.
@@ -121,6 +123,33 @@ static ms_reg chunk_take(struct buddy_counter *s, uint32_t chunk, uint32_t block
     return MS_REG_NONE;
 }
 
+/* Whether an aligned block was free when we looked; changes nothing, so nobody can miss anything by it. */
+static bool chunk_has(const struct buddy_counter *s, uint32_t chunk, uint32_t block,
+                      uint32_t stride)
+{
+    uint32_t first = chunk * CHUNK_WORDS;
+    uint32_t end = first + CHUNK_WORDS < s->words ? first + CHUNK_WORDS : s->words;
+    struct ms_reg_want want = {.run = block, .align = (uint16_t)stride};
+    uint64_t seen;
+
+    return ms_words_find(s->word, first, end, want, &seen) != MS_REG_NONE;
+}
+
+/* The same, and the count with it. A promise that goes back is followed by a look: whoever found too
+ * small a count beside us relies on us (I4). */
+static ms_reg counted_take(struct buddy_counter *s, uint32_t chunk, uint32_t block, uint32_t stride)
+{
+    while (count_take(&s->entry[chunk], block)) {
+        ms_reg first = chunk_take(s, chunk, block, stride);
+        if (first != MS_REG_NONE)
+            return first;
+        ms_fetch_add_seq_cst(&s->entry[chunk], block); /* nothing aligned: the promise goes back */
+        if (!chunk_has(s, chunk, block, stride))
+            break;
+    }
+    return MS_REG_NONE;
+}
+
 /* --- blocks of whole chunks --------------------------------------------------------------- */
 
 static bool chunks_claim(struct buddy_counter *s, uint32_t first, uint32_t chunks)
@@ -140,11 +169,21 @@ undo_chunks:
     return false;
 }
 
+/* Whether the chunks were all free when we looked; changes nothing. */
+static bool chunks_are_free(const struct buddy_counter *s, uint32_t first, uint32_t chunks)
+{
+    for (uint32_t i = first; i < first + chunks; i++)
+        if (ms_load_seq_cst(&s->entry[i]) != CHUNK_BITS)
+            return false;
+    return true;
+}
+
 static ms_reg chunks_take(struct buddy_counter *s, uint32_t chunks, uint32_t stride)
 {
     for (uint32_t first = 0; first + chunks <= s->chunks; first += stride)
-        if (chunks_claim(s, first, chunks))
-            return first * CHUNK_BITS;
+        while (chunks_are_free(s, first, chunks)) /* again after an undo: I4 */
+            if (chunks_claim(s, first, chunks))
+                return first * CHUNK_BITS;
     return MS_REG_NONE;
 }
 
@@ -197,13 +236,11 @@ static ms_reg small_take(struct buddy_counter *s, uint32_t cpu, uint32_t block, 
     uint32_t step = stride > CHUNK_BITS ? stride / CHUNK_BITS : 1;
 
     for (uint32_t n = 0, i = start; n < s->chunks; n++, i = i + 1 < s->chunks ? i + 1 : 0) {
-        if (i % step != 0 || !count_take(&s->entry[i], block))
+        if (i % step != 0)
             continue;
-        ms_reg first = chunk_take(s, i, block, stride < CHUNK_BITS ? stride : CHUNK_BITS);
-        if (first == MS_REG_NONE) {
-            ms_fetch_add_seq_cst(&s->entry[i], block); /* nothing aligned: the promise goes back */
+        ms_reg first = counted_take(s, i, block, stride < CHUNK_BITS ? stride : CHUNK_BITS);
+        if (first == MS_REG_NONE)
             continue;
-        }
         if (cpu != MS_CPU_NONE && i != start)
             s->hint[cpu].chunk = i;
         return first;

@@ -252,13 +252,17 @@ __attribute__((noinline)) static ms_reg take_slow(struct extent_lease *s, struct
                                                   uint32_t cpu, struct ms_reg_want want)
 {
     ms_reg first = MS_REG_NONE;
-    bool is_final = want.run > s->file.registers || ms_want_is_hopeless(want);
+    bool is_hopeless = want.run > s->file.registers || ms_want_is_hopeless(want);
+    bool is_final = is_hopeless;
 
     if (h != NULL) {
-        if (!is_final)
+        if (!is_hopeless)
             first = holder_take(s, h, want, &is_final);
         h->last = first;
-        holder_leave(s, h);
+        if (!holder_leave_quietly(h)) {
+            holder_yield(s, h);
+            is_final = is_hopeless; /* what we held lies in the file now: we look there once more */
+        }
     }
     if (first == MS_REG_NONE && !is_final) {
         first = shared_take(s, cpu, want);
