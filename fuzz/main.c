@@ -49,11 +49,16 @@ static const struct {
     {"corpus", command_corpus, "replay a corpus twice; report what fails or is stale",
      "DIR... [--hashes]\n  --hashes   print each file's trace, to compare builds\n"},
     {"pairs", command_pairs, "who reads from whom, and which pairs nobody saw",
-     "DIR... [--all] [--unseen FILE]\n"
+     "DIR... [--all] [--unseen FILE] [--schedules N] [--grow]\n"
      "Plays the inputs and lists, for each place in memory that two actors touched, the pairs of\n"
-     "(writer, reader) of which no input showed the reader getting the writer's value.\n\n"
+     "(writer, reader) of which no input showed the reader getting the writer's value, though in "
+     "some "
+     "execution\n"
+     "nothing kept the two apart.\n\n"
      "  --all           list the pairs that were seen as well\n"
-     "  --unseen FILE   why pairs are not seen; report what has no reason there\n"},
+     "  --unseen FILE   why pairs are not seen; report what has no reason there\n"
+     "  --schedules N   under how many other schedules each input is played to find that out "
+     "(20)\n"},
     {"explore", command_explore, "every interleaving of small programs",
      "DIR|FILE... [--check] [--update] [--plain] [--max N]\n"
      "  --check    each count must be the one in the file\n"
@@ -77,7 +82,8 @@ static const struct {
      "  --update           and write the survivors into FILE, each with the reason it had\n"
      "  --quick            only those that FILE names, and only by the inputs as they are\n"
      "  --site SITE        only those of `mapstorm-fuzz sites` whose line has this in it\n"
-     "  --effort N         percent of the usual number of steps (100: 12 million for a survivor)\n"
+     "  --effort N         percent of the usual number of steps (100: up to 16 million for a "
+     "survivor)\n"
      "  --jobs N           so many at once (1)\n"
      "  --corpus DIR       read inputs from DIR/TARGET (the tree's corpus)\n"},
     {"speed", command_speed, "executions a second, replaying a corpus",

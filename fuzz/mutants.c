@@ -414,7 +414,7 @@ int command_mutants(int argc, char **argv)
     }
     if (!is_quick)
         t->effort = (struct mutant_effort){
-            .schedule = 40000 * percent, .explore = 40000 * percent, .hunt = 40000 * percent};
+            .schedule = 40000 * percent, .explore = 80000 * percent, .hunt = 40000 * percent};
     if ((t->path && !survivors_read(t)) ||
         !mutants_corpus(&t->corpus, corpus ? corpus : corpus_folder(), only))
         goto done;

@@ -318,7 +318,7 @@ static bool schedules_notice(struct trial *t, uint64_t effort)
 static bool scenarios_notice(struct trial *t, uint64_t effort)
 {
     static struct ms_sim_explored explored;
-    const uint64_t most = effort / 4; /* one large scenario is not all */
+    const uint64_t most = effort * 3 / 4; /* one large scenario is not all */
 
     for (uint32_t i = 0; i < t->count && effort > 0; i++) {
         const struct mutant_input *input = t->reaching[i];

@@ -341,6 +341,7 @@ static void routine_run(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
 
     cpu->depth++;
     cpu->irql = DISPATCH_LEVEL; /* EXR-01, IRQ-23 */
+    ms_data_read(&grant->enter, sizeof grant->enter);
     action = grant->enter(adapter, grant, serial, request);
     cpu->irql = irql;
     cpu->depth--;
@@ -386,6 +387,7 @@ static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t
     grant->count = request->registers;
     grant->device = request->device;
     grant->irp = request->device ? request->device->CurrentIrp : NULL; /* EXR-02 */
+    ms_data_write(&grant->enter, sizeof grant->enter); /* for all plain fields of the request */
     grant->routine = request->routine;
     grant->routine_context = request->routine_context;
     grant->enter = request->enter;

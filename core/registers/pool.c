@@ -128,6 +128,7 @@ static ms_reg run_take_hard(struct ms_pool *pool, uint32_t cpu, uint32_t run, ui
 
 static void set_push(struct ms_pool *pool, struct ms_reg_set *set, ms_reg first, uint32_t run)
 {
+    ms_data_write(&pool->run[first], sizeof pool->run[first]);
     pool->run[first] = (struct ms_reg_run){.next = set->head, .count = run};
     set->head = first;
     set->count += run;
@@ -151,6 +152,7 @@ static void set_give(struct ms_pool *pool, uint32_t cpu, struct ms_reg_set set)
     ms_reg first = set.head;
 
     while (set.count > 0) {
+        ms_data_read(&pool->run[first], sizeof pool->run[first]);
         struct ms_reg_run run = pool->run[first]; /* before give: then it is another holder's */
         ms_assert(run.count > 0 && run.count <= set.count);
         pool->ops->give(pool->state, cpu, first, run.count);
@@ -250,6 +252,7 @@ static bool hoard_push(ms_hoard *hoard, union hoard_word seen, struct ms_pool *p
 {
     union hoard_word next = seen;
 
+    ms_data_write(&pool->run[first], sizeof pool->run[first]);
     pool->run[first] = (struct ms_reg_run){.next = hoard_set(seen).head, .count = run};
     next.head = first & HOARD_CLOSED;
     next.count = (seen.count + run) & HOARD_CLOSED;

@@ -133,6 +133,7 @@ static BOOLEAN report_taken(struct ms_trx *trx, bool to_device, enum report_kind
     size_t staged = ms_load_relaxed(&trx->current); /* ours: the fields' owner */
     NTSTATUS status;
 
+    ms_trx_own(trx);
     if (kind == REPORT_WHOLE)
         reported = staged;
     if (reported > staged)

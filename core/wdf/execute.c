@@ -25,6 +25,7 @@ static void granted(struct ms_trx *trx, PVOID base)
     enum ms_trx_turn turn;
     NTSTATUS status;
 
+    ms_trx_own(trx);
     trx->base = base; /* STG-01 */
     trx->first = true;
     MS_TRX_MOVE(trx, next, turn, ms_trx_step_more(&next));
@@ -149,6 +150,7 @@ static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms
     NTSTATUS status;
     bool ended;
 
+    ms_trx_own(trx);
     trx->context = context;
     ms_store_relaxed(&trx->execution, word.serial);       /* hb:trx-word carries it */
     if (trx->request && ms_request_io_take(trx->request)) /* TRX-21 */

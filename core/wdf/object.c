@@ -157,8 +157,11 @@ static struct ms_context *context_find(struct ms_object *object,
 {
     struct ms_context *c = ms_load_acquire(&object->contexts); /* hb:context */
 
-    while (c && (!c->type || c->type != type))
-        c = c->next;
+    for (; c; c = c->next) {
+        ms_data_read(&c->next, sizeof c->next);
+        if (c->type && c->type == type)
+            break;
+    }
     return c;
 }
 
@@ -170,6 +173,7 @@ static bool context_push(struct ms_object *object, struct ms_context *context)
     do {
         if (context->type && context_find(object, context->type))
             return false;
+        ms_data_write(&context->next, sizeof context->next);
         context->next = seen;
     } while (!ms_cas_release(&object->contexts, &seen, context)); /* hb:context */
     return true;
@@ -182,6 +186,7 @@ static void contexts_free(struct ms_object *object)
     while (c) {
         struct ms_context *next = c->next;
         size_t bytes = c->bytes;
+        ms_data_write(&c->next, sizeof c->next);
         if (MS_ASSERTS_ON)
             memset(c, POISON, bytes); /* OBJ-08 */
         ms_free(c, bytes);
@@ -298,6 +303,7 @@ NTSTATUS ms_object_new(struct ms_wdf *wdf, const struct ms_object_ops *ops, size
     life.holds = 1; /* I1 */
     life.references = 0;
     life.deleted = 0;
+    ms_data_write(&o->ops, sizeof o->ops);
     ms_store_relaxed(&cell->object, o);      /* read after hb:life only */
     ms_store_release(&cell->life, life.raw); /* hb:life */
     ms_fetch_add_relaxed(&wdf->objects, 1);  /* counter only, nobody decides on it */
@@ -320,6 +326,7 @@ static void object_free(struct ms_object *object)
     struct ms_object *parent = object->parent;
     size_t bytes = object->bytes;
 
+    ms_data_write(&object->ops, sizeof object->ops);
     contexts_free(object);
     broods_free(object);
     if (life.generation == 0)
@@ -370,6 +377,7 @@ void ms_object_drop(struct ms_object *object)
 {
     union ms_life now;
 
+    ms_data_read(&object->ops, sizeof object->ops);
     ms_require(life_move(cell_mine(object), life_drop, generation_of(object->handle), &now));
     if (now.holds == 0 && now.references == 0)
         object_end(object);
@@ -384,6 +392,7 @@ struct ms_wdf *ms_wdf_here(void)
 
 static bool object_is(const struct ms_object *object, enum ms_object_kind kind)
 {
+    ms_data_read(&object->ops, sizeof object->ops);
     return kind == MS_OBJECT_ANY || object->ops->kind == kind;
 }
 

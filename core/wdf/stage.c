@@ -150,6 +150,7 @@ static void fragment_plan(struct ms_trx *trx)
         if (length > most)
             length = most;
     }
+    ms_trx_own(trx);
     trx->fragment_at = at;
     trx->remaining -= length;
     ms_store_relaxed(&trx->current, length); /* getters may look: any value is some moment's */
@@ -389,6 +390,7 @@ static VOID list_granted(PDEVICE_OBJECT device, PIRP irp, PSCATTER_GATHER_LIST l
         ms_way_ops(way)->PutScatterGatherList(way->adapter, list, (BOOLEAN)next.to_device);
         return;
     }
+    ms_trx_own(trx);
     trx->list = list;
     if (nested) {
         MS_TRX_MUST(trx, next, ms_trx_step_more_list(&next));
@@ -424,6 +426,7 @@ static uint32_t list_plan(struct ms_trx *trx, const struct ms_dma_way *way, uint
             break; /* SGP-02: at an MDL boundary */
         *pages += more;
     }
+    ms_trx_own(trx);
     trx->remaining -= (size_t)length;
     ms_store_relaxed(&trx->current, length); /* getters may look: any value is some moment's */
     return (uint32_t)length;

@@ -107,6 +107,7 @@ static NTSTATUS init_fields(struct ms_trx *trx, const struct init *init)
     uint32_t elements_max = ms_load_relaxed(&trx->enabler->elements_max); /* set at PASSIVE_LEVEL */
     NTSTATUS status = STATUS_SUCCESS;
 
+    ms_trx_own(trx);
     trx->fragment_max = way->fragment_length;
     trx->mdl = trx->at = init->mdl;
     trx->at_base = 0;
@@ -259,6 +260,7 @@ void ms_trx_forget_fields(struct ms_trx *trx)
 {
     struct ms_request *request = trx->request;
 
+    ms_trx_own(trx);
     trx->program = NULL;
     trx->context = NULL;
     trx->mdl = trx->at = NULL;

@@ -75,21 +75,32 @@ struct ms_trx {
  * `next` the word after it. hb:trx-word, both sides. Lock-free: a failed compare-and-swap means that
  * another party's step stuck. */
 #define MS_TRX_MOVE(trx, next, result, step)                                                       \
+    MS_TRX_MOVE_FROM(trx, ms_load_acquire(&(trx)->word), next, result, step)
+
+#define MS_TRX_MOVE_FROM(trx, look, next, result, step)                                            \
     do {                                                                                           \
-        uint64_t seen_ = ms_load_acquire(&(trx)->word);                                            \
+        uint64_t seen_ = (look);                                                                   \
         do {                                                                                       \
             (next).raw = seen_;                                                                    \
             (result) = (step);                                                                     \
         } while ((next).raw != seen_ && !ms_cas_acq_rel(&(trx)->word, &seen_, (next).raw));        \
     } while (0)
 
-/* The same for a step that can not refuse. */
+/* The same for a step that can not refuse: it always goes through the compare-and-swap, which acquires, so
+ * the look before it is only a guess. */
 #define MS_TRX_MUST(trx, next, step)                                                               \
     do {                                                                                           \
         bool always_;                                                                              \
-        MS_TRX_MOVE(trx, next, always_, ((step), true));                                           \
+        MS_TRX_MOVE_FROM(trx, ms_load_relaxed(&(trx)->word), next, always_, ((step), true));       \
         (void)always_;                                                                             \
     } while (0)
+
+/* Says to whoever checks races that the caller owns the fields (I1). */
+static inline void ms_trx_own(struct ms_trx *trx)
+{
+    ms_data_write(&trx->remaining, sizeof trx->remaining);
+    (void)trx;
+}
 
 static inline union ms_trx_word ms_trx_look(const struct ms_trx *trx)
 {
