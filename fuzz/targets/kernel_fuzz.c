@@ -316,7 +316,7 @@ static void kernel_reset(const uint8_t *setup)
         kernel_make();
     memset(&n.pdo, 0, sizeof n - offsetof(struct subject, pdo));
     /* One CPU is left: the other threads do without. */
-    n.crowd = setup[0] ? UINT64_MAX - 1 : 0;
+    n.crowd = setup[0] ? MS_CPUS_ALL - 1 : 0;
     ms_init(&n.kernel.taken, n.crowd);
     ms_init(&n.finished, 0);
     for (uint32_t i = 0; i < DPCS; i++)
