@@ -5,8 +5,9 @@
  * Numbers of a strategy are redrawn more often than operations are changed: for one program there
  * are many schedules, and playing one costs microseconds.
  *
- * Palettes    half of the new programs draw from a few kinds, actors and operands of their own, some often: a
- *             history such as one thread that takes and gives ten times is hardly ever drawn from all there is.
+ * Palettes    most new programs draw from a few operations of their own, some often, or give each actor a part:
+ *             a history such as one thread that takes and gives ten times while two others call everything in
+ *             is hardly ever drawn from all there is.
  * Meetings    others are played to see who meets whom, and then somebody stops right there: for good, or as
  *             one switch, or until the word is again what it was.
  */
@@ -14,7 +15,7 @@
 
 #include <string.h>
 
-enum { PALETTE_MAX = 8 };
+enum { PALETTE_MAX = 8, PART_MAX = 3, BUSY_SHARE = 9, HOLDS_LOOKED_AT = 3 };
 
 static void draw_op(const struct fuzz_target *target, struct ms_prng *prng, struct fuzz_op *op)
 {
@@ -30,7 +31,7 @@ static void draw_op(const struct fuzz_target *target, struct ms_prng *prng, stru
 
 /* What the operations of one program are drawn from; the same one twice is drawn twice as often. */
 struct palette {
-    struct fuzz_op op[PALETTE_MAX];
+    struct fuzz_op op[BUSY_SHARE + PART_MAX * MS_SIM_ACTORS_MAX];
     uint32_t count;
 };
 
@@ -43,6 +44,30 @@ static void palette_draw(const struct fuzz_target *target, struct ms_prng *prng,
         draw_op(target, prng, &p->op[i]);
         for (uint32_t k = 0; k < FUZZ_OPERANDS_MAX && below < 2; k++)
             p->op[i].operand[k] = below ? p->op[i].operand[k] % 4 : 0;
+    }
+}
+
+/* Each actor has one to three operations for its part, and one has more to do than the others. */
+static void parts_draw(const struct fuzz_target *target, struct ms_prng *prng, struct palette *p)
+{
+    uint32_t below = ms_prng_below(prng, 3);
+    uint32_t busy = ms_prng_below(prng, target->actor_count);
+
+    p->count = 0;
+    for (uint32_t actor = 0; actor < target->actor_count; actor++) {
+        struct fuzz_op part[PART_MAX];
+        uint32_t count = 1 + ms_prng_below(prng, PART_MAX);
+        for (uint32_t i = 0; i < count; i++) {
+            do
+                draw_op(target, prng, &part[i]);
+            while (!(target->kinds[part[i].kind].actors >> actor & 1));
+            part[i].actor = (uint8_t)actor;
+            for (uint32_t k = 0; k < FUZZ_OPERANDS_MAX && below < 2; k++)
+                part[i].operand[k] = below ? part[i].operand[k] % 4 : 0;
+        }
+        /* So many places that each actor's share is its own, however large its part. */
+        for (uint32_t i = 0; i < (actor == busy ? BUSY_SHARE : PART_MAX); i++)
+            p->op[p->count++] = part[i % count];
     }
 }
 
@@ -80,8 +105,15 @@ void fuzz_generate(const struct fuzz_target *target, struct ms_prng *prng, struc
         input->setup[i] = (uint8_t)ms_prng_below(prng, target->settings[i].values);
     input->op_count = 2 + ms_prng_below(prng, FUZZ_OPS_MAX - 8);
     struct palette palette = {.count = 0};
-    if (ms_prng_below(prng, 2))
+    switch (ms_prng_below(prng, target->is_sequential ? 2 : 4)) {
+    case 0:
         palette_draw(target, prng, &palette);
+        break;
+    case 1:
+        break;
+    default:
+        parts_draw(target, prng, &palette);
+    }
     for (uint32_t i = 0; i < input->op_count; i++)
         if (palette.count > 0)
             input->op[i] = palette.op[ms_prng_below(prng, palette.count)];
@@ -202,6 +234,16 @@ static const struct ms_sim_event *conflict_of(const struct ms_sim_result *result
     return NULL;
 }
 
+/* How often an execution came to this place; code that is seldom reached is seldom held, too. */
+static uint32_t visits_of(const struct ms_sim_result *result, const struct ms_sim_site *site)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < result->event_count; i++)
+        count += result->events[i].site == site;
+    return count;
+}
+
 /* Somebody is about to exchange what they looked at before for something new. */
 static bool is_exchange(const struct ms_sim_event *event)
 {
@@ -227,10 +269,21 @@ bool fuzz_preempt(const struct fuzz_target *target, struct ms_prng *prng, struct
         return false;
     fuzz_play(target, input, NULL, &result);
     bool holds = ms_prng_below(prng, 2);
-    for (int tries = 0; tries < (holds ? 32 : 8) && !other && result.event_count > 0; tries++) {
-        at = ms_prng_below(prng, result.event_count);
-        if (result.events[at].step > 0 && (!holds || is_exchange(&result.events[at])))
-            other = conflict_of(&result, at);
+    uint32_t looks = holds ? 1 + ms_prng_below(prng, HOLDS_LOOKED_AT) : 1; /* the rarest of these */
+    for (int tries = 0; tries < (holds ? 48 : 8) && looks > 0 && result.event_count > 0; tries++) {
+        uint32_t here = ms_prng_below(prng, result.event_count);
+        const struct ms_sim_event *event = &result.events[here];
+        if (event->step == 0 || (holds && !is_exchange(event)))
+            continue;
+        const struct ms_sim_event *met = conflict_of(&result, here);
+        if (!met)
+            continue;
+        looks--;
+        if (!other ||
+            visits_of(&result, event->site) < visits_of(&result, result.events[at].site)) {
+            other = met;
+            at = here;
+        }
     }
     if (!other)
         return false;

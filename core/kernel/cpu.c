@@ -31,7 +31,7 @@ static uint32_t cpu_claim(struct ms_kernel *kernel)
 {
     uint64_t seen = ms_load_relaxed(&kernel->taken); /* a guess: the CAS decides */
 
-    while (seen != MS_CPUS_ALL) {
+    while (~seen & MS_CPUS_ALL) {
         uint32_t index = ms_bit_lowest(~seen);
         /* hb:cpu-handover, acquire: the last owner's plain writes to cpu[index] precede ours. */
         if (ms_cas_acquire(&kernel->taken, &seen, seen | (UINT64_C(1) << index)))

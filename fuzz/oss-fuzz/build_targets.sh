@@ -41,7 +41,8 @@ for floor in $floors; do
     while IFS= read -r file; do
         if [ "$floor" = platform ]; then still+=("$file"); else loud+=("$file"); fi
     done < <(find "core/$floor" -name '*.c' ! -name '*_test.c' ! -name '*_storm.c' ! -name '*_sim.c' \
-        ! -name 'test_*.c' ! -name platform_threads.c ! -path core/platform/check.c | sort)
+        ! -name 'test_*.c' ! -name platform_threads.c ! -path core/platform/check.c \
+        ! -path 'core/*/example/*' | sort)
 done
 still+=(core/platform/platform_sim.c fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
 while IFS= read -r file; do loud+=("$file"); done < <(find fuzz/targets -name '*_fuzz.c' | sort)

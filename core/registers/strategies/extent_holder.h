@@ -285,7 +285,7 @@ static inline bool stock_send(struct extent_lease *s, struct holder *h, uint32_t
     ms_reg oldest = ms_load_relaxed(stock_entry(h, run, 0));
     uint32_t lessee = ms_load_relaxed(&s->lessee[oldest / GROUP_BITS]); /* any CPU will do */
 
-    if (lessee == 0 || lessee == h->image.me)
+    if (count == 0 || lessee == 0 || lessee == h->image.me) /* a stock of one has no older part */
         return false;
     struct extent_parcel *parcel = parcel_open(&s->holder[lessee - 1].post, h->sent++);
     if (parcel == NULL)
