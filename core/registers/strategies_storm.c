@@ -279,6 +279,7 @@ MS_TEST(some_threads_only_take_and_others_only_give)
 
     for (uint32_t i = 0; ms_strategies[i] != NULL; i++)
         for (uint32_t count = 1; count <= 2; count++) {
+            storm_run(ms_strategies[i], 1024, 6, STORM_HANDS_OVER, runs, count);
             storm_run(ms_strategies[i], 4096, 2, STORM_HANDS_OVER, runs, count);
             storm_run(ms_strategies[i], 8192, 6, STORM_HANDS_OVER, runs, count);
         }

@@ -272,6 +272,33 @@ static inline ms_reg group_take(struct extent_file *f, uint32_t group, struct ms
     return MS_REG_NONE;
 }
 
+/* As group_take, for a want without limits; and, for runs[], up to `most` further runs that lie in the same
+ * word: one read-modify-write for all of them. `count`: how many are in runs[]. */
+static inline ms_reg group_take_batch(struct extent_file *f, uint32_t group,
+                                      struct ms_reg_want want, ms_reg *runs, uint32_t most,
+                                      uint32_t *count)
+{
+    ms_reg first = group_take(f, group, want);
+    uint64_t mask = 0;
+
+    *count = 0;
+    if (first == MS_REG_NONE)
+        return first;
+    uint32_t word = first / MS_WORD_BITS;
+    uint64_t seen = ms_load_relaxed(&f->word[word]);
+    uint64_t rest = seen;
+    for (uint64_t starts; *count < most && (starts = ms_run_starts(rest, want.run)) != 0;
+         ++*count) {
+        uint32_t at = ms_bit_lowest(starts);
+        runs[*count] = word * MS_WORD_BITS + at;
+        mask |= ms_bits_mask(at, want.run);
+        rest &= ~mask;
+    }
+    if (mask != 0 && !ms_word_claim(&f->word[word], seen, mask))
+        *count = 0; /* somebody was faster: one will do */
+    return first;
+}
+
 /* Takes a run inside any group of [from, to) whose bound allows it. */
 static inline ms_reg groups_take(struct extent_file *f, uint32_t from, uint32_t to,
                                  struct ms_reg_want want)

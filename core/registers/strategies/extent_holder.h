@@ -18,7 +18,7 @@ enum {
     STOCK_MIDDLE = 16, /* for 3 to 16 */
     STOCK_LONG = 8,    /* and for 17 to 64 */
 #else                  /* full after a few steps */
-    STOCK_SHORT = 3,
+    STOCK_SHORT = 4,
     STOCK_MIDDLE = 2,
     STOCK_LONG = 1,
 #endif
@@ -260,6 +260,25 @@ static inline bool stock_push_all(struct holder *h, const ms_reg *runs, uint32_t
     return true;
 }
 
+/* Entries that a refill may put into the stock. */
+static inline uint32_t stock_refill(const struct holder *h, uint32_t run)
+{
+    uint32_t stocked = ms_load_relaxed(&h->stocked);
+    uint32_t room = stocked < h->stock_max ? (h->stock_max - stocked) / run : 0;
+
+    return (uint32_t)ms_min_u64(stock_room(run) / 2, room);
+}
+
+/* Puts in what stock_refill allowed, the first on top, to be taken next. */
+static inline void stock_fill(struct holder *h, const ms_reg *runs, uint32_t count, uint32_t run)
+{
+    while (count > 0) {
+        bool is_in = stock_push(h, runs[--count], run);
+        ms_assert(is_in);
+        (void)is_in;
+    }
+}
+
 /* --- leases; the caller owns `h` ---------------------------------------------------------- */
 
 /* Gives a run back, each group's part to the own image or to the file. */
@@ -478,7 +497,7 @@ static inline void shares_set(struct extent_lease *s, struct holder *h)
     if (seen == h->sharers)
         return;
     /* Called in again and again: leases of all that there is leave too little to others. */
-    bool is_crowded = seen > 1 && h->quiet_next > 2 * QUIET_OPS_MIN;
+    bool is_crowded = seen > 1 && h->quiet_next > 4 * QUIET_OPS_MIN;
     h->sharers = seen;
     h->quota = s->file.groups / (is_crowded ? 2 * seen : seen);
     h->stock_goal = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);

@@ -50,8 +50,9 @@
  *             highest hole. Against address-ordered first fit on the same mix (sizes 1 to 256, random
  *             lifetimes) 0.8 times its refusals at 4096 registers and 75 % full, 1.0 at 90 %, 0.9 at
  *             65 536 and 90 %; a stock that takes every run had five times as many there.
- * Limits      without an asymmetric fence on the host only the file and the open stock are used. Small
- *             files under many threads are mostly that too: a quota below one group is none
+ * Limits      without an asymmetric fence on the host only the file and the open stock are used. In a
+ *             small file under many threads a quota below one group is none: then the stock is refilled from
+ *             single words of the file, several runs by one CAS, and nobody gets post
  */
 #include "registers/strategies/extent_file.h"
 #include "registers/strategies/extent_holder.h"
@@ -161,16 +162,33 @@ static ms_reg image_take_stocking(struct extent_lease *s, struct holder *h, stru
     h->missed = want.run;
     if (!is_repeated || want.run > BATCH_RUN_MAX || want.run > h->run_max)
         return h->edge[want.run] = image_take_short(&h->image, want.run);
-    uint32_t stocked = ms_load_relaxed(&h->stocked);
-    uint32_t room = stocked < h->stock_max ? (h->stock_max - stocked) / want.run : 0;
-    uint32_t most = (uint32_t)ms_min_u64(stock_room(want.run) / 2, room);
-    ms_reg first = image_take_batch(&h->image, want.run, runs, most, &count);
+    ms_reg first = image_take_batch(&h->image, want.run, runs, stock_refill(h, want.run), &count);
     h->edge[want.run] = count > 0 ? runs[count - 1] : first;
-    while (first != MS_REG_NONE && count > 0) { /* the lowest on top, to be taken next */
-        bool is_in = stock_push(h, runs[--count], want.run);
-        ms_assert(is_in);
-        (void)is_in;
-    }
+    stock_fill(h, runs, count, want.run);
+    return first;
+}
+
+/* Where this CPU begins to search the file. */
+static uint32_t shared_start(const struct extent_lease *s, const struct holder *h)
+{
+    uint32_t seen = ms_load_relaxed(&s->seen);
+
+    return seen < 2 ? 0 : h->slot * s->file.groups / seen;
+}
+
+/* Nothing is leased, because the file is too small for so many CPUs, and the length was missed twice: the
+ * stock is filled from a word of the file, which is leased so to speak bit by bit. */
+static ms_reg file_take_stocking(struct extent_lease *s, struct holder *h, struct ms_reg_want want)
+{
+    struct extent_file *f = &s->file;
+    ms_reg runs[STOCK_SHORT / 2];
+    uint32_t group = bound_find(f, shared_start(s, h), want.run);
+    uint32_t count;
+
+    if (group == f->groups)
+        return MS_REG_NONE; /* the other part of the file is for later */
+    ms_reg first = group_take_batch(f, group, want, runs, stock_refill(h, want.run), &count);
+    stock_fill(h, runs, count, want.run);
     return first;
 }
 
@@ -178,11 +196,15 @@ static ms_reg image_take_stocking(struct extent_lease *s, struct holder *h, stru
 static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_reg_want want,
                           bool *is_final)
 {
+    bool is_repeated = h->missed == want.run;
     ms_reg first = image_take_stocking(s, h, want);
 
     if (MS_LIKELY(first != MS_REG_NONE))
         return first;
     first = image_take_refilled(s, h, want);
+    if (first == MS_REG_NONE && h->leases == 0 && is_repeated && want.run <= BATCH_RUN_MAX &&
+        want.run <= h->run_max && ms_want_is_plain(want))
+        first = file_take_stocking(s, h, want);
     if (first != MS_REG_NONE || h->leases < s->file.groups)
         return first;
     /* All groups are leased and without mail: only the stock is left to look at. */
@@ -202,9 +224,7 @@ static ms_reg shared_take(struct extent_lease *s, uint32_t cpu, struct ms_reg_wa
     ms_reg first = MS_REG_NONE;
 
     if (want.run <= MS_WORD_BITS) {
-        uint32_t seen = ms_load_relaxed(&s->seen);
-        uint32_t start =
-            cpu == MS_CPU_NONE || seen < 2 ? 0 : s->holder[cpu].slot * f->groups / seen;
+        uint32_t start = cpu == MS_CPU_NONE ? 0 : shared_start(s, &s->holder[cpu]);
         first = groups_take(f, start, f->groups, want);
         if (first == MS_REG_NONE)
             first = groups_take(f, 0, start, want);
