@@ -211,6 +211,14 @@ static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
     }
 }
 
+/* The time that the slowest of a reading's threads had a processor: a thread that waited for one did
+ * nothing in that time, and a sample scaled from it would be too short. */
+static double worked_ns(const struct ms_reading *reading)
+{
+    return (double)(reading->wall_ns > reading->delay_ns ? reading->wall_ns - reading->delay_ns
+                                                         : 1);
+}
+
 /* Nanoseconds an operation takes, the better of two readings: an interruption can only make a
  * reading longer, and a sample scaled from it too short. False when the entrant dropped out. */
 static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entrant *entrant,
@@ -222,14 +230,14 @@ static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entra
     for (;;) {
         if (!sample_ask(r, c, entrant, seed, ops, &reading))
             return false;
-        if (reading.wall_ns >= CALIBRATION_NS || ops >= CALIBRATION_OPS_MAX)
+        if (worked_ns(&reading) >= CALIBRATION_NS || ops >= CALIBRATION_OPS_MAX)
             break;
-        ops *= reading.wall_ns < CALIBRATION_NS / 16 ? 16 : 4;
+        ops *= worked_ns(&reading) < CALIBRATION_NS / 16.0 ? 16 : 4;
     }
-    *ns = (double)reading.wall_ns / (double)reading.ops;
+    *ns = worked_ns(&reading) / (double)reading.ops;
     if (!sample_ask(r, c, entrant, seed, ops, &reading))
         return false;
-    *ns = fmin(*ns, (double)reading.wall_ns / (double)reading.ops);
+    *ns = fmin(*ns, worked_ns(&reading) / (double)reading.ops);
     if (entrant->who->part == MS_PART_LIMIT) /* not in the pass that counts: theirs never change */
         tally_keep(entrant, &reading.tally);
     return true;

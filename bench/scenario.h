@@ -109,14 +109,13 @@ struct ms_scenario {
     /* Sets up what does not depend on the strategy. NULL and a sentence on failure. */
     void *(*open)(const struct ms_catalog *catalog, const struct ms_cell_key *key, char *why);
     bool (*prepare)(void *stage, const struct ms_cell_key *key, uint64_t seed, char *why);
+    /* May be called many times in a sample, each going on where the one before ended; every thread does as
+     * many operations as the others. */
     void (*run)(void *stage, uint32_t thread, uint64_t ops);
     /* Where only a part of an operation is to be timed by itself: that part, and the rest of the operation.
      * NULL: one `run` of one operation. */
     void (*timed)(void *stage, uint32_t thread);
     void (*untimed)(void *stage, uint32_t thread);
-    /* Asked after `prepare`: whether the sample is one `run` a thread; else it may be many, each going on
-     * where the one before ended. NULL: it may be many. */
-    bool (*is_whole)(const void *stage);
     bool (*finish)(void *stage, uint64_t ops, struct ms_tally *tally, char *why);
     void (*close)(void *stage);
 };

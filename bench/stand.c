@@ -229,16 +229,13 @@ static bool stage_fit(struct ms_stand *stand, const struct ms_cell_key *key, cha
     return stand->stage != NULL;
 }
 
-/* Room for slices where a sample can be cut: not where threads wait for one another, and not where they
- * share a processor by our own doing. */
+/* Room for slices where a sample can be cut: not where threads share a processor by our own doing. */
 static bool slices_fit(struct ms_stand *stand, const struct ms_cell_key *key, char *why)
 {
-    const struct ms_scenario *scenario = stand->scenario;
     struct ms_slices *grown;
 
     stand->slices = NULL;
-    if (stand->timing || key->threads > ms_topology_pus(stand->topology) ||
-        (scenario->is_whole && scenario->is_whole(stand->stage)))
+    if (stand->timing || key->threads > ms_topology_pus(stand->topology))
         return true;
     if (key->threads > stand->room_threads) {
         grown = realloc(stand->room, key->threads * sizeof *grown);

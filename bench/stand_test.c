@@ -122,24 +122,22 @@ MS_TEST(exact_counts_are_equal_in_two_runs_and_in_the_twin)
     stand_close();
 }
 
-/* What is cut into slices may be told from its calm ones; a hand-over ends once and is not cut. */
-MS_TEST(stand_cuts_samples_into_slices_but_not_a_hand_over)
+/* Also a hand-over, whose two ends wait for each other. */
+MS_TEST(stand_cuts_samples_into_slices)
 {
-    struct ms_reading reading;
+    static const char *const cells[] = {
+        "registers/strategy:spin-bitmap/shape:1r/threads:1/registers:64",
+        "registers/strategy:spin-bitmap/shape:handover1/threads:2/registers:64"};
 
     stand_open();
-    for (int tries = 0; tries < 50; tries++) {
-        reading =
-            measured("registers/strategy:spin-bitmap/shape:1r/threads:1/registers:64", 1, 400000);
-        if (reading.calm_ops > 0)
-            break;
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        struct ms_reading reading = {.ops = 0};
+
+        for (int tries = 0; tries < 50 && reading.calm_ops == 0; tries++)
+            reading = measured(cells[i], 1, 400000);
+        assert_true(reading.calm_ops > 0 || reading.shared > 0.0 || ms_topology_pus(topology) < 2);
+        assert_true(reading.calm_ops <= reading.ops && reading.calm_ns <= reading.wall_ns);
     }
-    assert_true(reading.calm_ops > 0 || reading.shared > 0.0);
-    assert_true(reading.calm_ops <= reading.ops && reading.calm_ns <= reading.wall_ns);
-    reading =
-        measured("registers/strategy:spin-bitmap/shape:handover1/threads:2/registers:64", 1, 40000);
-    assert_int_equal(reading.calm_ops, 0);
-    assert_true(reading.shared <= 0.0);
     stand_close();
 }
 

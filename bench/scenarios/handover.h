@@ -16,7 +16,6 @@
 #include "registers/registers.h"
 
 enum { MS_HANDOVER_CELLS = 256, MS_HANDOVER_SPINS = 100 };
-#define MS_HANDOVER_END UINT64_C(0)
 
 struct ms_handover {
     ms_atomic_u32 put
@@ -59,7 +58,8 @@ static inline void ms_handover_put(struct ms_handover *ring, uint64_t cell)
     ms_store_release(&ring->put, put + 1); /* hb:ring-put, release */
 }
 
-/* Takes `count` runs and passes them on, then the end. Returns how many were refused. */
+/* Takes `count` runs and passes them on; a refusal is passed on too, so that both ends count the same.
+ * Returns how many there were. */
 static inline uint64_t ms_handover_take(const struct ms_handover_end *end, uint64_t count)
 {
     uint64_t refused = 0;
@@ -67,31 +67,27 @@ static inline uint64_t ms_handover_take(const struct ms_handover_end *end, uint6
     for (uint64_t i = 0; i < count; i++) {
         ms_reg first =
             end->ops->take(end->state, end->cpu, (struct ms_reg_want){.run = end->run, .align = 1});
-        if (first == MS_REG_NONE)
-            refused++;
-        else
-            ms_handover_put(end->ring, (uint64_t)end->run << 32 | first);
+        refused += first == MS_REG_NONE;
+        ms_handover_put(end->ring, (uint64_t)end->run << 32 | first);
     }
-    ms_handover_put(end->ring, MS_HANDOVER_END);
     return refused;
 }
 
-/* Gives back what comes until the end is told. */
-static inline void ms_handover_give(const struct ms_handover_end *end)
+/* Gives back the next `count` runs that come, less those that were refused. */
+static inline void ms_handover_give(const struct ms_handover_end *end, uint64_t count)
 {
     uint32_t got = ms_load_relaxed(&end->ring->got);
     uint32_t spins = 0;
 
-    for (;;) {
+    while (count > 0) {
         uint32_t put = ms_load_acquire(&end->ring->put); /* hb:ring-put, acquire */
         if (got == put)
             ms_handover_wait(&spins);
-        while (got != put) {
+        for (; got != put && count > 0; count--) {
             uint64_t cell = end->ring->cell[got++ % MS_HANDOVER_CELLS];
             ms_store_release(&end->ring->got, got); /* hb:ring-got, release */
-            if (cell == MS_HANDOVER_END)
-                return;
-            end->ops->give(end->state, end->cpu, (ms_reg)cell, (uint32_t)(cell >> 32));
+            if ((ms_reg)cell != MS_REG_NONE)
+                end->ops->give(end->state, end->cpu, (ms_reg)cell, (uint32_t)(cell >> 32));
         }
     }
 }

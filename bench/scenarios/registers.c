@@ -121,7 +121,7 @@ static void limit_run(struct lane *lane, uint64_t ops)
     }
 }
 
-/* One half of a hand-over; who takes does so twice for each operation asked for, because the other
+/* One half of a hand-over; both ends handle two runs for each operation asked for, because the other
  * thread's share of the operations is done here too. */
 static void handover_run(const struct stage *s, struct lane *lane, uint32_t thread, uint64_t ops)
 {
@@ -134,7 +134,7 @@ static void handover_run(const struct stage *s, struct lane *lane, uint32_t thre
     if (thread % 2 == 0)
         lane->refused += ms_handover_take(&end, 2 * ops);
     else
-        ms_handover_give(&end);
+        ms_handover_give(&end, 2 * ops);
 }
 
 static void run(void *stage, uint32_t thread, uint64_t ops)
@@ -156,14 +156,6 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
     for (; ops > 0; at = (at + 1) % MS_STREAM_STEPS)
         ops -= step_at(s, lane, at);
     lane->next = at;
-}
-
-/* A hand-over ends for both when the ring is closed, once. */
-static bool is_whole(const void *stage)
-{
-    const struct stage *s = stage;
-
-    return s->ops && s->recipe.pattern == MS_PATTERN_HANDOVER;
 }
 
 /* ---- before and after -------------------------------------------------------------------------
@@ -487,7 +479,6 @@ const struct ms_scenario ms_scenario_registers = {
     .open = stage_open,
     .prepare = prepare,
     .run = run,
-    .is_whole = is_whole,
     .finish = finish,
     .close = stage_close,
 };
