@@ -29,11 +29,10 @@ bool ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket
     uint64_t seen;
 
     ms_assert(slot < MS_TURNSTILE_SLOTS && ticket != 0);
-    seen = ms_load_acquire(&gate->slot[slot]);
-    if (seen == ticket)
+    if (ms_load_acquire(&gate->slot[slot]) == ticket)
         return true;
-    if (seen != 0)
-        return false;
+    /* Another ticket seen there may be an old value, cleared by who then found nobody to serve: the CAS decides. */
+    seen = 0;
     ms_fetch_add_seq_cst(&gate->waiting, 1); /* hb:turnstile-dekker; before the slot: I1 */
     if (!ms_cas_seq_cst(&gate->slot[slot], &seen, ticket)) {
         ms_fetch_sub_seq_cst(&gate->waiting, 1);

@@ -91,7 +91,7 @@ static struct subject {
     uint8_t *base[RANGES];
     uint8_t memory[64], more[64];
     uint32_t added;
-    uint64_t written;
+    uint64_t written[MS_SIM_FIBERS_MAX]; /* by the one who accesses */
 } n;
 
 static VOID watch(const struct ms_rule_report *report, void *context)

@@ -33,7 +33,7 @@ static void on_write(void *context, uint64_t offset, uint32_t bytes, uint64_t va
     (void)context;
     if (offset + bytes > range_bytes[0] || value != register_value(offset, bytes))
         ms_sim_fail("O5 a device sees another access than was made", "%u bytes", bytes);
-    n.written++;
+    n.written[ms_sim_self()]++;
 }
 
 static void registers_make(void)
@@ -236,10 +236,10 @@ static void do_access(uint32_t actor, const struct fuzz_op *op)
             memcpy(n.memory + at + i * bytes, i ? &second : &first, bytes);
     if (rule != 0 && way == 0)
         first = whole >> (64 - 8 * bytes);
-    uint64_t written = n.written;
+    uint64_t written = n.written[actor];
     access_once(n.kernel.io_space.range[range].token + at, width, way, first, second);
     expect(rule, "an access");
-    if (range == 0 && rule != 0 && n.written != written && way == 1)
+    if (range == 0 && rule != 0 && n.written[actor] != written && way == 1)
         ms_sim_fail("O7 a refused access reaches the device", "%u bytes", bytes);
 }
 
