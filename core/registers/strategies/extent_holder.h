@@ -22,20 +22,20 @@ enum {
     STOCK_MIDDLE = 2,
     STOCK_LONG = 1,
 #endif
-    STOCK_FROM_3 = 2 * STOCK_SHORT,
-    STOCK_FROM_17 = STOCK_FROM_3 + 14 * STOCK_MIDDLE,
-    STOCK_ENTRIES = STOCK_FROM_17 + 48 * STOCK_LONG,
+    STOCK_ENTRIES = 2 * STOCK_SHORT + 14 * STOCK_MIDDLE + 48 * STOCK_LONG,
     STOCK_MAX = 1024,   /* registers in one CPU's stock */
     BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
-    STOCK_SHARE = 4,    /* all stock together is at most this part of the file, */
-    STOCK_SHRINK = 8,   /* and down to this part of that after claims failed, */
-    SHORT_RUN = 4,      /* but for runs up to this, of which any place will do */
+    STOCK_SHARE = 4,    /* all stock of longer runs is at most this part of the file, */
+    STOCK_SHRINK = 16,  /* and down to this part of that after claims failed; */
+    SHORT_RUN = 4,      /* runs up to this, of which any place will do, have as much beside it, */
 #ifndef MS_SIM
-    COOL_OPS = 4,         /* gives that bypass the stock for runs, after nothing fitted, */
-    GROW_OPS = 2048,      /* and as many more until it is twice as large */
-    QUIET_OPS_MIN = 1024, /* calls that only use the file, after a drain; doubles up to ... */
+    SHORT_SHARE = SHORT_RUN, /* each length this part */
+    COOL_OPS = 4,            /* gives that bypass the stock for runs, after nothing fitted, */
+    GROW_OPS = 2048,         /* and as many more until it is twice as large */
+    QUIET_OPS_MIN = 1024,    /* calls that only use the file, after a drain; doubles up to ... */
     QUIET_OPS_MAX = 16384,
 #else /* the simulator's programs are short, and must come back from a drain too */
+    SHORT_SHARE = 1,
     COOL_OPS = 4,
     GROW_OPS = 8,
     QUIET_OPS_MIN = 1,
@@ -61,6 +61,16 @@ static inline enum phase phase_of(uint64_t state)
     return (enum phase)(state & 0xFF);
 }
 
+/* The stock of one length. Together, so that it is on one cache line. */
+struct stock_shelf {
+    ms_atomic_u32 count; /* entries */
+    ms_reg edge;         /* where the last search in the image ended */
+    uint16_t from;       /* const: its first entry */
+    uint16_t room;       /* entries there may be; below `count` where more CPUs came */
+    uint32_t weight;     /* const: registers that an entry counts as in `stocked` */
+};
+static_assert(MS_CACHE_LINE % sizeof(struct stock_shelf) == 0, "a shelf is on one line");
+
 /* What one CPU holds. Owner: the CPU while busy and OWNED, or who drains; but for the first two,
  * and for quiet and what follows it, which are always the CPU's. */
 struct holder {
@@ -70,16 +80,17 @@ struct holder {
     ms_reg last;             /* the run handed out last from here */
     uint32_t run_max;        /* longest run that may be in stock now; at most MS_WORD_BITS */
     ms_atomic_u32 busy;      /* 1: the owner is inside; written by the owner; hb:revoke */
-    ms_atomic_u32 stocked;   /* registers in stock but for the hot place; atomic for statistics */
-    uint32_t stock_max;      /* registers the stock may hold now, */
-    uint32_t stock_goal;     /* and when nothing has failed for long */
-    uint32_t leases;         /* groups */
-    uint32_t quota;          /* groups */
-    uint32_t sharers;        /* CPUs for which stock_max and quota were worked out */
-    uint32_t slot;           /* number among the CPUs that ever came: where it starts in the file */
-    uint32_t missed;         /* length of the last run that was not in stock */
-    uint32_t cool;           /* gives left that bypass the stock for runs */
-    uint32_t quiet;          /* calls left until it may own again */
+    ms_atomic_u32
+        stocked; /* registers in stock, of runs longer than SHORT_RUN; atomic for statistics */
+    uint32_t stock_max;  /* registers the stock may hold now, */
+    uint32_t stock_goal; /* and when nothing has failed for long */
+    uint32_t leases;     /* groups */
+    uint32_t quota;      /* groups */
+    uint32_t sharers;    /* CPUs for which stock_max and quota were worked out */
+    uint32_t slot;       /* number among the CPUs that ever came: where it starts in the file */
+    uint32_t missed;     /* length of the last run that was not in stock */
+    uint32_t cool;       /* gives left that bypass the stock for runs */
+    uint32_t quiet;      /* calls left until it may own again */
     uint32_t quiet_next;
     uint32_t sent;   /* parcels sent: where the next one goes in the other's box */
     uint32_t opened; /* parcels taken: where the next one is expected in the own box, */
@@ -90,9 +101,8 @@ struct holder {
     struct extent_post post; /* from others; see extent_post.h */
     struct extent_open open; /* filled while it may not own anything; see extent_open.h */
     struct extent_image image __attribute__((aligned(MS_CACHE_LINE)));
-    ms_atomic_u32 count[MS_WORD_BITS + 1]; /* [length]: entries in stock */
-    ms_reg edge[MS_WORD_BITS + 1];         /* [length]: where the last search in the image ended */
-    ms_atomic_u32 entry[STOCK_ENTRIES];    /* see stock_from */
+    struct stock_shelf shelf[MS_WORD_BITS + 1]; /* [length] */
+    ms_atomic_u32 entry[STOCK_ENTRIES];         /* of all shelves, by their `from` */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
 struct extent_lease {
@@ -149,35 +159,39 @@ static inline bool hot_push(struct holder *h, ms_reg first, uint32_t run)
 
 /* --- stock; the caller owns `h` ----------------------------------------------------------- */
 
-/* Where the entries for each length begin, and behind the last where they end: much room for short
- * runs, which come often, little for long ones. A table, because a branch on the length could not be
- * foretold. */
-#define STOCK_2(from, room) (from), (from) + (room)
-#define STOCK_8(from, room)                                                                        \
-    STOCK_2(from, room), STOCK_2((from) + 2 * (room), room), STOCK_2((from) + 4 * (room), room),   \
-        STOCK_2((from) + 6 * (room), room)
-#define STOCK_16(from, room) STOCK_8(from, room), STOCK_8((from) + 8 * (room), room)
-static const uint16_t stock_from[MS_WORD_BITS + 2] = {
-    0, /* no run has no registers */
-    STOCK_2(0, STOCK_SHORT),
-    STOCK_8(STOCK_FROM_3, STOCK_MIDDLE),
-    STOCK_2(STOCK_FROM_3 + 8 * STOCK_MIDDLE, STOCK_MIDDLE),
-    STOCK_2(STOCK_FROM_3 + 10 * STOCK_MIDDLE, STOCK_MIDDLE),
-    STOCK_2(STOCK_FROM_3 + 12 * STOCK_MIDDLE, STOCK_MIDDLE),
-    STOCK_16(STOCK_FROM_17, STOCK_LONG),
-    STOCK_16(STOCK_FROM_17 + 16 * STOCK_LONG, STOCK_LONG),
-    STOCK_16(STOCK_FROM_17 + 32 * STOCK_LONG, STOCK_LONG),
-    STOCK_ENTRIES,
-};
-
-static inline uint32_t stock_room(uint32_t run)
+/* Much room for short runs, which come often, little for long ones. */
+static inline uint32_t shelf_room(uint32_t run)
 {
-    return (uint32_t)stock_from[run + 1] - stock_from[run];
+    return run <= 2 ? STOCK_SHORT : run <= BATCH_RUN_MAX ? STOCK_MIDDLE : STOCK_LONG;
+}
+
+static inline void stock_init(struct holder *h)
+{
+    uint32_t from = 0;
+
+    for (uint32_t run = 1; run <= MS_WORD_BITS; run++) {
+        h->shelf[run] = (struct stock_shelf){.edge = MS_REG_NONE,
+                                             .from = (uint16_t)from,
+                                             .room = (uint16_t)shelf_room(run),
+                                             .weight = run > SHORT_RUN ? run : 0};
+        from += shelf_room(run);
+    }
+    ms_assert(from == STOCK_ENTRIES);
+}
+
+/* Registers in stock but for the hot place. */
+static inline uint32_t stock_count(const struct holder *h)
+{
+    uint32_t count = ms_load_relaxed(&h->stocked);
+
+    for (uint32_t run = 1; run <= SHORT_RUN; run++)
+        count += ms_load_relaxed(&h->shelf[run].count) * run;
+    return count;
 }
 
 static inline ms_atomic_u32 *stock_entry(struct holder *h, uint32_t run, uint32_t i)
 {
-    return &h->entry[stock_from[run] + i];
+    return &h->entry[h->shelf[run].from + i];
 }
 
 /* Which lengths may be stocked: all that fit, or singles only while it is cool. */
@@ -212,32 +226,50 @@ static inline void stock_warm(struct holder *h)
         stock_limit(h);
 }
 
+/* Long runs count; short ones are few by the room on their shelves. No branch, for which of the two comes
+ * next could not be foretold. */
+static inline void stocked_add(struct holder *h, uint32_t run, uint32_t entries)
+{
+    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) + entries * h->shelf[run].weight);
+}
+
 static inline ms_reg stock_pop(struct holder *h, uint32_t run)
 {
-    uint32_t count = ms_load_relaxed(&h->count[run]);
+    struct stock_shelf *shelf = &h->shelf[run];
+    uint32_t count = ms_load_relaxed(&shelf->count);
 
     if (count == 0)
         return MS_REG_NONE;
-    ms_store_relaxed(&h->count[run], count - 1);
-    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - run);
-    return ms_load_relaxed(stock_entry(h, run, count - 1));
+    ms_store_relaxed(&shelf->count, count - 1);
+    stocked_add(h, run, UINT32_MAX); /* one less */
+    return ms_load_relaxed(&h->entry[shelf->from + count - 1]);
+}
+
+/* Room for `count` more of a length that may be in stock. */
+static inline bool stock_has_room(const struct holder *h, uint32_t run, uint32_t count)
+{
+    const struct stock_shelf *shelf = &h->shelf[run];
+
+    return ms_load_relaxed(&shelf->count) + count <= shelf->room &&
+           ms_load_relaxed(&h->stocked) + count * shelf->weight <= h->stock_max;
 }
 
 /* Only what lies at or below the edge (all, where nothing is known: who only gives what others took
  * never searches): reusing whatever came back last scatters short runs over the
  * file, and then no place is left for long ones. */
-static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
+__attribute__((always_inline)) static inline bool stock_push(struct holder *h, ms_reg first,
+                                                             uint32_t run)
 {
     if (run > h->run_max)
         return false;
-    uint32_t count = ms_load_relaxed(&h->count[run]);
-    uint32_t stocked = ms_load_relaxed(&h->stocked) + run;
-    if (count == stock_room(run) || stocked > (run <= SHORT_RUN ? h->stock_goal : h->stock_max) ||
-        (first > h->edge[run] && !hole_is_exact(&h->image, first, run)))
+    struct stock_shelf *shelf = &h->shelf[run];
+    if (!stock_has_room(h, run, 1) ||
+        (first > shelf->edge && !hole_is_exact(&h->image, first, run)))
         return false;
-    ms_store_relaxed(stock_entry(h, run, count), first);
-    ms_store_relaxed(&h->count[run], count + 1);
-    ms_store_relaxed(&h->stocked, stocked);
+    uint32_t count = ms_load_relaxed(&shelf->count);
+    ms_store_relaxed(&h->entry[shelf->from + count], first);
+    ms_store_relaxed(&shelf->count, count + 1);
+    stocked_add(h, run, 1);
     return true;
 }
 
@@ -245,28 +277,29 @@ static inline bool stock_push(struct holder *h, ms_reg first, uint32_t run)
 static inline bool stock_push_all(struct holder *h, const ms_reg *runs, uint32_t count,
                                   uint32_t run)
 {
-    uint32_t stocked = ms_load_relaxed(&h->stocked) + count * run;
+    struct stock_shelf *shelf = &h->shelf[run];
     ms_reg highest = 0;
 
     for (uint32_t i = 0; i < count; i++)
         highest = runs[i] > highest ? runs[i] : highest;
-    if (highest > h->edge[run] || ms_load_relaxed(&h->count[run]) > 0 || count > stock_room(run) ||
-        run > h->run_max || stocked > h->stock_max)
+    if (highest > shelf->edge || ms_load_relaxed(&shelf->count) > 0 || run > h->run_max ||
+        !stock_has_room(h, run, count))
         return false;
     for (uint32_t i = 0; i < count; i++)
-        ms_store_relaxed(stock_entry(h, run, i), runs[i]);
-    ms_store_relaxed(&h->count[run], count);
-    ms_store_relaxed(&h->stocked, stocked);
+        ms_store_relaxed(&h->entry[shelf->from + i], runs[i]);
+    ms_store_relaxed(&shelf->count, count);
+    stocked_add(h, run, count);
     return true;
 }
 
-/* Entries that a refill may put into the stock. */
+/* Entries that a refill of an empty shelf may put there. */
 static inline uint32_t stock_refill(const struct holder *h, uint32_t run)
 {
+    uint32_t half = h->shelf[run].room / 2;
     uint32_t stocked = ms_load_relaxed(&h->stocked);
     uint32_t room = stocked < h->stock_max ? (h->stock_max - stocked) / run : 0;
 
-    return (uint32_t)ms_min_u64(stock_room(run) / 2, room);
+    return h->shelf[run].weight == 0 || half < room ? half : room;
 }
 
 /* Puts in what stock_refill allowed, the first on top, to be taken next. */
@@ -299,12 +332,12 @@ __attribute__((noinline)) static void parts_give(struct extent_lease *s, struct 
  * leases it, or the box has no room. */
 static inline bool stock_send(struct extent_lease *s, struct holder *h, uint32_t run)
 {
-    uint32_t room = stock_room(run);
-    uint32_t count = room - 1 < PARCEL_RUNS ? room - 1 : PARCEL_RUNS;
+    uint32_t have = ms_load_relaxed(&h->shelf[run].count);
+    uint32_t count = have - 1 < PARCEL_RUNS ? have - 1 : PARCEL_RUNS;
     ms_reg oldest = ms_load_relaxed(stock_entry(h, run, 0));
     uint32_t lessee = ms_load_relaxed(&s->lessee[oldest / GROUP_BITS]); /* any CPU will do */
 
-    if (count == 0 || lessee == 0 || lessee == h->image.me) /* a stock of one has no older part */
+    if (have < 2 || lessee == 0 || lessee == h->image.me)
         return false;
     struct extent_parcel *parcel = parcel_open(&s->holder[lessee - 1].post, h->sent++);
     if (parcel == NULL)
@@ -312,11 +345,10 @@ static inline bool stock_send(struct extent_lease *s, struct holder *h, uint32_t
     for (uint32_t i = 0; i < count; i++)
         ms_store_relaxed(&parcel->first[i], ms_load_relaxed(stock_entry(h, run, i)));
     parcel_send(parcel, run, count);
-    __builtin_prefetch(&s->holder[lessee - 1].post.parcel[h->sent % PARCELS], 1);
-    for (uint32_t i = count; i < room; i++)
+    for (uint32_t i = count; i < have; i++)
         ms_store_relaxed(stock_entry(h, run, i - count), ms_load_relaxed(stock_entry(h, run, i)));
-    ms_store_relaxed(&h->count[run], room - count);
-    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - count * run);
+    ms_store_relaxed(&h->shelf[run].count, have - count);
+    stocked_add(h, run, 0 - count);
     return true;
 }
 
@@ -325,15 +357,15 @@ static inline bool stock_send(struct extent_lease *s, struct holder *h, uint32_t
  * so a consumer of another CPU's runs touches that CPU's lines a few times for every half. */
 static inline void stock_spill(struct extent_lease *s, struct holder *h, uint32_t run)
 {
-    uint32_t room = stock_room(run);
-    uint32_t half = room / 2;
+    uint32_t have = ms_load_relaxed(&h->shelf[run].count);
+    uint32_t half = have / 2;
     uint64_t mask = 0;
     uint32_t word = 0;
 
     for (uint32_t i = 0; i < half; i++) {
         ms_reg first = ms_load_relaxed(stock_entry(h, run, i));
         ms_store_relaxed(stock_entry(h, run, i),
-                         ms_load_relaxed(stock_entry(h, run, room - half + i)));
+                         ms_load_relaxed(stock_entry(h, run, have - half + i)));
         if (first % MS_WORD_BITS + run > MS_WORD_BITS ||
             group_is_mine(&h->image, first / GROUP_BITS)) {
             parts_give(s, h, first, run);
@@ -348,8 +380,8 @@ static inline void stock_spill(struct extent_lease *s, struct holder *h, uint32_
     }
     if (mask != 0)
         word_give(&s->file, word, mask);
-    ms_store_relaxed(&h->count[run], room - half);
-    ms_store_relaxed(&h->stocked, ms_load_relaxed(&h->stocked) - half * run);
+    ms_store_relaxed(&h->shelf[run].count, have - half);
+    stocked_add(h, run, 0 - half);
 }
 
 static inline void stock_flush(struct extent_lease *s, struct holder *h)
@@ -360,7 +392,8 @@ static inline void stock_flush(struct extent_lease *s, struct holder *h)
         ms_store_relaxed(&h->hot_want, 0);
         parts_give(s, h, ms_load_relaxed(&h->hot_first), (uint32_t)hot);
     }
-    for (uint32_t run = 1; ms_load_relaxed(&h->stocked) > 0 && run <= MS_WORD_BITS; run++)
+    for (uint32_t run = 1;
+         run <= SHORT_RUN || (run <= MS_WORD_BITS && ms_load_relaxed(&h->stocked) > 0); run++)
         for (ms_reg first; (first = stock_pop(h, run)) != MS_REG_NONE;)
             parts_give(s, h, first, run);
 }
@@ -502,6 +535,9 @@ static inline void shares_set(struct extent_lease *s, struct holder *h)
     h->quota = s->file.groups / (is_crowded ? 2 * seen : seen);
     h->stock_goal = (uint32_t)ms_min_u64(s->file.registers / (STOCK_SHARE * seen), STOCK_MAX);
     h->stock_max = h->stock_goal;
+    for (uint32_t run = 1; run <= SHORT_RUN; run++)
+        h->shelf[run].room =
+            (uint16_t)ms_min_u64(shelf_room(run), h->stock_goal / (SHORT_SHARE * run));
     stock_limit(h);
 }
 

@@ -136,8 +136,7 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
             .me = cpu + 1,
         };
         at += lengths_bytes(f->groups);
-        for (uint32_t run = 0; run <= MS_WORD_BITS; run++)
-            s->holder[cpu].edge[run] = MS_REG_NONE;
+        stock_init(&s->holder[cpu]);
     }
     ms_ledger_init(&s->ledger, at, shape.registers);
     for (uint32_t i = 0; i < f->words; i++)
@@ -161,9 +160,9 @@ static ms_reg image_take_stocking(struct extent_lease *s, struct holder *h, stru
         return sent;
     h->missed = want.run;
     if (!is_repeated || want.run > BATCH_RUN_MAX || want.run > h->run_max)
-        return h->edge[want.run] = image_take_short(&h->image, want.run);
+        return h->shelf[want.run].edge = image_take_short(&h->image, want.run);
     ms_reg first = image_take_batch(&h->image, want.run, runs, stock_refill(h, want.run), &count);
-    h->edge[want.run] = count > 0 ? runs[count - 1] : first;
+    h->shelf[want.run].edge = count > 0 ? runs[count - 1] : first;
     stock_fill(h, runs, count, want.run);
     return first;
 }
@@ -209,7 +208,7 @@ static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_re
         return first;
     /* All groups are leased and without mail: only the stock is left to look at. */
     stock_cool(h);
-    if (ms_load_relaxed(&h->stocked) > 0 || ms_load_relaxed(&h->hot_want) != 0) {
+    if (stock_count(h) > 0 || ms_load_relaxed(&h->hot_want) != 0) {
         stock_flush(s, h);
         first = image_take(&h->image, want);
     }
@@ -361,7 +360,7 @@ __attribute__((noinline)) static void give_slow(struct extent_lease *s, struct h
     stock_warm(h);
     if (MS_LIKELY((first + run - 1) / GROUP_BITS == group && group_is_mine(&h->image, group)))
         image_set(&h->image, first, run);
-    else if (run <= MS_WORD_BITS && ms_load_relaxed(&h->count[run]) == stock_room(run)) {
+    else if (run <= MS_WORD_BITS && ms_load_relaxed(&h->shelf[run].count) >= h->shelf[run].room) {
         if (!stock_send(s, h, run))
             stock_spill(s, h, run);
         if (!stock_push(h, first, run))
@@ -421,7 +420,7 @@ static uint32_t extent_lease_free_count(const void *state)
     for (uint32_t i = 0; i < s->file.words; i++)
         count += ms_bits_count(word_free(s, i)); /* statistics: nobody decides on it */
     for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
-        count += ms_load_relaxed(&s->holder[cpu].stocked) +
+        count += stock_count(&s->holder[cpu]) +
                  (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want) +
                  open_count(&s->holder[cpu].open) + post_count(&s->holder[cpu].post);
     return count;
@@ -452,9 +451,9 @@ static void stock_mark_free(const struct extent_lease *s, const struct holder *h
                           bitmap);
     }
     for (uint32_t run = 1; run <= MS_WORD_BITS; run++) {
-        uint32_t count = ms_load_relaxed(&h->count[run]);
-        for (uint32_t i = 0; i < count && i < stock_room(run); i++)
-            run_mark_free(s, ms_load_relaxed(&h->entry[stock_from[run] + i]), run, bitmap);
+        uint32_t count = ms_load_relaxed(&h->shelf[run].count);
+        for (uint32_t i = 0; i < count && i < shelf_room(run); i++)
+            run_mark_free(s, ms_load_relaxed(&h->entry[h->shelf[run].from + i]), run, bitmap);
     }
 }
 
@@ -517,8 +516,8 @@ static bool extent_lease_audit(const void *state)
         owners += is_owner;
         if (ms_load_relaxed(&h->busy) != 0)
             return false;
-        if (!is_owner && (ms_load_relaxed(&h->stocked) > 0 || ms_load_relaxed(&h->hot_want) != 0 ||
-                          h->leases > 0))
+        if (!is_owner &&
+            (stock_count(h) > 0 || ms_load_relaxed(&h->hot_want) != 0 || h->leases > 0))
             return false; /* I3 */
     }
     return owners == ms_load_relaxed(&s->owners) &&
