@@ -176,14 +176,23 @@ static bool is_open(const struct entry *entry)
 
 /* --- running them -------------------------------------------------------------------------------- */
 
-/* By its id, or by part of what is told of it. */
-static bool is_named(const struct ms_sim_site *site, const char *name)
+/* By its id, or by part of what is told of it; several names have a '|' between them. */
+static bool is_named(const struct ms_sim_site *site, const char *names)
 {
     char text[SITE_TEXT + 16];
+    char name[SITE_TEXT];
     int used = snprintf(text, sizeof text, "%08x ", site->id);
 
     ms_sim_site_text(site, text + used, SITE_TEXT);
-    return strstr(text, name) != NULL;
+    for (const char *at = names;; at++) {
+        size_t bytes = strcspn(at, "|");
+        snprintf(name, sizeof name, "%.*s", (int)bytes, at);
+        if (strstr(text, name))
+            return true;
+        at += bytes;
+        if (!*at)
+            return false;
+    }
 }
 
 static void mutants_list(struct table *t, bool is_one, bool is_quick, const char *only)
