@@ -170,11 +170,12 @@ int command_replay(int argc, char **argv)
     return worst;
 }
 
+/* Of the processor: nothing here waits, and what else the machine does says nothing. */
 static double clock_seconds(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 

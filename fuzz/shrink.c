@@ -6,12 +6,19 @@
  *             point: drop operations (under the same schedule, else under fresh shallow ones), drop
  *             switches, make reads new, make operands small. Each step keeps the bug's identity:
  *             without that check shrinking drifts to another bug.
+ * Limits      fresh schedules are tried for so many steps in all, about half a second: a person waits. Counted in
+ *             steps and not by a clock, so the same input becomes the same smallest one everywhere.
  */
 #include "fuzz.h"
 
 #include <string.h>
 
-enum { FRESH_SCHEDULES = 120, PAIRS_MOST = 24 };
+enum {
+    FRESH_SCHEDULES = 120,
+    PAIRS_MOST = 24,
+    FRESH_STEPS = 4000000, /* for all fresh schedules together */
+    EXECUTION_STEPS = 60,  /* what beginning an execution is worth */
+};
 
 struct shrinker {
     const struct fuzz_target *target;
@@ -19,6 +26,7 @@ struct shrinker {
     struct fuzz_input *best;
     char bug[160];
     uint64_t executions;
+    uint64_t spent; /* steps */
     uint32_t steps; /* of the best */
     struct ms_prng prng;
 };
@@ -30,6 +38,7 @@ static bool accept(struct shrinker *s, struct fuzz_input *candidate)
 
     s->executions++;
     fuzz_play(s->target, candidate, s->options, &result);
+    s->spent += result.steps + EXECUTION_STEPS;
     if (result.verdict != MS_SIM_BUG || strcmp(result.bug, s->bug) != 0)
         return false;
     if (!s->target->is_sequential && !fuzz_make_explicit(candidate, &result))
@@ -49,13 +58,18 @@ static void draw_schedule(struct shrinker *s, struct fuzz_input *input, int numb
     input->read_count = 0;
 }
 
+static bool may_try_fresh(const struct shrinker *s)
+{
+    return !s->target->is_sequential && s->spent < FRESH_STEPS;
+}
+
 static bool accept_under_any_schedule(struct shrinker *s, const struct fuzz_input *shorter)
 {
     struct fuzz_input candidate = *shorter;
 
     if (accept(s, &candidate))
         return true;
-    for (int i = 0; i < FRESH_SCHEDULES && !s->target->is_sequential; i++) {
+    for (int i = 0; i < FRESH_SCHEDULES && may_try_fresh(s); i++) {
         candidate = *shorter;
         draw_schedule(s, &candidate, i);
         if (accept(s, &candidate))
@@ -64,7 +78,8 @@ static bool accept_under_any_schedule(struct shrinker *s, const struct fuzz_inpu
     return false;
 }
 
-static bool drop_ops(struct shrinker *s)
+static bool drop_ops(struct shrinker *s,
+                     bool (*is_accepted)(struct shrinker *, const struct fuzz_input *))
 {
     bool any = false;
 
@@ -74,12 +89,19 @@ static bool drop_ops(struct shrinker *s)
             memmove(&shorter.op[at], &shorter.op[at + length],
                     (shorter.op_count - at - length) * sizeof shorter.op[0]);
             shorter.op_count -= length;
-            if (accept_under_any_schedule(s, &shorter))
+            if (is_accepted(s, &shorter))
                 any = true;
             else
                 at += length;
         }
     return any;
+}
+
+static bool accept_as_it_is(struct shrinker *s, const struct fuzz_input *shorter)
+{
+    struct fuzz_input candidate = *shorter;
+
+    return accept(s, &candidate);
 }
 
 static void switch_remove(struct fuzz_input *input, uint32_t at)
@@ -135,7 +157,7 @@ static bool redraw_switches(struct shrinker *s)
 {
     bool any = false;
 
-    for (int i = 0; s->best->switch_count > 1; i++) {
+    for (int i = 0; s->best->switch_count > 1 && may_try_fresh(s); i++) {
         /* A story with many switches is worth more looking than one with few. */
         if (i >= FRESH_SCHEDULES * (s->best->switch_count > 4 ? 40 : 6))
             break;
@@ -229,7 +251,8 @@ uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
     if (!target->is_sequential)
         (void)try_strong(&s);
     for (int round = 0; round < 8; round++) {
-        bool any = drop_ops(&s);
+        bool any = drop_ops(&s, accept_as_it_is); /* cheap, and what is short is played fast */
+        any |= drop_ops(&s, accept_under_any_schedule);
         any |= !target->is_sequential && try_strong(&s);
         any |= drop_switches(&s);
         any |= drop_switch_pairs(&s);

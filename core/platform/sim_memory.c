@@ -19,7 +19,8 @@
  *             stores visible but is not happens-before: the race check stays strict.
  * Limits      modification order is execution order: it reports no execution the standard forbids,
  *             and misses load buffering and reordered stores to one location.
- * Reset       by generation: an entry of an older execution is empty. O(touched).
+ * Reset       by generation: an entry of an older execution is empty. O(touched). Generations have 16 bits;
+ *             when they begin anew the table is cleared.
  */
 #include "platform/sim_state.h"
 
@@ -28,7 +29,7 @@
 enum {
     HISTORY = 8, /* stores kept per location; a power of two */
     LOCATIONS_MAX = 4096,
-    SLOTS = 16384, /* of the hash table; a power of two, at least twice LOCATIONS_MAX */
+    SLOTS = 8192, /* of the hash table; a power of two, twice LOCATIONS_MAX */
     NO_FIBER = 0xFF,
 };
 
@@ -43,24 +44,32 @@ struct sim_stored {
 };
 
 struct sim_location {
-    struct sim_stored history[HISTORY];  /* newest at (count - 1) % HISTORY */
-    const void *address;                 /* NULL: forgotten */
+    /* What each access looks at first, on one line. */
+    const void *address __attribute__((aligned(MS_CACHE_LINE))); /* NULL: forgotten */
     uint32_t count;                      /* stores ever, the initial value included */
     uint32_t foreign[MS_SIM_FIBERS_MAX]; /* count when this fiber last accessed it */
+    struct sim_stored history[HISTORY]
+        __attribute__((aligned(MS_CACHE_LINE))); /* newest at (count - 1) % HISTORY */
 };
 
+/* Small, so that the table stays in the cache. */
 struct sim_slot {
-    uint32_t generation;
-    uint32_t location;
+    uint16_t generation;
+    uint16_t location;
 };
 
 static struct sim_location locations[LOCATIONS_MAX];
 static uint32_t locations_count;
 static struct sim_slot slots[SLOTS];
+static uint16_t generation; /* +1 per execution, never 0: slots of an older one are empty */
 
 void sim_memory_begin(void)
 {
     locations_count = 0;
+    if (++generation == 0) {
+        memset(slots, 0, sizeof slots);
+        generation = 1;
+    }
     sim.fence_clock = (sim_clock){0};
     sim.sequential_stores = (sim_clock){0};
 }
@@ -94,7 +103,7 @@ static void push_initial(struct sim_location *l, uint64_t value)
 
 static uint32_t slot_of(const void *address)
 {
-    return (uint32_t)(((uintptr_t)address * 0x9E3779B97F4A7C15u) >> 50) % SLOTS;
+    return (uint32_t)(((uintptr_t)address * 0x9E3779B97F4A7C15u) >> 48) % SLOTS;
 }
 
 /* The location at `a`, made at first touch. Slots are found by address; nobody ever walks them, so
@@ -103,7 +112,7 @@ static struct sim_location *location_find(const void *a, enum ms_sim_width width
 {
     uint32_t at = slot_of(a);
 
-    while (slots[at].generation == sim.generation) {
+    while (slots[at].generation == generation) {
         struct sim_location *l = &locations[slots[at].location];
         if (l->address == a) {
             /* Plain code wrote it, for instance cleared a whole structure: a new beginning. */
@@ -114,7 +123,7 @@ static struct sim_location *location_find(const void *a, enum ms_sim_width width
         at = (at + 1) % SLOTS;
     }
     ms_require(locations_count < LOCATIONS_MAX);
-    slots[at] = (struct sim_slot){sim.generation, locations_count};
+    slots[at] = (struct sim_slot){generation, (uint16_t)locations_count};
     struct sim_location *l = &locations[locations_count++];
     l->address = a;
     l->count = 0;
@@ -127,7 +136,7 @@ bool sim_memory_peek(const void *address, uint64_t *value)
 {
     uint32_t at = slot_of(address);
 
-    for (; slots[at].generation == sim.generation; at = (at + 1) % SLOTS)
+    for (; slots[at].generation == generation; at = (at + 1) % SLOTS)
         if (locations[slots[at].location].address == address) {
             *value = newest(&locations[slots[at].location])->value;
             return true;

@@ -273,18 +273,21 @@ void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is
         ms_sim_break();
 }
 
+static uint64_t hash_with(uint64_t hash, uint64_t word)
+{
+    return ((hash ^ word) * 0x9E3779B97F4A7C15u) ^ (hash >> 29);
+}
+
 void sim_step_end(const struct ms_sim_event *event)
 {
     struct sim_fiber *me = sim.current;
     uint64_t value = event->is_pointer ? event->value != 0 : event->value;
     uint64_t written = event->is_pointer ? event->written != 0 : event->written;
-    uint64_t words[3] = {(uint64_t)event->site->id << 32 | (uint64_t)event->location << 16 |
-                             me->index << 8 | (uint64_t)event->stale << 4 |
-                             (uint64_t)event->failed << 1 | event->wrote,
-                         value, written};
+    uint64_t what = (uint64_t)event->site->id << 32 | (uint64_t)event->location << 16 |
+                    me->index << 8 | (uint64_t)event->stale << 4 | (uint64_t)event->failed << 1 |
+                    event->wrote;
 
-    for (int i = 0; i < 3; i++)
-        sim.hash = ((sim.hash ^ words[i]) * 0x9E3779B97F4A7C15u) ^ (sim.hash >> 29);
+    sim.hash = hash_with(hash_with(hash_with(sim.hash, what), value), written);
     if (sim.result.event_count < MS_SIM_TRACE_MAX) {
         struct ms_sim_event *kept = &sim.events[sim.result.event_count++];
         *kept = *event;

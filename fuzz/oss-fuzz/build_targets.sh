@@ -52,6 +52,9 @@ compile() {
     local folder=$1 flags=$2
     shift 2
     mkdir -p "$folder"
+    # Objects of files that are gone since the last time must not be linked.
+    printf '%s\n' "$@" | sed 's|/|_|g; s|$|.o|' | sort >"$folder/wanted"
+    (cd "$folder" && find . -name '*.o' | sed 's|^\./||' | sort | comm -23 - wanted | xargs -r rm -f)
     # shellcheck disable=SC2016 # expanded by the inner shell
     printf '%s\n' "$@" | xargs -P "$jobs" -I{} sh -c '
         object=$1/$(echo "$3" | tr / _).o
