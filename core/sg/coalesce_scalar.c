@@ -50,11 +50,12 @@ FORCEINLINE void run_break(struct run *run, const PFN_NUMBER *p)
 /* Two frames at once, in whatever the processor has for that. */
 typedef uint64_t pair __attribute__((vector_size(16)));
 
+/* From the start of a pair, so that no load lies in two cache lines and none is an instruction of its own. */
 FORCEINLINE pair pair_load(const PFN_NUMBER *p)
 {
     pair both;
 
-    memcpy(&both, p, sizeof(both)); /* any alignment */
+    memcpy(&both, __builtin_assume_aligned(p, sizeof(both)), sizeof(both));
     return both;
 }
 
@@ -79,10 +80,14 @@ FORCEINLINE void joined_eight(const PFN_NUMBER *p, struct joined *joined)
 }
 
 /* Goes on while the next 32 pages all follow their predecessors: what is read against what is expected,
- * and one branch for all, which is never taken. */
-FORCEINLINE const PFN_NUMBER *skip_joined(const PFN_NUMBER *p, const PFN_NUMBER *end)
+ * and one branch for all, which is never taken. Where a pair begins at the page before, that page is looked
+ * at again: it is what it is. */
+FORCEINLINE const PFN_NUMBER *skip_joined(const PFN_NUMBER *first, const PFN_NUMBER *end)
 {
-    struct joined joined = {.want = {{p[-1] + 1, p[-1] + 2}, {p[-1] + 3, p[-1] + 4}}};
+    uint64_t back = (uintptr_t)first / sizeof(*first) % 2;
+    const PFN_NUMBER *p = first - back;
+    uint64_t want = first[-1] + 1 - back;
+    struct joined joined = {.want = {{want, want + 1}, {want + 2, want + 3}}};
 
     for (; end - p >= JOINED_PAGES; p += JOINED_PAGES) {
         joined.wrong[0] = joined.wrong[1] = (pair){0, 0};
@@ -94,7 +99,7 @@ FORCEINLINE const PFN_NUMBER *skip_joined(const PFN_NUMBER *p, const PFN_NUMBER 
         if ((joined.wrong[0][0] | joined.wrong[0][1]) != 0)
             break;
     }
-    return p;
+    return p < first ? first : p;
 }
 
 FORCEINLINE bool are_four_joined(const PFN_NUMBER *p, uint64_t want)
@@ -233,8 +238,7 @@ static bool scalar_coalesce(const PFN_NUMBER *pfn, uint32_t pages, struct ms_sg_
             while (end - p >= JOINED_FEW_PAGES && are_few_joined(p))
                 p += JOINED_FEW_PAGES;
             /* The rest with pages looked at before: a break among those only costs time. */
-            if (end - p < JOINED_FEW_PAGES && pages > JOINED_FEW_PAGES &&
-                are_few_joined(end - JOINED_FEW_PAGES))
+            if (p == end || (end - p < JOINED_FEW_PAGES && are_few_joined(end - JOINED_FEW_PAGES)))
                 break;
         }
         uint64_t n = ms_min_u64((uint64_t)(end - p), block);
