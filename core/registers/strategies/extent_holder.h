@@ -333,11 +333,13 @@ __attribute__((noinline)) static void parts_give(struct extent_lease *s, struct 
 static inline bool stock_send(struct extent_lease *s, struct holder *h, uint32_t run)
 {
     uint32_t have = ms_load_relaxed(&h->shelf[run].count);
-    uint32_t count = have - 1 < PARCEL_RUNS ? have - 1 : PARCEL_RUNS;
+    uint32_t older =
+        have > 0 ? have - 1 : 0; /* where more CPUs came, there may be no room at all */
+    uint32_t count = older < PARCEL_RUNS ? older : PARCEL_RUNS;
     ms_reg oldest = ms_load_relaxed(stock_entry(h, run, 0));
     uint32_t lessee = ms_load_relaxed(&s->lessee[oldest / GROUP_BITS]); /* any CPU will do */
 
-    if (have < 2 || lessee == 0 || lessee == h->image.me)
+    if (count == 0 || lessee == 0 || lessee == h->image.me) /* a stock of one has no older part */
         return false;
     struct extent_parcel *parcel = parcel_open(&s->holder[lessee - 1].post, h->sent++);
     if (parcel == NULL)
