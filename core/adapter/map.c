@@ -276,7 +276,7 @@ NTSTATUS HalMapTransferEx(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBa
     first = Mdl->ByteOffset + Offset; /* MDL-20: may pass pages */
     /* *Length - 1 in 32 bits: for 0 bytes the last one would be far away. */
     if (MS_UNLIKELY((first ^ (first + (uint32_t)(*Length - 1))) >= MS_PAGE_BYTES ||
-                    !ms_mdl_is_resident(Mdl) ||
+                    !ms_mdl_is_resident_ram(Mdl) ||
                     !ms_grant_lookup(adapter, &adapter->map_key, MapRegisterBase, &grant)))
         goto other;
     /* hb:mapping, acquire */

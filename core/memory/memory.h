@@ -253,11 +253,22 @@ static inline bool ms_mdl_cursor_seek(struct ms_mdl_cursor *cursor, uint64_t off
  * below `enough` exactly when the chain is that short. */
 uint64_t ms_mdl_chain_bytes(const MDL *head, uint64_t enough);
 
+/* What says that an MDL may be mapped for DMA (MTX-22). Not an enum's constant: the field is unsigned in use. */
+#define MS_MDL_RESIDENT                                                                            \
+    (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE)
+static_assert((MS_MDL_RESIDENT & ~MDL_IO_SPACE) < MDL_IO_SPACE, "see ms_mdl_is_resident_ram");
+
 /* The MDL may be mapped for DMA: locked, nonpaged, partial of such, or device memory (MTX-22). */
 static inline bool ms_mdl_is_resident(const MDL *mdl)
 {
-    return (mdl->MdlFlags &
-            (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE)) != 0;
+    return (mdl->MdlFlags & MS_MDL_RESIDENT) != 0;
+}
+
+/* The same, and its pages are RAM: a device that reaches all of RAM may not reach another's memory. One
+ * comparison, as it is made for each mapping: device memory is the highest of those flags. */
+static inline bool ms_mdl_is_resident_ram(const MDL *mdl)
+{
+    return ((uint32_t)mdl->MdlFlags & MS_MDL_RESIDENT) - 1u < MDL_IO_SPACE - 1u;
 }
 
 /* Copies between a chain's bytes [offset, offset + bytes) and plain memory, through the frames only

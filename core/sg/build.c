@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * build.c: the walk along a chain that makes a list when nothing is in the way: all pages in reach,
- * no limit inside a page. It does not test limits page by page. It tries, and asks at the end, with
+ * no limit inside a page. (Reaching all of RAM is not reaching the memory of another device: an MDL
+ * of such is looked at as if for a device of short reach.) It does not test limits page by page. It tries, and asks at the end, with
  * one OR over all elements each, whether one crossed a boundary or lies out of reach; then the list
  * is made again by general.c.
  *
@@ -27,9 +28,10 @@ enum walked {
 
 /* What a fast walk leaves behind. */
 struct built {
-    uint8_t *slot;           /* behind the last element */
-    uint64_t crossed;        /* see ms_sg_open */
-    uint64_t unmapped;       /* WALKED_FULL: bytes of the range that the elements do not describe */
+    uint8_t *slot;     /* behind the last element */
+    uint64_t crossed;  /* see ms_sg_open */
+    uint64_t unmapped; /* WALKED_FULL: bytes of the range that the elements do not describe */
+    bool has_device;   /* some MDL is memory of a device, which no adapter is known to reach */
     struct ms_mdl_cursor at; /* WALKED_ALL: the MDL of the last byte */
 };
 
@@ -65,7 +67,7 @@ FORCEINLINE uint64_t walk_singles(MDL **at, uint64_t *base, uint64_t left, uint8
 
         /* bytes - 1: an empty MDL fails the test as well (MTX-23). */
         if (bytes - 1 >= left || mdl->ByteOffset + bytes > MS_PAGE_BYTES || *slot == slot_end ||
-            !ms_mdl_is_resident(mdl))
+            !ms_mdl_is_resident_ram(mdl))
             break;
         ms_sg_slot_store(*slot, (ms_mdl_frames(mdl)[0] << MS_PAGE_SHIFT) + mdl->ByteOffset, bytes);
         *slot += MS_SG_SLOT_BYTES;
@@ -94,6 +96,7 @@ FORCEINLINE enum walked walk(const struct ms_sg_builder *builder,
     uint64_t skip = request->offset - base;
     uint64_t left = request->length;
 
+    built->has_device = false;
     for (;;) {
         if (!merges && skip == 0) {
             left = walk_singles(&mdl, &base, left, &slot, slot_end);
@@ -107,8 +110,11 @@ FORCEINLINE enum walked walk(const struct ms_sg_builder *builder,
             base += mdl->ByteCount;
             mdl = mdl->Next;
         }
-        if (MS_UNLIKELY(!ms_mdl_is_resident(mdl)))
-            return WALKED_INVALID; /* MTX-22 */
+        if (MS_UNLIKELY(!ms_mdl_is_resident_ram(mdl))) {
+            if (!ms_mdl_is_resident(mdl))
+                return WALKED_INVALID; /* MTX-22 */
+            built->has_device = true;
+        }
 
         uint64_t first = mdl->ByteOffset + skip; /* MDL-20: may pass pages */
         const PFN_NUMBER *pfn = ms_mdl_frames(mdl) + (first >> MS_PAGE_SHIFT);
@@ -234,7 +240,7 @@ static DECLSPEC_NOINLINE NTSTATUS map_long(const struct ms_sg_builder *builder,
     const uint8_t *slots = ms_sg_slots(list);
     if (MS_UNLIKELY((built.crossed & ~(builder->limits.boundary - 1)) != 0))
         return ms_sg_map_general(builder, request, list, capacity, mapped);
-    if (MS_UNLIKELY(!builder->is_direct) &&
+    if (MS_UNLIKELY(!builder->is_direct || built.has_device) &&
         !slots_are_in_reach(slots, built.slot, builder->limits.reach_last))
         return builder->is_bouncing && ms_sg_map_bouncing(builder, request, list, capacity, mapped)
                    ? STATUS_SUCCESS
@@ -370,7 +376,7 @@ NTSTATUS ms_sg_map(const struct ms_sg_builder *builder, struct ms_sg_request *re
     ms_assert(request->length >= 1);
     ms_assert(request->at.base <= request->offset);
     if (MS_UNLIKELY(!builder->is_simple || request->check_pfns || !mdl || skip >= mdl->ByteCount ||
-                    !ms_mdl_is_resident(mdl)))
+                    !ms_mdl_is_resident_ram(mdl)))
         return map_any(builder, request, list, capacity, mapped);
     if (request->length > mdl->ByteCount - skip)
         return builder->limits.merge_mdls ? map_long(builder, request, list, capacity, mapped)

@@ -101,7 +101,8 @@ NTSTATUS ms_sg_measure(const struct ms_sg_builder *builder, struct ms_mdl_cursor
         result.logical_pages += piece.pages; /* GTI-12 */
         if (limits->contiguous)
             gauge_block(&gauge, &result, &piece);
-        else if (builder->is_plain && builder->is_direct && !limits->merge_mdls)
+        else if (builder->is_plain && builder->is_direct && !limits->merge_mdls &&
+                 ms_mdl_is_resident_ram(piece.mdl))
             gauge_plain(&gauge, builder, &piece);
         else
             gauge_piece(&gauge, &result, &piece);
