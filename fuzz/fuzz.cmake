@@ -43,7 +43,7 @@ if(MAPSTORM_BUILD_TESTS)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
   foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000 ctrl:6000
       sg_differential:30000 kmdf:4000 sgl:6000 parsers:8000 commons:3000
-      misuse:5000 stream:1000 memory:1500 kernel:6000 framework:2500)
+      misuse:5000 stream:1000 memory:1500 kernel:6000 framework:2500 machine:300)
     string(REPLACE ":" ";" run ${run})
     list(GET run 0 subject)
     list(GET run 1 executions)
@@ -136,9 +136,16 @@ if(MAPSTORM_BUILD_FUZZ)
     target_link_libraries(${program} PRIVATE ms_flags ${sim_below} fuzz_results)
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${program} PROPERTIES C_EXTENSIONS ON)
+    # Those that make whole machines, or whole drivers, take their time for each.
+    set(runs 20000)
+    if(subject STREQUAL "machine")
+      set(runs 1000)
+    elseif(subject STREQUAL "framework")
+      set(runs 5000)
+    endif()
     if(MAPSTORM_BUILD_TESTS AND NOT subject STREQUAL "canary")
       add_test(NAME fuzz.engine-${subject}
-               COMMAND ${program} -runs=20000 -seed=1 -max_len=512 -len_control=0 -timeout=20)
+               COMMAND ${program} -runs=${runs} -seed=1 -max_len=512 -len_control=0 -timeout=20)
       set_tests_properties(fuzz.engine-${subject} PROPERTIES LABELS fuzz TIMEOUT 600)
     endif()
   endforeach()

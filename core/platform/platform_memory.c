@@ -99,6 +99,15 @@ void sim_memory_drop_of(uint32_t image)
     }
 }
 
+uint32_t ms_sim_memory_held(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < taken_count; i++)
+        count += taken[i].image == SIM_IMAGE_NONE;
+    return count;
+}
+
 void ms_sim_memory_drop(void)
 {
     ms_sim_image_leave();

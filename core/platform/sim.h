@@ -210,6 +210,8 @@ bool ms_sim_somebody_is_stopped(void);
 /* Drops everything that ms_alloc, ms_reserve and ms_host_memory_create gave and nobody gave back: what
  * an execution that broke off leaves cannot be taken down in order. Outside of an execution. */
 void ms_sim_memory_drop(void);
+/* Blocks of ms_alloc, ms_reserve and ms_host_memory_create that are taken, outside of any image. */
+uint32_t ms_sim_memory_held(void);
 
 /* Images, for subjects that are dear to make: each is made once, and every further execution begins with
  * it as it was when it was kept, whatever the one before did and wherever it broke off. Outside of an

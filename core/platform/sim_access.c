@@ -25,8 +25,8 @@ static bool is_alone(void)
  * its trace. Sequential targets live from this. */
 static bool is_only(void)
 {
-    return sim.config.actor_count == 1 && sim.config.mutation == MS_SIM_UNCHANGED &&
-           sim.config.freeze_actor == MS_SIM_NOBODY;
+    return sim.config.actor_count == 1 && !sim.has_threads &&
+           sim.config.mutation == MS_SIM_UNCHANGED && sim.config.freeze_actor == MS_SIM_NOBODY;
 }
 
 static void only_step(const struct ms_sim_site *site, const void *a, enum ms_sim_width width,

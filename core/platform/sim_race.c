@@ -112,17 +112,28 @@ const struct ms_sim_site *sim_race_access(const struct ms_sim_site *site, struct
     return NULL;
 }
 
+static void word_clear(struct sim_word *word)
+{
+    word->write_mask = 0;
+    memset(word->read_mask, 0, sizeof word->read_mask);
+    word->reads = (sim_clock){0};
+}
+
 void sim_race_forget(const void *memory, size_t bytes)
 {
     if (used == 0)
         return;
+    if (bytes / WORD >= SLOTS) { /* a reserve: the table is shorter */
+        for (uint32_t at = 0; at < SLOTS; at++)
+            if (words[at].generation == sim.generation &&
+                words[at].address - (uintptr_t)memory < bytes)
+                word_clear(&words[at]);
+        return;
+    }
     for (uintptr_t i = (uintptr_t)memory / WORD; i <= ((uintptr_t)memory + bytes) / WORD; i++) {
         uint32_t at = (uint32_t)((i * WORD * 0x9E3779B97F4A7C15u) >> 49) % SLOTS;
         for (; words[at].generation == sim.generation; at = (at + 1) % SLOTS)
-            if (words[at].address == i * WORD) {
-                words[at].write_mask = 0;
-                memset(words[at].read_mask, 0, sizeof words[at].read_mask);
-                words[at].reads = (sim_clock){0};
-            }
+            if (words[at].address == i * WORD)
+                word_clear(&words[at]);
     }
 }

@@ -198,6 +198,7 @@ uint32_t sim_fiber_add(ms_thread_body *body, void *context, const char *name)
         if (f->used)
             continue;
         fiber_begin(f, body, context, name);
+        sim.has_threads = true;
         f->pending.site = &start;
         f->clock = sim.current->clock;
         f->clock[i] = 1;
@@ -417,6 +418,7 @@ static void run_begin(const struct ms_sim_config *config)
     sim.config = *config;
     sim.is_active = true;
     sim.is_aborting = sim.is_checking = sim.froze = sim.may_switch_record = false;
+    sim.has_threads = false;
     sim.current = sim.last = NULL;
     sim.able = sim.spinning = 0;
     sim.steps = sim.frozen_since = sim.check_steps = sim.idle_rounds = 0;

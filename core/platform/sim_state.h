@@ -94,6 +94,7 @@ struct sim_state {
     bool is_prologue; /* fibers come back to main at their first step */
     bool is_checking; /* the final check runs alone */
     bool is_aborting;
+    bool has_threads;       /* beside the actors: somebody started one */
     bool may_switch_record; /* the next step was chosen against the default */
     uint32_t steps;
     uint32_t steps_max;

@@ -13,18 +13,18 @@
 
 void ms_scope_init(struct ms_scope *scope)
 {
-    ms_init(&scope->owner, 0);
+    ms_init(&scope->owner, NULL);
 }
 
 KIRQL ms_scope_enter(struct ms_scope *scope)
 {
     KIRQL before = KfRaiseIrql(DISPATCH_LEVEL);
-    uint64_t self = (uint64_t)(uintptr_t)ms_cpu_current(), none = 0;
+    void *self = ms_cpu_current(), *none = NULL;
 
     /* Relaxed: our own value can only have been written by ourselves. */
     if (ms_load_relaxed(&scope->owner) != self)
         while (!ms_cas_acquire(&scope->owner, &none, self)) { /* hb:scope */
-            none = 0;
+            none = NULL;
             ms_thread_yield();
         }
     scope->depth++;
@@ -34,14 +34,14 @@ KIRQL ms_scope_enter(struct ms_scope *scope)
 void ms_scope_leave(struct ms_scope *scope, KIRQL irql)
 {
     if (--scope->depth == 0)
-        ms_store_release(&scope->owner, 0); /* hb:scope */
+        ms_store_release(&scope->owner, NULL); /* hb:scope */
     KeLowerIrql(irql);
 }
 
 bool ms_scope_is_mine(const struct ms_scope *scope)
 {
     /* Relaxed: only our own value means something. */
-    return ms_load_relaxed(&scope->owner) == (uint64_t)(uintptr_t)ms_cpu_current();
+    return ms_load_relaxed(&scope->owner) == ms_cpu_current();
 }
 
 /* A forwarded request belongs to the queue it went to, not to the one it hangs from. */

@@ -14,7 +14,7 @@
 
 /* The lock of a synchronization scope: who has it may take it again (WQU-05). */
 struct ms_scope {
-    ms_atomic_u64 owner; /* hb:scope; the CPU that has it; 0: nobody */
+    ms_atomic_ptr owner; /* hb:scope; the CPU that has it; NULL: nobody */
     uint32_t depth;      /* owner */
     KIRQL irql;          /* owner: to go back to, for WdfObjectReleaseLock */
 };

@@ -304,6 +304,7 @@ static void cpu_leave(void)
 
 static void kernel_make(void)
 {
+    memset(&n.kernel.io_space, 0, sizeof n.kernel.io_space);
     ms_kernel_init(&n.kernel, NULL, NULL);
     ms_rules_watch(&n.kernel, watch, NULL);
     registers_make();
