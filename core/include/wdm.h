@@ -875,6 +875,7 @@ typedef struct _CM_PARTIAL_RESOURCE_DESCRIPTOR {
 
 KIRQL KeGetCurrentIrql(VOID);
 KIRQL KfRaiseIrql(KIRQL NewIrql);
+KIRQL KeRaiseIrqlToDpcLevel(VOID);
 VOID KeLowerIrql(KIRQL NewIrql);
 #define KeRaiseIrql(new_irql, old_irql) (*(old_irql) = KfRaiseIrql(new_irql))
 

@@ -40,6 +40,9 @@ FORCEINLINE VOID RtlInitUnicodeString(PUNICODE_STRING DestinationString, PCWSTR 
     DestinationString->Buffer = (PWSTR)SourceString;
 }
 
+/* One of the routines that not every Windows has, by name; NULL: there is none. PASSIVE_LEVEL. */
+PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName);
+
 #define RTL_CONSTANT_STRING(s)                                                                     \
     {                                                                                              \
         (USHORT)(sizeof(s) - sizeof((s)[0])), (USHORT)sizeof(s), (PWSTR)(s)                        \

@@ -121,6 +121,11 @@ KIRQL KfRaiseIrql(KIRQL NewIrql)
     return old;
 }
 
+KIRQL KeRaiseIrqlToDpcLevel(VOID)
+{
+    return KfRaiseIrql(DISPATCH_LEVEL);
+}
+
 VOID KeLowerIrql(KIRQL NewIrql)
 {
     struct ms_cpu *cpu = ms_cpu_current();

@@ -21,6 +21,25 @@ VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime)
     CurrentTime->QuadPart = (LONGLONG)(ms_clock_ns() / 100);
 }
 
+LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
+{
+    LARGE_INTEGER now;
+
+    if (PerformanceFrequency)
+        PerformanceFrequency->QuadPart = 10 * 1000 * 1000;
+    now.QuadPart = (LONGLONG)(ms_clock_ns() / 100);
+    return now;
+}
+
+/* The clock alone: in the simulator each look at it lets it tick, and no other thread has to do anything. */
+VOID KeStallExecutionProcessor(ULONG MicroSeconds)
+{
+    uint64_t until = ms_clock_ns() + (uint64_t)MicroSeconds * 1000;
+
+    while (ms_clock_ns() < until)
+        continue;
+}
+
 uint64_t ms_moment_of(LARGE_INTEGER time)
 {
     uint64_t now = ms_clock_ns();

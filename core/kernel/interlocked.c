@@ -105,3 +105,8 @@ PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOID Exchange, 
     (void)ms_cas_seq_cst(pointer_of(Target), &Comparand, Exchange);
     return Comparand;
 }
+
+VOID KeMemoryBarrier(VOID)
+{
+    ms_fence_seq_cst();
+}

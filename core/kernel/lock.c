@@ -63,3 +63,44 @@ VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
     KeReleaseSpinLockFromDpcLevel(SpinLock);
     KeLowerIrql(NewIrql);
 }
+
+/* --- lists under a lock that only these routines take: so from any IRQL, at the highest --- */
+
+static KIRQL list_enter(PKSPIN_LOCK lock)
+{
+    KIRQL old = KfRaiseIrql(HIGH_LEVEL);
+
+    KeAcquireSpinLockAtDpcLevel(lock);
+    return old;
+}
+
+PLIST_ENTRY ExInterlockedInsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry,
+                                        PKSPIN_LOCK Lock)
+{
+    KIRQL old = list_enter(Lock);
+    PLIST_ENTRY first = IsListEmpty(ListHead) ? NULL : ListHead->Flink;
+
+    InsertHeadList(ListHead, ListEntry);
+    KeReleaseSpinLock(Lock, old);
+    return first;
+}
+
+PLIST_ENTRY ExInterlockedInsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry,
+                                        PKSPIN_LOCK Lock)
+{
+    KIRQL old = list_enter(Lock);
+    PLIST_ENTRY last = IsListEmpty(ListHead) ? NULL : ListHead->Blink;
+
+    InsertTailList(ListHead, ListEntry);
+    KeReleaseSpinLock(Lock, old);
+    return last;
+}
+
+PLIST_ENTRY ExInterlockedRemoveHeadList(PLIST_ENTRY ListHead, PKSPIN_LOCK Lock)
+{
+    KIRQL old = list_enter(Lock);
+    PLIST_ENTRY first = IsListEmpty(ListHead) ? NULL : RemoveHeadList(ListHead);
+
+    KeReleaseSpinLock(Lock, old);
+    return first;
+}

@@ -122,7 +122,7 @@ MS_TEST(a_later_list_of_too_many_pages_ends_it)
         assert_state(&job, S_FAILED);
         assert_int_equal(WdfDmaTransactionGetBytesTransferred(job.trx), 0x10);
         assert_int_equal(job.programs, 1);
-        rig_close(rig);
+        rig_close_with(rig, inside ? 1 : 0); /* LVL-01: EvtProgramDma runs at DISPATCH_LEVEL */
     }
     struct rig *rig = rig_open();
     struct job job;

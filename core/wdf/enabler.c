@@ -359,7 +359,8 @@ VOID WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler, size
 
     if (!enabler)
         return;
-    if (MaximumFragments != 0) /* ENB-30; a number of its own */
+    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)DmaEnabler); /* LVL-01 */
+    if (MaximumFragments != 0)                         /* ENB-30; a number of its own */
         ms_store_relaxed(&enabler->elements_max, MaximumFragments > UINT32_MAX
                                                      ? WDF_DMA_ENABLER_UNLIMITED_FRAGMENTS
                                                      : (uint32_t)MaximumFragments);

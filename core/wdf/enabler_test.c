@@ -149,6 +149,22 @@ MS_TEST(getters_say_what_the_adapters_are)
     rig_close(rig);
 }
 
+/* ENB-30, LVL-01: what the adapters were made for is not changed at DISPATCH_LEVEL; it is reported, and done. */
+MS_TEST(the_most_elements_are_set_at_passive_level)
+{
+    struct rig *rig = rig_open();
+    KIRQL irql;
+
+    rig_enabler(rig, WdfDmaProfileScatterGather, 3, 0x1000);
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    WdfDmaEnablerSetMaximumScatterGatherElements(rig->enabler, 7);
+    KeLowerIrql(irql);
+    assert_reported(&rig->f, MS_RULE_WDF_IRQL);
+    assert_int_equal(WdfDmaEnablerGetMaximumScatterGatherElements(rig->enabler), 7);
+    WdfDmaEnablerSetMaximumScatterGatherElements(rig->enabler, 8);
+    rig_close_with(rig, 1);
+}
+
 static NTSTATUS configure(WDFDMAENABLER enabler, ULONG size, ULONG line, bool with_resource,
                           int direction)
 {
