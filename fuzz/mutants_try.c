@@ -136,7 +136,7 @@ bool mutants_corpus(struct mutants *m, const char *root, const struct fuzz_targe
     m->input = calloc(MUTANTS_INPUTS_MAX, sizeof *m->input);
     ms_require(m->input != NULL && m->sites <= MUTANTS_SITES_MAX);
     for (const struct fuzz_target *const *t = fuzz_targets; *t; t++) {
-        if ((only && *t != only) || (*t)->planted || (*t)->is_sequential)
+        if ((only && *t != only) || (*t)->planted || (*t)->is_sequential || (*t)->actor_count == 1)
             continue; /* one actor alone needs no order */
         snprintf(folder, sizeof folder, "%s/%s", root, (*t)->name);
         if (access(folder, R_OK) != 0) {
