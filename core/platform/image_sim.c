@@ -81,6 +81,27 @@ MS_TEST(what_was_done_to_a_kept_subject_is_undone)
     assert_null(ms_thread_local_get());
 }
 
+MS_TEST(each_byte_comes_back_when_it_alone_was_changed)
+{
+    enum { BLOCK_BYTES = 256 };
+    static struct {
+        uint8_t *block;
+        uint8_t own[100];
+    } s;
+
+    assert_false(ms_sim_image_use(&s, 1));
+    s.block = ms_alloc(BLOCK_BYTES);
+    assert_non_null(s.block);
+    ms_sim_image_keep(&s, sizeof s);
+    for (uint32_t i = 0; i < BLOCK_BYTES + sizeof s.own; i++) {
+        uint8_t *byte = i < BLOCK_BYTES ? &s.block[i] : &s.own[i - BLOCK_BYTES];
+        *byte = 1;
+        assert_true(ms_sim_image_use(&s, 1));
+        assert_int_equal(*byte, 0);
+    }
+    ms_sim_image_leave();
+}
+
 MS_TEST(each_owner_and_number_has_an_image_of_its_own)
 {
     struct subject first = {0};
