@@ -412,6 +412,20 @@ MS_TEST(overlap_too_small_makes_a_sample_disturbed_and_a_case_unknown)
 
 /* ---- the length of samples -------------------------------------------------------------------- */
 
+MS_TEST(runner_scales_samples_from_the_time_threads_had_a_processor)
+{
+    struct ms_reading reading = {.wall_ns = 1600000};
+
+    assert_true(fabs(ms_reading_worked_ns(&reading) - 1600000) < 1);
+    reading.delay_ns = 1000000;
+    assert_true(fabs(ms_reading_worked_ns(&reading) - 600000) < 1);
+    /* A delay from before the start must not make an operation nothing, and the sample endless. */
+    reading.delay_ns = 1599999;
+    assert_true(fabs(ms_reading_worked_ns(&reading) - 100000) < 1);
+    reading.delay_ns = 4000000;
+    assert_true(fabs(ms_reading_worked_ns(&reading) - 100000) < 1);
+}
+
 MS_TEST(runner_samples_are_long_enough_for_the_fastest_and_short_enough_for_the_slowest)
 {
     static const struct {

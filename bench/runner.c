@@ -17,6 +17,7 @@ enum {
     ASK_SECONDS_MAX = 20,    /* a sample lasts milliseconds: longer means it hangs */
     CALIBRATION_NS = 300000, /* a reading this long is good enough to scale from */
     CALIBRATION_OPS_MAX = 1 << 24,
+    WAITED_MOST = 16, /* how many times its work a reading is believed to have waited */
     PROGRESS_LINE_NS = 100000000,
     COUNT_OPS = 20000,   /* of the pass that counts: the same in every run */
     TIMED_NS = 30000000, /* how long one strategy is timed at one rate */
@@ -211,12 +212,12 @@ static void tally_keep(struct ms_entrant *entrant, const struct ms_tally *tally)
     }
 }
 
-/* The time that the slowest of a reading's threads had a processor: a thread that waited for one did
- * nothing in that time, and a sample scaled from it would be too short. */
-static double worked_ns(const struct ms_reading *reading)
+double ms_reading_worked_ns(const struct ms_reading *r)
 {
-    return (double)(reading->wall_ns > reading->delay_ns ? reading->wall_ns - reading->delay_ns
-                                                         : 1);
+    uint64_t worked = r->wall_ns > r->delay_ns ? r->wall_ns - r->delay_ns : 0;
+
+    /* The delay is that of a longer stretch than the wall time, and may even be more. */
+    return fmax((double)worked, (double)r->wall_ns / WAITED_MOST);
 }
 
 /* Nanoseconds an operation takes, the better of two readings: an interruption can only make a
@@ -230,14 +231,14 @@ static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entra
     for (;;) {
         if (!sample_ask(r, c, entrant, seed, ops, &reading))
             return false;
-        if (worked_ns(&reading) >= CALIBRATION_NS || ops >= CALIBRATION_OPS_MAX)
+        if (ms_reading_worked_ns(&reading) >= CALIBRATION_NS || ops >= CALIBRATION_OPS_MAX)
             break;
-        ops *= worked_ns(&reading) < CALIBRATION_NS / 16.0 ? 16 : 4;
+        ops *= ms_reading_worked_ns(&reading) < CALIBRATION_NS / 16.0 ? 16 : 4;
     }
-    *ns = worked_ns(&reading) / (double)reading.ops;
+    *ns = ms_reading_worked_ns(&reading) / (double)reading.ops;
     if (!sample_ask(r, c, entrant, seed, ops, &reading))
         return false;
-    *ns = fmin(*ns, worked_ns(&reading) / (double)reading.ops);
+    *ns = fmin(*ns, ms_reading_worked_ns(&reading) / (double)reading.ops);
     if (entrant->who->part == MS_PART_LIMIT) /* not in the pass that counts: theirs never change */
         tally_keep(entrant, &reading.tally);
     return true;

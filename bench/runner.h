@@ -33,7 +33,11 @@ struct ms_runner_outcome {
 bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *schedule,
                    struct ms_runner_outcome *outcome, char *why);
 
-/* Is a reading disturbed, by outside evidence only? Pure; oversubscribed cells never are. */
+/* The time in which all of a reading's threads had a processor, about: one that waited for it did nothing
+ * meanwhile, and a sample scaled from all of the time would be too short. Pure. */
+double ms_reading_worked_ns(const struct ms_reading *r);
+
+/* Is a reading disturbed, by outside evidence only? Pure; calm readings and oversubscribed cells never are. */
 bool ms_reading_is_disturbed(const struct ms_reading *reading, uint32_t threads,
                              bool is_oversubscribed);
 
