@@ -453,8 +453,8 @@ static void kernel_finish(uint32_t actor)
             n.on[actor] = NULL;
         return;
     }
-    for (uint8_t i = 0; i < TIMERS; i++)
-        do_unset(i);
+    for (uint32_t i = 0; i < TIMERS; i++)
+        do_unset((uint8_t)i);
     while (do_answer(0))
         ;
     do_flush();

@@ -163,7 +163,8 @@ static ms_reg image_take_stocking(struct extent_lease *s, struct holder *h, stru
         return h->shelf[want.run].edge = image_take_short(&h->image, want.run);
     ms_reg first = image_take_batch(&h->image, want.run, runs, stock_refill(h, want.run), &count);
     h->shelf[want.run].edge = count > 0 ? runs[count - 1] : first;
-    stock_fill(h, runs, count, want.run);
+    if (count > 0) /* or the compiler sees numbers that nobody wrote */
+        stock_fill(h, runs, count, want.run);
     return first;
 }
 
@@ -187,7 +188,8 @@ static ms_reg file_take_stocking(struct extent_lease *s, struct holder *h, struc
     if (group == f->groups)
         return MS_REG_NONE; /* the other part of the file is for later */
     ms_reg first = group_take_batch(f, group, want, runs, stock_refill(h, want.run), &count);
-    stock_fill(h, runs, count, want.run);
+    if (count > 0) /* or the compiler sees numbers that nobody wrote */
+        stock_fill(h, runs, count, want.run);
     return first;
 }
 
@@ -419,10 +421,12 @@ static uint32_t extent_lease_free_count(const void *state)
 
     for (uint32_t i = 0; i < s->file.words; i++)
         count += ms_bits_count(word_free(s, i)); /* statistics: nobody decides on it */
-    for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
-        count += stock_count(&s->holder[cpu]) +
-                 (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want) +
-                 open_count(&s->holder[cpu].open) + post_count(&s->holder[cpu].post);
+    for (uint32_t cpu = 0; cpu < s->cpus; cpu++) {
+        count += stock_count(&s->holder[cpu]);
+        count += (uint32_t)ms_load_relaxed(&s->holder[cpu].hot_want);
+        count += open_count(&s->holder[cpu].open);
+        count += post_count(&s->holder[cpu].post);
+    }
     return count;
 }
 
@@ -436,8 +440,11 @@ static void run_mark_free(const struct extent_lease *s, ms_reg first, uint32_t r
 /* Shows the registers in one CPU's stock as free; entries may be stale, so they are checked. */
 static void stock_mark_free(const struct extent_lease *s, const struct holder *h, uint64_t *bitmap)
 {
-    run_mark_free(s, ms_load_relaxed(&h->hot_first), (uint32_t)ms_load_relaxed(&h->hot_want),
-                  bitmap);
+    ms_reg hot =
+        ms_load_relaxed(&h->hot_first); /* one after the other in every build: traces agree */
+    uint32_t hot_run = (uint32_t)ms_load_relaxed(&h->hot_want);
+
+    run_mark_free(s, hot, hot_run, bitmap);
     for (uint32_t run = 1; run <= OPEN_RUN_MAX; run++)
         for (uint32_t i = 0; i < OPEN_ROOM; i++) {
             uint32_t cell = ms_load_relaxed(&h->open.cell[run - 1][i]);
