@@ -13,7 +13,7 @@
 #include "order.h"
 
 enum {
-    REPEATS_MAX = 3,
+    REPEATS_MAX = 1, /* more would leave no time for other blocks, which are as likely to be calm */
     ASK_SECONDS_MAX = 20,    /* a sample lasts milliseconds: longer means it hangs */
     CALIBRATION_NS = 300000, /* a reading this long is good enough to scale from */
     CALIBRATION_OPS_MAX = 1 << 24,
@@ -397,7 +397,7 @@ static bool is_anyone_ready(const struct ms_case *c)
     return false;
 }
 
-/* Takes a block until it is undisturbed, at most four times, and keeps the last. */
+/* Takes a block again, once, if it was disturbed, and keeps the last. */
 static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint64_t seed)
 {
     uint32_t repeats = 0;
