@@ -121,18 +121,25 @@ static bool is_calm(double look, double best)
 }
 
 /* Whether one of the threads was away at some moment of this slice: then the others had it easier, or
- * waited for it. */
+ * waited for it. A thread's slices are in the order of time. */
 static bool is_one_away(const struct ms_slices *slices, uint32_t threads,
                         const struct ms_slice *slice)
 {
     for (uint32_t i = 0; i < threads; i++) {
-        for (uint32_t k = 0; k < slices[i].count; k++) {
-            const struct ms_slice *other = &slices[i].slice[k];
+        const struct ms_slices *other = &slices[i];
+        uint32_t low = 0, high = other->count;
 
-            if (other->look >= MS_LOOK_TORN && other->start_ns < slice->end_ns &&
-                other->end_ns > slice->start_ns)
-                return true;
+        while (low < high) { /* the first that ends after this one began */
+            uint32_t middle = low + (high - low) / 2;
+
+            if (other->slice[middle].end_ns > slice->start_ns)
+                high = middle;
+            else
+                low = middle + 1;
         }
+        for (; low < other->count && other->slice[low].start_ns < slice->end_ns; low++)
+            if (other->slice[low].look >= MS_LOOK_TORN)
+                return true;
     }
     return false;
 }

@@ -13,6 +13,9 @@
  * first needs the whole core, the second does not, and their quotient knows no clock speed. A slice
  * with two good looks is calm, unless its thread had to leave the processor meanwhile. Whether it counts
  * never depends on how long it took.
+ *
+ * Limits: good is what was seen at best, so a core that is shared all the time passes for calm; and a
+ * processor that the hypervisor takes away for a moment is not seen here (ms_clock_stolen_ns).
  */
 #ifndef MS_CALM_H
 #define MS_CALM_H
@@ -70,7 +73,7 @@ double ms_slices_learn(const struct ms_slices *slices, double best);
 void ms_slices_sum(const struct ms_slices *slices, const double *best, uint32_t threads,
                    struct ms_calm *calm);
 
-/* The share of the time in which this core is shared, from some milliseconds of looking. */
+/* The share of the time in which this core is shared, from some 30 ms of looking; 0 where it always is. */
 double ms_calm_survey(void);
 
 #endif

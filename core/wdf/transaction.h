@@ -75,11 +75,8 @@ struct ms_trx {
  * `next` the word after it. hb:trx-word, both sides. Lock-free: a failed compare-and-swap means that
  * another party's step stuck. */
 #define MS_TRX_MOVE(trx, next, result, step)                                                       \
-    MS_TRX_MOVE_FROM(trx, ms_load_acquire(&(trx)->word), next, result, step)
-
-#define MS_TRX_MOVE_FROM(trx, look, next, result, step)                                            \
     do {                                                                                           \
-        uint64_t seen_ = (look);                                                                   \
+        uint64_t seen_ = ms_load_acquire(&(trx)->word);                                            \
         do {                                                                                       \
             (next).raw = seen_;                                                                    \
             (result) = (step);                                                                     \
@@ -90,9 +87,11 @@ struct ms_trx {
  * the look before it is only a guess. */
 #define MS_TRX_MUST(trx, next, step)                                                               \
     do {                                                                                           \
-        bool always_;                                                                              \
-        MS_TRX_MOVE_FROM(trx, ms_load_relaxed(&(trx)->word), next, always_, ((step), true));       \
-        (void)always_;                                                                             \
+        uint64_t seen_ = ms_load_relaxed(&(trx)->word);                                            \
+        do {                                                                                       \
+            (next).raw = seen_;                                                                    \
+            (step);                                                                                \
+        } while (!ms_cas_acq_rel(&(trx)->word, &seen_, (next).raw));                               \
     } while (0)
 
 /* Says to whoever checks races that the caller owns the fields (I1). */
