@@ -45,6 +45,7 @@ struct reader {
     const char *file;
     char *why;
     uint32_t line;
+    /* As many slots as the file has registers; NULL before it says how many. */
     uint32_t *run;   /* what each slot of the thread at hand holds; 0: nothing */
     uint32_t *since; /* and the line that took it */
     uint64_t held;   /* registers of the thread at hand */
@@ -79,12 +80,18 @@ static bool number_read(struct reader *d, const char *what, const char *word, ui
     return true;
 }
 
-static bool title_read(struct reader *d, const char *line)
+/* Without the blanks around it. */
+static bool title_read(struct reader *d, char *line)
 {
+    size_t letters;
+
+    line += strspn(line, " \t\r");
+    for (letters = strlen(line); letters > 0 && strchr(" \t\r", line[letters - 1]); letters--)
+        line[letters - 1] = '\0';
     if (d->r->title[0])
         return wrong(d, "a second title");
-    snprintf(d->r->title, sizeof d->r->title, "%s", line + strspn(line, " \t"));
-    if (strlen(line + strspn(line, " \t")) >= sizeof d->r->title)
+    snprintf(d->r->title, sizeof d->r->title, "%s", line);
+    if (letters >= sizeof d->r->title)
         return wrong(d, "the title is longer than %d letters", MS_REQUESTS_TITLE_BYTES - 1);
     return d->r->title[0] != '\0' || wrong(d, "an empty title");
 }
@@ -99,8 +106,19 @@ static bool thread_read(struct reader *d)
         return wrong(d, "the thread before has no requests");
     d->r->threads++;
     d->held = 0;
-    memset(d->run, 0, MS_REQUESTS_SLOTS_MAX * sizeof *d->run);
+    memset(d->run, 0, d->r->registers * sizeof *d->run);
     return true;
+}
+
+static bool registers_read(struct reader *d, const char *word)
+{
+    if (d->r->registers)
+        return wrong(d, "a second line 'registers'");
+    if (!number_read(d, "the size of a file", word, REGISTERS_MIN, REGISTERS_MAX, &d->r->registers))
+        return false;
+    d->run = calloc(d->r->registers, sizeof *d->run);
+    d->since = calloc(d->r->registers, sizeof *d->since);
+    return (d->run && d->since) || wrong(d, "no memory to read it");
 }
 
 static bool step_add(struct reader *d, struct ms_request request)
@@ -168,10 +186,7 @@ static bool words_read(struct reader *d, char *const *word, size_t words)
             return give_read(d, word);
         if (i == 2)
             return thread_read(d);
-        if (d->r->registers)
-            return wrong(d, "a second line 'registers'");
-        return number_read(d, "the size of a file", word[1], REGISTERS_MIN, REGISTERS_MAX,
-                           &d->r->registers);
+        return registers_read(d, word[1]);
     }
     return wrong(d, "'%.40s' is none of take, give, thread, registers, title", word[0]);
 }
@@ -219,6 +234,8 @@ static bool text_read(struct reader *d, const char *text, size_t bytes)
         text += length + (end != NULL);
         bytes -= length + (end != NULL);
     }
+    if (d->line == 0)
+        d->line = 1; /* where it would stand */
     if (!d->has_magic)
         return wrong(d, "an empty file; a trace begins with '%s 1'", magic);
     if (d->r->threads == 0 || d->r->thread[d->r->threads - 1].steps == 0)
@@ -231,14 +248,8 @@ bool ms_requests_read(struct ms_requests *r, const char *file, const char *text,
                       char why[MS_REQUESTS_WHY_BYTES])
 {
     struct reader d = {.r = r, .file = file, .why = why};
-    bool is_read = false;
+    bool is_read = text_read(&d, text, bytes);
 
-    d.run = calloc(MS_REQUESTS_SLOTS_MAX, sizeof *d.run);
-    d.since = calloc(MS_REQUESTS_SLOTS_MAX, sizeof *d.since);
-    if (d.run && d.since)
-        is_read = text_read(&d, text, bytes);
-    else
-        snprintf(why, MS_REQUESTS_WHY_BYTES, "%.100s: no memory to read it", file);
     free(d.since);
     free(d.run);
     return is_read;
@@ -248,7 +259,10 @@ bool ms_requests_read(struct ms_requests *r, const char *file, const char *text,
 
 bool ms_requests_print(const struct ms_requests *r, FILE *out)
 {
-    fprintf(out, "%s 1\ntitle %s\nregisters %" PRIu32 "\n", magic, r->title, r->registers);
+    fprintf(out, "%s 1\n", magic);
+    if (r->title[0]) /* a file need not have one */
+        fprintf(out, "title %s\n", r->title);
+    fprintf(out, "registers %" PRIu32 "\n", r->registers);
     for (uint32_t i = 0; i < r->threads; i++) {
         fputs("thread\n", out);
         for (uint32_t k = 0; k < r->thread[i].steps; k++) {

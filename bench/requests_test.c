@@ -82,13 +82,31 @@ MS_TEST(requests_written_are_read_back_the_same)
     ms_requests_drop(&r);
 }
 
+MS_TEST(requests_need_no_title_and_a_title_has_no_blanks_around_it)
+{
+    static const char untitled[] = "mapstorm-requests 1\nregisters 64\nthread\ntake 0 1\n";
+    static const char blanks[] =
+        "mapstorm-requests 1\r\ntitle  \t a b \t\r\nregisters 64\r\nthread\r\ntake 0 1\r\n";
+    struct ms_requests r = {.threads = 0};
+    char why[MS_REQUESTS_WHY_BYTES] = "";
+
+    assert_true(ms_requests_read(&r, "untitled", untitled, sizeof untitled - 1, why));
+    assert_string_equal(r.title, "");
+    round_trip(&r);
+    ms_requests_drop(&r);
+    assert_true(ms_requests_read(&r, "blanks", blanks, sizeof blanks - 1, why));
+    assert_string_equal(r.title, "a b");
+    round_trip(&r);
+    ms_requests_drop(&r);
+}
+
 MS_TEST(requests_that_are_wrong_are_said_with_file_and_line)
 {
 #define BEGIN "mapstorm-requests 1\nregisters 64\nthread\n"
     static const struct {
         const char *text, *why;
     } wrongs[] = {
-        {"", "bad.requests:0: an empty file; a trace begins with 'mapstorm-requests 1'"},
+        {"", "bad.requests:1: an empty file; a trace begins with 'mapstorm-requests 1'"},
         {"take 0 1\n", "bad.requests:1: a trace begins with 'mapstorm-requests 1'"},
         {"mapstorm-requests 2\n", "bad.requests:1: version '2' of a trace is not known here"},
         {"mapstorm-requests 1\n", "bad.requests:1: the file ends without a thread"},

@@ -6,6 +6,8 @@ if(NOT TARGET sim_adapter)
 endif()
 file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/targets/*_fuzz.c)
 set(fuzz_common fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
+# The suite's reader of request traces, which parsers_fuzz.c feeds; it needs nothing else of the suite.
+set(fuzz_traces bench/requests.c)
 
 # The reader of result files, where its library is: parsers_fuzz.c has it read some.
 add_library(fuzz_results INTERFACE)
@@ -23,7 +25,7 @@ endif()
 
 set(fuzz_machinery fuzz/commands.c fuzz/prove.c fuzz/stop.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
   fuzz/chart.c fuzz/session.c fuzz/finding.c fuzz/pairs.c fuzz/mutants.c fuzz/mutants_try.c fuzz/speed.c)
-add_executable(mapstorm-fuzz fuzz/main.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets})
+add_executable(mapstorm-fuzz fuzz/main.c ${fuzz_machinery} ${fuzz_common} ${fuzz_traces} ${fuzz_targets})
 target_link_libraries(mapstorm-fuzz PRIVATE ms_flags ${sim_below} fuzz_results)
 target_compile_definitions(mapstorm-fuzz PRIVATE
   $<$<BOOL:${MAPSTORM_SANITIZE}>:FUZZ_SANITIZED=1>)
@@ -43,7 +45,7 @@ if(MAPSTORM_BUILD_TESTS)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
   foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000 ctrl:6000
       sg_differential:30000 kmdf:4000 sgl:6000 parsers:8000 commons:3000
-      misuse:5000 stream:1000 memory:1500 kernel:6000 framework:2500 machine:300)
+      misuse:5000 clash:4000 stream:1000 memory:1500 kernel:6000 framework:2500 machine:300)
     string(REPLACE ":" ";" run ${run})
     list(GET run 0 subject)
     list(GET run 1 executions)
@@ -96,8 +98,8 @@ if(MAPSTORM_BUILD_TESTS)
 endif()
 
 if(MAPSTORM_BUILD_TESTS)
-  add_executable(fuzz_test fuzz/fuzz_test.c ${fuzz_machinery} ${fuzz_common} ${fuzz_targets}
-    core/platform/test_main.c)
+  add_executable(fuzz_test fuzz/fuzz_test.c ${fuzz_machinery} ${fuzz_common} ${fuzz_traces}
+    ${fuzz_targets} core/platform/test_main.c)
   target_link_libraries(fuzz_test PRIVATE ms_flags ${sim_below} fuzz_results cmocka)
   target_include_directories(fuzz_test PRIVATE fuzz)
   set_target_properties(fuzz_test PROPERTIES C_EXTENSIONS ON)
@@ -123,7 +125,7 @@ if(MAPSTORM_BUILD_FUZZ)
   target_link_libraries(fuzz_engine_common PRIVATE ms_flags ${sim_below})
   target_compile_options(fuzz_engine_common PRIVATE -O2 -fno-sanitize=all)
   set_target_properties(fuzz_engine_common PROPERTIES C_EXTENSIONS ON)
-  add_library(fuzz_engine_targets OBJECT ${fuzz_targets})
+  add_library(fuzz_engine_targets OBJECT ${fuzz_targets} ${fuzz_traces})
   target_link_libraries(fuzz_engine_targets PRIVATE ms_flags ${sim_below})
   target_compile_options(fuzz_engine_targets PRIVATE -fsanitize=fuzzer-no-link ${fuzz_no_coverage})
   set_target_properties(fuzz_engine_targets PROPERTIES C_EXTENSIONS ON)

@@ -50,10 +50,12 @@ static struct ms_object *leak_at(struct ms_wdf *wdf, uint32_t i)
     return ms_load_relaxed(&wdf->cell[i].object); /* quiescent */
 }
 
-/* Who is alive for another reason than that its children are. */
+/* Who is alive for another reason than that its children are: they hold it, and while one of them is not
+ * disposed neither is it, so it holds itself. */
 static bool leak_is_own(struct ms_wdf *wdf, struct ms_object *object)
 {
-    uint32_t fresh = ms_load_relaxed(&wdf->fresh), children = 0;
+    uint32_t fresh = ms_load_relaxed(&wdf->fresh);
+    uint32_t children = ms_load_relaxed(&object->pending) != 0;
 
     for (uint32_t i = 0; i < fresh; i++)
         if (leak_at(wdf, i) && leak_at(wdf, i)->parent == object)

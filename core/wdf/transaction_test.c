@@ -77,3 +77,33 @@ MS_TEST(every_profile_version_and_direction_moves_all_bytes)
                 rig_close(rig);
             }
 }
+
+/* FTL-01, REL-08: it is told as one that goes while it executes, and as one leak; its enabler and device, which
+ * stay for its sake, are none. */
+MS_TEST(a_transaction_that_never_ends_is_one_leak)
+{
+    struct rig *rig = rig_open();
+    struct job job;
+
+    rig_enabler(rig, WdfDmaProfilePacket, 3, 0x4000);
+    rig_mdl(rig, 0, 64);
+    job_make(rig, &job, WdfDmaDirectionWriteToDevice);
+    job_start(&job, 0, ALL);
+    ms_wdf_close(rig->f.wdf);
+    assert_int_equal(rig->f.reports, 2);
+    assert_int_equal(rig->f.report[0].info->rule, MS_RULE_WDF_DELETE_EXECUTING);
+    assert_int_equal(rig->f.report[1].info->rule, MS_RULE_WDF_LEAK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(rig->f.report[i].object, (uint64_t)(uintptr_t)job.trx);
+    report_all(&job); /* it ends after all, and its parents with it */
+    assert_true(job.over);
+    assert_int_equal(ms_wdf_objects(rig->f.wdf), 0);
+    rig->f.reports = 0;
+    rig_mdl_free(rig);
+    ms_cpu_leave();
+    ms_dma_destroy(rig->f.dma);
+    ms_wdf_destroy(rig->f.wdf);
+    ms_free(rig->f.kernel, sizeof *rig->f.kernel);
+    ms_memory_destroy(rig->f.memory);
+    ms_free(rig, sizeof *rig);
+}

@@ -45,6 +45,7 @@ for floor in $floors; do
         ! -path 'core/*/example/*' | sort)
 done
 still+=(core/platform/platform_sim.c fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
+loud+=(bench/requests.c)
 while IFS= read -r file; do loud+=("$file"); done < <(find fuzz/targets -name '*_fuzz.c' | sort)
 
 # compile FOLDER FLAGS FILE...: objects into a folder; only what is out of date.

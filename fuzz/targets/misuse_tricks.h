@@ -69,19 +69,10 @@ static void trick_irql(void)
 /* A system enabler that is gone after the trick. */
 static WDFDMAENABLER system_take(int configurations)
 {
-    CM_PARTIAL_RESOURCE_DESCRIPTOR resource = {.Type = CmResourceTypeDma,
-                                               .Flags = CM_RESOURCE_DMA_V3};
-    PHYSICAL_ADDRESS address = {.QuadPart = 0xFE000000};
-    WDF_DMA_SYSTEM_PROFILE_CONFIG config;
-    WDFDMAENABLER enabler;
-    WDF_DMA_ENABLER_CONFIG made;
+    WDFDMAENABLER enabler = bad_enabler_make(k.device, WdfDmaProfileSystem, 3, FRAGMENT);
 
-    WDF_DMA_ENABLER_CONFIG_INIT(&made, WdfDmaProfileSystem, FRAGMENT);
-    ms_require(NT_SUCCESS(WdfDmaEnablerCreate(k.device, &made, NULL, &enabler)));
-    resource.u.DmaV3.RequestLine = 0x1008;
-    WDF_DMA_SYSTEM_PROFILE_CONFIG_INIT(&config, address, Width8Bits, &resource);
     for (int i = 0; i < configurations; i++)
-        (void)WdfDmaEnablerConfigureSystemProfile(enabler, &config, WdfDmaDirectionReadFromDevice);
+        (void)bad_system_configure(enabler, 0x1008);
     return enabler;
 }
 
@@ -244,6 +235,20 @@ static void trick_complete_twice(void)
     request_end(request, done);
 }
 
+/* It is in a queue again, where the driver forwarded it: the old handle is no right to it. */
+static void trick_complete_forwarded(void)
+{
+    uint32_t done = k.done;
+    WDFREQUEST request = request_take(), again;
+
+    ms_require(NT_SUCCESS(WdfRequestForwardToIoQueue(request, k.second)));
+    WdfRequestComplete(request, STATUS_SUCCESS);
+    if (k.done != done)
+        ms_sim_fail("O3 a request was completed out of a queue", "%u times", k.done - done);
+    ms_require(NT_SUCCESS(WdfIoQueueRetrieveNextRequest(k.second, &again)) && again == request);
+    request_end(request, done);
+}
+
 static void trick_complete_marked(void)
 {
     uint32_t done = k.done;
@@ -371,6 +376,8 @@ static const struct trick tricks[] = {
      MS_RULE_WDF_IS_CANCELED},
     {"a request is completed at DISPATCH_LEVEL with a timer", trick_timer_child,
      MS_RULE_WDF_TIMER_CHILD},
+    {"a request is completed that is in a queue", trick_complete_forwarded,
+     MS_RULE_WDF_COMPLETE_TWICE},
 };
 
 static const struct trick *trick_of(uint8_t operand)

@@ -55,6 +55,22 @@ static const char document_sparse[] =
     "memory weak stale=11\n"
     "reads 2 0 1\n";
 
+static const char document_requests[] =
+    "mapstorm-requests 1\n"
+    "title 64 KiB reads of a disk\n"
+    "# what follows what\n"
+    "registers 256\n"
+    "thread\n"
+    "take 0 16\n"
+    "take 1 1\n"
+    "give 0\n"
+    "take 0 2\n"
+    "give 1\n"
+    "thread\n"
+    "take 255 254 # nearly all\n"
+    "take 3 1\n"
+    "give 255\n";
+
 static const char document_result[] =
     "{\"schema\":\"mapstorm-run-1\",\n"
     "\"run\":{\"version\":\"0.1.0\",\"commit\":\"a1b2c3d\",\"tree_clean\":true,\"started"
@@ -176,6 +192,40 @@ static const char *const dictionary[] = {
     "1e999",
     "\n\n",
     "99999999999999999999",
+    "%s%n",
+};
+/* The same for traces of requests. */
+static const char *const dictionary_requests[] = {
+    "mapstorm-requests 1\n",
+    "title a\n",
+    "title ",
+    "registers 64\n",
+    "registers 262144\n",
+    "registers ",
+    "thread\n",
+    "take 0 1\n",
+    "take 63 4096\n",
+    "take 262143 4096\n",
+    "take ",
+    "give 0\n",
+    "give 262143\n",
+    "give ",
+    "thread\ntake 0 1\n",
+    "262144",
+    "262145",
+    "4097",
+    "64",
+    "63",
+    "-1",
+    "+1",
+    "0x10",
+    "99999999999999999999",
+    "#",
+    " ",
+    "\t",
+    "\r\n",
+    "\n",
+    "\xff",
     "%s%n",
 };
 /* At and beyond every limit that a file may name. */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parsers_fuzz.c: the files that people give us: recorded layouts, inputs of the fuzzers, results. A good
- * one is cut, copied, and filled with words, numbers and bytes; then it is read.
+ * parsers_fuzz.c: the files that people give us: recorded layouts, inputs of the fuzzers, results, traces
+ * of requests. A good one is cut, copied, and filled with words, numbers and bytes; then it is read.
  *
  * Proves       whatever stands in a file, reading it ends, without a fault, with what was read or with an
  *              error that says where: the line, and in a result the file and the field; what was read is
- *              written again as bytes that read as the same and are written the same
+ *              what the text says (layouts, traces), and is written again as bytes that read as the same and
+ *              are written the same
  * Does not     read result files in builds without the JSON library (build_targets.sh): there that
  *              document is passed by; files deeper than the stack of an actor of the simulator takes
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../bench/requests.h"
 #include "../../bench/result.h"
 #include "memory/memory.h"
 #include "parsers_documents.h"
@@ -26,16 +28,17 @@ enum {
     BYTES_MAX = 8192,
     WRITTEN_MAX = 65536,
     DEPTH_MAX = 24, /* of brackets: an actor has a small stack */
-    DOCUMENTS = 5,
+    DOCUMENTS = 6,
     WORDS = sizeof dictionary / sizeof dictionary[0],
+    REQUEST_WORDS = sizeof dictionary_requests / sizeof dictionary_requests[0],
     NUMBERS = sizeof numbers / sizeof numbers[0],
 };
 
-enum document { LAYOUT, KEYED, SEQUENTIAL, SPARSE, RESULT };
+enum document { LAYOUT, KEYED, SEQUENTIAL, SPARSE, RESULT, REQUESTS };
 
 static const char *const documents[DOCUMENTS] = {
     [LAYOUT] = document_layout, [KEYED] = document_keyed,   [SEQUENTIAL] = document_sequential,
-    [SPARSE] = document_sparse, [RESULT] = document_result,
+    [SPARSE] = document_sparse, [RESULT] = document_result, [REQUESTS] = document_requests,
 };
 
 static struct {
@@ -65,7 +68,10 @@ static uint32_t place_of(const struct fuzz_op *op)
 
 static const char *word_of(const struct fuzz_op *op)
 {
-    return dictionary[(op->operand[2] * 5u + op->operand[1]) % WORDS];
+    uint32_t which = op->operand[2] * 5u + op->operand[1];
+
+    return p.document == REQUESTS ? dictionary_requests[which % REQUEST_WORDS]
+                                  : dictionary[which % WORDS];
 }
 
 /* `bytes` bytes at `at` instead of `old` ones; nothing when it would be too long. */
@@ -306,6 +312,106 @@ static uint32_t result_read(void)
     return 3;
 }
 
+/* The requests as they stand in the text, read the short way: no thread of them holds more than there is, or
+ * takes what it holds already. `refused`: the number of the line that the reader did not take, for which it
+ * must have a reason; 0: it took all. */
+static void steps_check(const struct ms_requests *r, unsigned long refused)
+{
+    static uint32_t run[MS_REQUESTS_SLOTS_MAX];
+    uint32_t thread = UINT32_MAX, step = 0, held = 0, most = 0;
+    unsigned long number = 0;
+    unsigned slot, wanted;
+
+    for (uint32_t at = 0; at < p.bytes; at += line_bytes(at)) {
+        char line[BYTES_MAX + 1];
+        char word[8] = "", rest[2];
+        struct ms_request said = {0};
+        snprintf(line, sizeof line, "%.*s", (int)line_bytes(at), p.text + at);
+        line[strcspn(line, "#")] = 0;
+        number++;
+        bool is_take = sscanf(line, " take%*[ \t\r]%6u%*[ \t\r]%5u %1s", &slot, &wanted, rest) == 2;
+        if (is_take) {
+            said = (struct ms_request){slot, wanted};
+        } else if (sscanf(line, " give%*[ \t\r]%6u %1s", &slot, rest) == 1) {
+            said.slot = slot;
+        } else {
+            if (number == refused)
+                return;
+            if (strncmp(line, "title ", 6) != 0 && sscanf(line, " %7s", word) == 1 &&
+                strcmp(word, "thread") == 0) {
+                thread++;
+                step = held = 0;
+                memset(run, 0, r->registers * sizeof *run);
+            }
+            continue;
+        }
+        bool may = thread < r->threads && slot < r->registers && (run[slot] != 0) != is_take &&
+                   held + said.run <= r->registers && said.run <= MS_REQUESTS_RUN_MAX &&
+                   (said.run > 0) == is_take;
+        if (number == refused) {
+            /* Blanks are what the reader takes for such, and a line must not be too long. */
+            if (may && line_bytes(at) < 200 && !strpbrk(line, "\v\f+-"))
+                ms_sim_fail("O7 a trace that is good is refused", "line %lu", number);
+            return;
+        }
+        if (!may)
+            ms_sim_fail("O1 a trace that nobody can follow", "line %lu", number);
+        if (step >= r->thread[thread].steps || said.slot >= r->thread[thread].slots ||
+            memcmp(&r->thread[thread].step[step], &said, sizeof said) != 0)
+            ms_sim_fail("O7 a trace that is not what the text says", "line %lu", number);
+        step++;
+        held += said.run - (is_take ? 0 : run[slot]);
+        most = said.run > most ? said.run : most;
+        run[slot] = said.run;
+    }
+    if (refused == 0 && (thread + 1 != r->threads || most != r->run_max))
+        ms_sim_fail("O7 a trace that is not what the text says", "%u threads", r->threads);
+}
+
+/* A trace as text; freed by who asked. */
+static char *requests_print(const struct ms_requests *r, size_t *bytes)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, bytes);
+
+    ms_require(out != NULL);
+    bool is_good = ms_requests_print(r, out);
+    if (fclose(out) != 0 || !is_good)
+        ms_sim_fail("O7 a trace that was read cannot be written", "%u threads", r->threads);
+    return text;
+}
+
+static uint32_t requests_read(void)
+{
+    struct ms_requests r = {.threads = 0};
+    char why[MS_REQUESTS_WHY_BYTES] = "";
+    size_t bytes;
+    size_t again;
+
+    if (!ms_requests_read(&r, "some.requests", p.text, p.bytes, why)) {
+        if (strncmp(why, "some.requests:", 14) != 0)
+            ms_sim_fail("O7 an error that does not say where", "'%s'", why);
+        memcpy(why + 9, "line ", 5); /* instead of the name's end: the form of the others */
+        error_check(why + 9);
+        if (r.registers > 0 && !memchr(p.text, 0, p.bytes))
+            steps_check(&r, strtoul(why + 14, NULL, 10));
+        ms_requests_drop(&r);
+        return 1;
+    }
+    steps_check(&r, 0);
+    char *first = requests_print(&r, &bytes);
+    ms_requests_drop(&r);
+    if (!ms_requests_read(&r, "again.requests", first, bytes, why))
+        not_the_same(why);
+    char *second = requests_print(&r, &again);
+    ms_requests_drop(&r);
+    if (bytes != again || memcmp(first, second, bytes) != 0)
+        not_the_same("a trace");
+    free(first);
+    free(second);
+    return 3;
+}
+
 /* --- the target ---------------------------------------------------------------------------------- */
 
 enum kind { WORD, BYTE, CUT, COPY, NUMBER, LINE };
@@ -344,9 +450,10 @@ static void parsers_perform(uint32_t actor, const struct fuzz_op *op)
 
 static void parsers_finish(uint32_t actor)
 {
-    uint32_t end = p.document == LAYOUT   ? layout_read()
-                   : p.document == RESULT ? result_read()
-                                          : input_read();
+    uint32_t end = p.document == LAYOUT     ? layout_read()
+                   : p.document == RESULT   ? result_read()
+                   : p.document == REQUESTS ? requests_read()
+                                            : input_read();
     uint64_t digest = end;
 
     (void)actor;
@@ -407,8 +514,8 @@ static const struct fuzz_kind kinds[] = {
 
 const struct fuzz_target fuzz_target_parsers = {
     .name = "parsers",
-    .summary =
-        "layouts, inputs and results as files: cut, filled with words, read and written again",
+    .summary = "layouts, inputs, results and traces as files: cut, filled with words, read and "
+               "written again",
     .actors = actor_names,
     .actor_count = 1,
     .settings = settings,
