@@ -142,7 +142,7 @@ static bool contenders_collect(struct ms_catalog *c, const struct ms_catalog_con
     for (size_t i = 0; i < config->plugin_count; i++)
         if (!plugin_add(c, config->plugins[i], why))
             return false;
-    contender_add(c, &ms_reg_null, "null", "control: hands out a counter and does nothing",
+    contender_add(c, &ms_reg_null, "null", "control: hands out nothing and does nothing",
                   MS_PART_NULL);
     contender_add(c, &ms_reg_twin, "twin", "control: the baseline compiled a second time",
                   MS_PART_TWIN);

@@ -20,6 +20,7 @@ struct ms_goal_found {
     const struct ms_cell *where; /* NULL: not measured */
     const char *rival;           /* the strategy that makes it worst, or NULL */
     uint32_t cells;              /* that were looked at */
+    double whole; /* where loop and calls were taken off, the ratio with them; else 0 */
 };
 
 /* How many goals there are, and each in words. */

@@ -86,20 +86,36 @@ MS_TEST(goals_of_what_was_not_measured_are_not_known)
     result_close();
 }
 
-MS_TEST(goals_against_the_limit_look_at_the_worst_of_their_cells)
+MS_TEST(goals_against_the_limit_take_loop_and_calls_off_both)
 {
     uint32_t one, eight;
 
     result_open();
     one = case_add("1r", 1, 4096, 0.5, 0.5);
     eight = case_add("8r", 1, 65536, 0.5, 0.5);
-    result->cells[one].of_limit = (struct ms_estimate){1.5, 1.4, 1.6, 36};
-    result->cells[eight].of_limit = (struct ms_estimate){1.34, 1.3, 1.4, 36};
+    result->controls[0].harness = (struct ms_estimate){7, 6, 8, 36};
+    result->cells[one].limit = "locked-pair";
+    result->cells[eight].limit = "locked-pair";
+    result->cells[one].of_limit = (struct ms_estimate){1.2, 1.1, 1.3, 36};    /* 3 of 5 */
+    result->cells[eight].of_limit = (struct ms_estimate){1.11, 1.1, 1.2, 36}; /* 3 of 4.1 */
     assert_int_equal(goal_of("two locked instructions").held, MS_GOAL_HELD);
-    result->cells[eight].of_limit = (struct ms_estimate){1.32, 1.3, 1.4, 36};
+    result->cells[eight].of_limit = (struct ms_estimate){1.09, 1.0, 1.2, 36}; /* 3 of 3.9 */
     assert_int_equal(goal_of("two locked instructions").held, MS_GOAL_MISSED);
     assert_ptr_equal(goal_of("two locked instructions").where, &result->cells[eight]);
     assert_int_equal(goal_of("two locked instructions").cells, 2);
+    assert_true(fabs(goal_of("two locked instructions").worst - 3 / 3.9) < 1e-9);
+    assert_true(fabs(goal_of("two locked instructions").whole - 1 / 1.09) < 1e-9);
+    /* Faster than nothing: as good as nothing. A limit below the control says nothing. */
+    result->cells[eight].time.value = 6.9;
+    result->cells[one].of_limit.value = 0.69;
+    assert_true(goal_of("two locked instructions").worst == 0.0);
+    assert_int_equal(goal_of("two locked instructions").cells, 1);
+    /* Nor does one that was measured in another place, or a run without the control. */
+    result->cells[eight].limit = "atomic-pair";
+    assert_int_equal(goal_of("two locked instructions").held, MS_GOAL_UNKNOWN);
+    result->cells[eight].limit = "locked-pair";
+    result->controls[0].harness.value = 0;
+    assert_int_equal(goal_of("two locked instructions").held, MS_GOAL_UNKNOWN);
     result_close();
 }
 

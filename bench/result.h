@@ -79,7 +79,7 @@ enum ms_progress {
 enum ms_role {
     MS_ROLE_CONTESTANT,
     MS_ROLE_BASELINE, /* exactly one strategy of a run */
-    MS_ROLE_NULL,     /* control: hands out a counter and does nothing */
+    MS_ROLE_NULL,     /* control: hands out nothing and does nothing */
     MS_ROLE_TWIN,     /* control: the baseline under another name */
     MS_ROLE_DRAG,     /* control: the baseline doing 5 % more than it is credited with */
     MS_ROLE_PLUGIN,   /* a contestant from outside the tree, marked wherever shown */

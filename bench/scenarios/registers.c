@@ -2,8 +2,10 @@
 /*
  * registers.c: taking and giving back map registers, one operation = one take and its give.
  *
- * Measured    the strategy's table, called directly: no pool, no waiters, no bounce copy.
- * Stream      each thread replays 16 384 steps "slot s now holds a run of r"; a step gives back
+ * Measured    the strategy's table, called directly: no pool, no waiters, no bounce copy. What stands around
+ *             the two calls is the control `null`; the limit is called in the same place.
+ * Pairs       1r, 8r, 64r: a run is taken and given back at once, so nothing but the calls is in the loop.
+ * Stream      of all others: each thread replays 16 384 steps "slot s now holds a run of r"; a step gives back
  *             what the slot held and takes the new run. The stream is made from the seed alone,
  *             before the clock starts, and is the same for every strategy. A refused take leaves
  *             the slot empty; the stream does not notice.
@@ -36,10 +38,11 @@
 enum { CHECK_STEPS = 4096, CHECKED_MAX = 64 };
 
 static const struct ms_contender limits_all[] = {
-    {.name = "atomic-pair",
-     .title = "two uncontended locked instructions on private lines",
+    {.name = "locked-pair",
+     .title = "one uncontended locked instruction a call",
      .part = MS_PART_LIMIT},
 };
+extern const struct ms_reg_ops ms_reg_locked_pair; /* null.c */
 
 struct held {
     ms_reg first;
@@ -53,13 +56,12 @@ struct lane {
     uint32_t next;     /* the step to do next */
     uint32_t cpu;
     uint64_t refused;
-    ms_atomic_u64 word[2 * MS_CACHE_LINE / sizeof(ms_atomic_u64)]; /* of the limit: two lines */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
 struct stage {
     const struct ms_catalog *catalog;
     struct ms_recipe recipe;
-    const struct ms_reg_ops *ops; /* of the contender at hand; NULL: the limit */
+    const struct ms_reg_ops *ops; /* of the contender at hand */
     void *state;
     size_t state_bytes;
     uint32_t registers;
@@ -78,47 +80,82 @@ struct stage {
 /* ---- the timed part ---------------------------------------------------------------------------
  */
 
-static inline void held_drop(const struct stage *s, uint32_t cpu, struct held *held)
+/* A strategy as one thread calls it. Copied to where a loop runs, so that the compiler may keep it in
+ * processor registers: loaded anew behind every call it would cost as much as a good strategy does. */
+struct caller {
+    ms_reg (*take)(void *state, uint32_t cpu, struct ms_reg_want want);
+    void (*give)(void *state, uint32_t cpu, ms_reg first, uint32_t run);
+    void *state;
+    uint32_t cpu;
+};
+
+static inline struct caller caller_of(const struct stage *s, uint32_t cpu)
+{
+    return (struct caller){s->ops->take, s->ops->give, s->state, cpu};
+}
+
+static inline ms_reg run_take(struct caller c, uint32_t run)
+{
+    return c.take(c.state, c.cpu, (struct ms_reg_want){.run = run, .align = 1});
+}
+
+static inline void held_drop(struct caller c, struct held *held)
 {
     if (held->run == 0)
         return;
-    s->ops->give(s->state, cpu, held->first, held->run);
+    c.give(c.state, c.cpu, held->first, held->run);
     held->run = 0;
 }
 
-/* Does step `at` of the lane's stream; true if it asked for a run. */
-static inline bool step_at(const struct stage *s, struct lane *lane, uint32_t at)
+/* Does one step of a stream; true if it asked for a run, which is refused if the slot is empty then. */
+static inline bool step_do(struct caller c, uint32_t step, struct held *slots)
 {
-    uint32_t step = lane->stream.step[at];
     uint32_t run = step >> MS_STREAM_SLOT_BITS;
-    struct held *held = &lane->held[step & MS_STREAM_SLOT_MASK];
+    struct held *held = &slots[step & MS_STREAM_SLOT_MASK];
 
-    held_drop(s, lane->cpu, held);
+    held_drop(c, held);
     if (run == 0)
         return false;
-    held->first = s->ops->take(s->state, lane->cpu, (struct ms_reg_want){.run = run, .align = 1});
-    if (held->first == MS_REG_NONE)
-        lane->refused++;
-    else
-        held->run = run;
+    held->first = run_take(c, run);
+    held->run = held->first == MS_REG_NONE ? 0 : run;
     return true;
 }
 
-static bool step_do(const struct stage *s, struct lane *lane)
+/* Does the lane's next step. */
+static void lane_step(const struct stage *s, struct lane *lane)
 {
-    uint32_t at = lane->next;
-
-    lane->next = (at + 1) % MS_STREAM_STEPS;
-    return step_at(s, lane, at);
+    step_do(caller_of(s, lane->cpu), lane->stream.step[lane->next], lane->held);
+    lane->next = (lane->next + 1) % MS_STREAM_STEPS;
 }
 
-/* Two locked instructions per operation, on two lines that nobody else touches. */
-static void limit_run(struct lane *lane, uint64_t ops)
+/* Returns how many were refused. */
+static uint64_t pairs_run(struct caller c, uint32_t run, uint64_t ops)
 {
-    for (uint64_t i = 0; i < ops; i++) {
-        ms_fetch_add_seq_cst_u64(&lane->word[0], 1);
-        ms_fetch_add_seq_cst_u64(&lane->word[MS_CACHE_LINE / sizeof lane->word[0]], 1);
+    uint64_t refused = 0;
+
+    for (; ops > 0; ops--) {
+        ms_reg first = run_take(c, run);
+        if (MS_LIKELY(first != MS_REG_NONE))
+            c.give(c.state, c.cpu, first, run);
+        else
+            refused++;
     }
+    return refused;
+}
+
+/* Goes on in the stream behind `at`; returns where it ended. */
+static uint32_t stream_run(struct caller c, const struct ms_stream *stream, struct held *slots,
+                           uint32_t at, uint64_t ops, uint64_t *refused)
+{
+    const uint32_t *step = stream->step;
+
+    for (; ops > 0; at = (at + 1) % MS_STREAM_STEPS) {
+        if (!step_do(c, step[at], slots))
+            continue;
+        *refused += slots[step[at] & MS_STREAM_SLOT_MASK].run == 0;
+        ops--;
+    }
+    return at;
 }
 
 /* One half of a hand-over; both ends handle two runs for each operation asked for, because the other
@@ -142,20 +179,18 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
     const struct stage *s = stage;
     struct lane *lane = &s->lane[thread];
 
-    if (!s->ops) {
-        limit_run(lane, ops);
-        return;
-    }
-    if (s->recipe.pattern == MS_PATTERN_HANDOVER) {
+    struct caller caller = caller_of(s, lane->cpu);
+
+    switch (s->recipe.pattern) {
+    case MS_PATTERN_HANDOVER:
         handover_run(s, lane, thread, ops);
-        return;
+        break;
+    case MS_PATTERN_PAIR:
+        lane->refused += pairs_run(caller, s->recipe.size[0].first, ops);
+        break;
+    default:
+        lane->next = stream_run(caller, &lane->stream, lane->held, lane->next, ops, &lane->refused);
     }
-    /* The place in the stream stays in a processor register: through memory it would cost as much
-     * as a good strategy does. */
-    uint32_t at = lane->next;
-    for (; ops > 0; at = (at + 1) % MS_STREAM_STEPS)
-        ops -= step_at(s, lane, at);
-    lane->next = at;
 }
 
 /* ---- before and after -------------------------------------------------------------------------
@@ -165,18 +200,19 @@ static void run(void *stage, uint32_t thread, uint64_t ops)
 static void residents_take(struct stage *s, uint64_t seed)
 {
     struct ms_prng random = {ms_seed_mix(seed, 77)};
+    struct caller caller = caller_of(s, 0);
     uint32_t run = s->recipe.size[0].first;
     uint32_t keep = 0;
 
     s->residents = s->registers / run;
     for (uint32_t i = 0; i < s->residents; i++) {
         struct held *held = &s->resident[i];
-        held->first = s->ops->take(s->state, 0, (struct ms_reg_want){.run = run, .align = 1});
+        held->first = run_take(caller, run);
         held->run = held->first == MS_REG_NONE ? 0 : run;
     }
     for (uint32_t i = 0; i < s->residents; i++) {
         if (ms_prng_below(&random, 100) >= s->recipe.fill_percent)
-            held_drop(s, 0, &s->resident[i]);
+            held_drop(caller, &s->resident[i]);
         else
             s->resident[keep++] = s->resident[i];
     }
@@ -204,7 +240,7 @@ static bool shadow_step(struct stage *s, struct lane *lane)
 
     if (held->run > 0 && !shadow_mark(s, held->first, held->run, 1, 0))
         return false;
-    step_do(s, lane);
+    lane_step(s, lane);
     return held->run == 0 || shadow_mark(s, held->first, held->run, 0, 1);
 }
 
@@ -267,7 +303,7 @@ static bool file_fill(struct stage *s, uint64_t seed, char *why)
 
         memset(lane->held, 0, lane->stream.slots * sizeof *lane->held);
         for (lane->next = 0; lane->next < lane->stream.fill;)
-            step_do(s, lane);
+            lane_step(s, lane);
         lane->refused = 0;
     }
     return true;
@@ -301,17 +337,18 @@ static bool prepare(void *stage, const struct ms_cell_key *key, uint64_t seed, c
 {
     struct stage *s = stage;
 
-    s->ops = ms_catalog_ops(s->catalog, key->strategy);
-    if (!s->ops && strcmp(key->strategy, limits_all[0].name) != 0) {
+    bool is_limit = strcmp(key->strategy, limits_all[0].name) == 0;
+
+    s->ops = is_limit ? &ms_reg_locked_pair : ms_catalog_ops(s->catalog, key->strategy);
+    if (!s->ops) {
         snprintf(why, MS_WHY_BYTES, "no strategy is named %s", key->strategy);
         return false;
     }
-    if (!s->ops)
-        return true;
     if (!streams_fit(s, seed, why) || !file_fill(s, seed, why))
         return false;
-    /* The control that does nothing has nothing to be right about. */
-    if (is_checked(s) || ms_catalog_find(s->catalog, key->strategy)->part == MS_PART_NULL)
+    /* The control and the limit hand out nothing, and have nothing to be right about. */
+    if (is_limit || is_checked(s) ||
+        ms_catalog_find(s->catalog, key->strategy)->part == MS_PART_NULL)
         return true;
     if (!shadow_check(s, why) || !file_fill(s, seed, why))
         return false;
@@ -327,15 +364,13 @@ static bool finish(void *stage, uint64_t ops, struct ms_tally *tally, char *why)
     uint32_t free_count;
 
     *tally = (struct ms_tally){0};
-    if (!s->ops)
-        return true;
     for (uint32_t i = 0; i < s->threads; i++) {
         for (uint32_t slot = 0; slot < s->lane[i].stream.slots; slot++)
-            held_drop(s, i, &s->lane[i].held[slot]);
+            held_drop(caller_of(s, i), &s->lane[i].held[slot]);
         refused += s->lane[i].refused;
     }
     for (uint32_t i = 0; i < s->residents; i++)
-        held_drop(s, 0, &s->resident[i]);
+        held_drop(caller_of(s, 0), &s->resident[i]);
     s->ops->drain_all(s->state);
 
     tally->count[tally->counts].name = "requests refused";
@@ -467,7 +502,7 @@ static const char *refuses(const struct ms_catalog *catalog, const struct ms_con
 const struct ms_scenario ms_scenario_registers = {
     .name = "registers",
     .title = "one take and its give of map registers",
-    .version = 3,
+    .version = 4,
     .compares = true,
     .oversubscribes = true,
     .has_registers = true,
