@@ -136,25 +136,33 @@ static inline uint64_t want_key(struct ms_reg_want want)
 /* Whoever takes and gives the same run in turn meets here, and nothing but branches, which are
  * foretold, depends on what the last call stored: a value that travels from a store to the next load
  * costs eight cycles, and with counters it would be four times a pair. So the place only takes the
- * run that was handed out last, and its number stays where it is when the run is taken. */
+ * run that was handed out last, and its number stays where it is when the run is taken: that it was handed
+ * out last from here is seen by that, and `last` is about all others. */
 static inline bool hot_pop(struct holder *h, struct ms_reg_want want, ms_reg *first)
 {
-    if (ms_load_relaxed(&h->hot_want) != want_key(want))
+    if (MS_UNLIKELY(ms_load_relaxed(&h->hot_want) != want_key(want)))
         return false;
     ms_store_relaxed(&h->hot_want, 0);
     *first = ms_load_relaxed(&h->hot_first);
-    h->last = *first;
     return true;
 }
 
 static inline bool hot_push(struct holder *h, ms_reg first, uint32_t run)
 {
-    if (h->last != first || ms_load_relaxed(&h->hot_want) != 0 || run > h->run_max)
+    if (MS_UNLIKELY(ms_load_relaxed(&h->hot_first) != first || ms_load_relaxed(&h->hot_want) != 0 ||
+                    run > h->run_max))
         return false;
     ms_store_relaxed(&h->hot_want, want_key((struct ms_reg_want){.run = run, .align = 1}));
-    if (ms_load_relaxed(&h->hot_first) != first)
-        ms_store_relaxed(&h->hot_first, first);
     return true;
+}
+
+/* As hot_push, for a run that came from elsewhere. */
+static inline bool hot_begin(struct holder *h, ms_reg first, uint32_t run)
+{
+    if (h->last != first || ms_load_relaxed(&h->hot_want) != 0)
+        return false;
+    ms_store_relaxed(&h->hot_first, first);
+    return hot_push(h, first, run);
 }
 
 /* --- stock; the caller owns `h` ----------------------------------------------------------- */

@@ -7,7 +7,8 @@
  *             group the longest of its words; each block of 8 groups the longest of those. One byte
  *             each, so three comparisons of 8 bytes find the lowest word that can hold a run of n
  *             among 4096, and none of them is a branch that cannot be foretold. There is no other
- *             search: first fit in address order costs the same wherever the hole lies.
+ *             search: first fit in address order costs the same wherever the hole lies. A file of up to
+ *             8 groups has no blocks, and two comparisons find the word.
  * Picture     blocks {65, 20, ..} -> groups {65, 9, 0, ..} -> longest[8 words] {3, 0, 9, ..} -> 0110..
  * Invariants  I1 bits of a group that is not leased are 0, and so are its bytes
  *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; a group's byte
@@ -102,6 +103,12 @@ static inline void byte_raise(uint64_t *bytes, uint32_t i, uint32_t value)
     *bytes = byte_set(*bytes, i, larger(value, byte_get(*bytes, i)));
 }
 
+/* A small file is one block: its groups are looked at first, and nothing is kept above them. */
+static inline bool image_has_blocks(const struct extent_image *m)
+{
+    return m->groups > 8;
+}
+
 /* A run of at least `length` starts in the word now. Its byte is stored even if it has not changed, for
  * whether it has could not be foretold; the larger ones mostly stay as they are, which can be. */
 static inline void longest_raise(struct extent_image *m, uint32_t word, uint32_t length)
@@ -113,7 +120,8 @@ static inline void longest_raise(struct extent_image *m, uint32_t word, uint32_t
     if (capped <= byte_get(m->groups_longest[group / 8], group % 8))
         return;
     byte_raise(&m->groups_longest[group / 8], group % 8, capped);
-    byte_raise(&m->blocks_longest[group / 64], group / 8 % 8, capped);
+    if (image_has_blocks(m))
+        byte_raise(&m->blocks_longest[group / 64], group / 8 % 8, capped);
 }
 
 /* The lengths of a group's words have changed: brings those above up to date. Branches, so that the
@@ -127,6 +135,8 @@ static inline void group_refresh(struct extent_image *m, uint32_t group)
     if (byte_get(*groups, group % 8) == longest)
         return;
     *groups = byte_set(*groups, group % 8, longest);
+    if (!image_has_blocks(m))
+        return;
     longest = bytes_largest(*groups);
     if (byte_get(*blocks, group / 8 % 8) != longest)
         *blocks = byte_set(*blocks, group / 8 % 8, longest);
@@ -269,27 +279,41 @@ static inline bool hole_is_exact(const struct extent_image *m, ms_reg first, uin
 
 /* --- searches ----------------------------------------------------------------------------- */
 
-/* The lowest word that may hold a run of n (1 .. LONGEST_CAP), or UINT32_MAX. */
-static inline uint32_t image_find_word(const struct extent_image *m, uint32_t n)
+/* The lowest block of groups that may hold a run of n (1 .. LONGEST_CAP), or UINT32_MAX. */
+static inline uint32_t image_find_block(const struct extent_image *m, uint32_t n)
 {
     for (uint32_t i = 0; i * 64 < m->groups; i++) {
         uint64_t blocks = lengths_at_least(m->blocks_longest[i], n);
-        if (blocks == 0)
-            continue;
-        uint32_t block = i * 8 + ms_bit_lowest(blocks) / BYTE_BITS;
-        uint64_t groups = lengths_at_least(m->groups_longest[block], n); /* not 0, by I2 */
-        uint32_t group = block * 8 + ms_bit_lowest(groups) / BYTE_BITS;
-        uint64_t words = lengths_at_least(m->longest[group], n); /* nor this */
-        return group * GROUP_WORDS + ms_bit_lowest(words) / BYTE_BITS;
+        if (blocks != 0)
+            return i * 8 + ms_bit_lowest(blocks) / BYTE_BITS;
     }
     return UINT32_MAX;
 }
 
-/* The word has less than it was said to have. */
+/* The lowest word that may hold a run of n (1 .. LONGEST_CAP), or UINT32_MAX. */
+static inline uint32_t image_find_word(const struct extent_image *m, uint32_t n)
+{
+    uint32_t block = image_has_blocks(m) ? image_find_block(m, n) : 0;
+
+    if (MS_UNLIKELY(block == UINT32_MAX))
+        return UINT32_MAX;
+    uint64_t groups = lengths_at_least(m->groups_longest[block], n);
+    if (MS_UNLIKELY(groups == 0)) /* of one block, for there are no others */
+        return UINT32_MAX;
+    uint32_t group = block * 8 + ms_bit_lowest(groups) / BYTE_BITS;
+    uint64_t words = lengths_at_least(m->longest[group], n); /* not 0, by I2 */
+    return group * GROUP_WORDS + ms_bit_lowest(words) / BYTE_BITS;
+}
+
+/* The word has less than it was said to have. If it was not the group's longest, nothing else changes. */
 static inline void image_correct(struct extent_image *m, uint32_t word, uint32_t longest)
 {
+    uint32_t group = word / GROUP_WORDS;
+    uint32_t before = longest_get(m, word);
+
     longest_set(m, word, longest);
-    group_refresh(m, word / GROUP_WORDS);
+    if (before == byte_get(m->groups_longest[group / 8], group % 8))
+        group_refresh(m, group);
 }
 
 /* Takes a run that begins at bit `at` of a word and ends in the next; `low` and `high` are the two. */

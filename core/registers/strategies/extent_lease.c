@@ -347,7 +347,7 @@ static ms_reg extent_lease_take(void *state, uint32_t cpu, struct ms_reg_want wa
     ms_assert(ms_want_is_valid(want));
     if (MS_UNLIKELY(cpu == MS_CPU_NONE || !holder_enter(h)))
         return take_shut(s, cpu, want);
-    if (!hot_pop(h, want, &first))
+    if (MS_UNLIKELY(!hot_pop(h, want, &first)))
         return take_stocked(s, h, cpu, want);
     ms_ledger_took(&s->ledger, first, want.run);
     return MS_LIKELY(holder_leave_quietly(h)) ? first : take_yield(s, h, first);
@@ -375,7 +375,7 @@ __attribute__((noinline)) static void give_slow(struct extent_lease *s, struct h
 __attribute__((noinline)) static void give_stocked(struct extent_lease *s, struct holder *h,
                                                    ms_reg first, uint32_t run)
 {
-    if (stock_push(h, first, run))
+    if (hot_begin(h, first, run) || stock_push(h, first, run))
         holder_leave(s, h);
     else
         give_slow(s, h, first, run);
@@ -402,7 +402,7 @@ static void extent_lease_give(void *state, uint32_t cpu, ms_reg first, uint32_t 
     ms_ledger_gave(&s->ledger, first, run);
     if (MS_UNLIKELY(cpu == MS_CPU_NONE || !holder_enter(h)))
         give_shut(s, cpu, first, run);
-    else if (!hot_push(h, first, run))
+    else if (MS_UNLIKELY(!hot_push(h, first, run)))
         give_stocked(s, h, first, run);
     else if (MS_UNLIKELY(!holder_leave_quietly(h)))
         holder_yield(s, h);
@@ -482,8 +482,8 @@ static bool image_word_audit(const struct extent_image *m, uint32_t word)
 
     return longest >= image_measure(m, word) && longest <= LONGEST_CAP &&
            byte_get(m->groups_longest[group / 8], group % 8) == bytes_largest(m->longest[group]) &&
-           byte_get(m->blocks_longest[group / 64], group / 8 % 8) ==
-               bytes_largest(m->groups_longest[group / 8]);
+           (!image_has_blocks(m) || byte_get(m->blocks_longest[group / 64], group / 8 % 8) ==
+                                        bytes_largest(m->groups_longest[group / 8]));
 }
 
 static bool group_audit(const struct extent_lease *s, uint32_t group)

@@ -66,10 +66,12 @@ static inline uint32_t ones_longest(uint64_t x1)
 /* Longest run that starts in `low`, with `high` the word behind it. */
 static inline uint32_t pair_longest(uint64_t low, uint64_t high)
 {
-    uint32_t inside = ones_longest(low);
-    uint32_t across = ones_high(low) + (ones_low(high) & (uint32_t)mask_if(low >> 63));
-    uint32_t longest = inside > across ? inside : across;
+    uint32_t longest = ones_longest(low);
 
+    if (low >> 63) { /* one bit, mostly taken where it is crowded: this branch can be foretold */
+        uint32_t across = ones_high(low) + ones_low(high);
+        longest = longest > across ? longest : across;
+    }
     return longest < LONGEST_CAP ? longest : LONGEST_CAP;
 }
 
