@@ -70,6 +70,37 @@ void shell_word(const char *word, FILE *out);
 /* The tree's corpus: below here, or beside the build folder this program is in; else "corpus". */
 const char *corpus_folder(void);
 
+/* --- table.c -------------------------------------------------------------------------------------
+ */
+
+enum { HUNT_ROWS_MAX = 64 };
+
+/* What the hunts of one target came to. */
+struct hunt_row {
+    char target[32];
+    double seconds;
+    uint64_t executions;
+    uint32_t features;
+    uint32_t fresh; /* of the features, those that no seed showed */
+    uint32_t findings;
+    char verdict[160]; /* "clean", HUNT_CUT_SHORT, or the bug */
+};
+#define HUNT_CUT_SHORT "cut short"
+
+struct hunt_table {
+    const char *path;           /* NULL: kept nowhere */
+    unsigned long long program; /* digest of this one */
+    struct hunt_row row[HUNT_ROWS_MAX];
+    uint32_t count;
+};
+
+/* What the file says; nothing when there is none. False after having said why it cannot be gone on with. */
+bool hunt_table_read(struct hunt_table *table, const char *path);
+bool hunt_table_write(const struct hunt_table *table);
+/* The target's, made when there is none. */
+struct hunt_row *hunt_table_row(struct hunt_table *table, const char *target);
+void hunt_table_print(const struct hunt_table *table, FILE *out);
+
 /* --- finding.c -----------------------------------------------------------------------------------
  */
 

@@ -3,10 +3,14 @@
  * engine.c: one target behind LLVMFuzzerTestOneInput, for libFuzzer, AFL++ and their kin. Compiled
  * once per target with FUZZ_ENGINE_TARGET set to its name.
  *
+ * Targets      a program has one target and what that reaches of core: engines look at the counter of every
+ *              edge after each execution. FUZZ_ENGINE_KNOWS_ALL: the list is another file's, targets.c
  * Features     besides code coverage: who read from whom, and how many foreign writes came between two
  *              looks, one byte each, in the section libFuzzer takes extra counters from. AFL++ does
  *              not know it: there the same bytes go through coverage guards of our own.
  * Mutations    half of the time on the level of operations and schedules, else the engine's own
+ * Speed        with MAPSTORM_AS_IS set nothing is mutated: the engine plays the inputs of a folder over and
+ *              over, with all that it does for each, and the end says how many steps they had
  */
 #include "fuzz.h"
 
@@ -15,6 +19,10 @@
 
 #define TARGET_(name) fuzz_target_##name
 #define TARGET(name)  TARGET_(name)
+
+#ifndef FUZZ_ENGINE_KNOWS_ALL
+const struct fuzz_target *const fuzz_targets[] = {&TARGET(FUZZ_ENGINE_TARGET), NULL};
+#endif
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -66,6 +74,18 @@ static _Noreturn void report(const struct fuzz_target *target, const struct fuzz
     abort();
 }
 
+static struct {
+    bool is_on;
+    uint64_t executions, steps;
+} as_is;
+
+static void as_is_tell(void)
+{
+    fprintf(stderr, "mapstorm: as they are: %lu executions, %.1f steps each\n",
+            (unsigned long)as_is.executions,
+            (double)as_is.steps / (double)(as_is.executions ? as_is.executions : 1));
+}
+
 /* What a target makes once per set-up is made now, or the first execution of each would reach other code
  * than the same one a second time, which engines take for chance. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -75,6 +95,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     uint32_t place = 0;
 
     (void)argc, (void)argv;
+    as_is.is_on = getenv("MAPSTORM_AS_IS") && atexit(as_is_tell) == 0;
     while (place < target->setting_count || target->setting_count == 0) {
         ms_sim_image_leave();
         target->reset(setup);
@@ -101,7 +122,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (result.verdict == MS_SIM_BUG)
         report(target, &input, &result);
     features_forward();
+    as_is.executions++;
+    as_is.steps += result.steps;
     return 0;
+}
+
+/* The input as it is; for the empty one, which engines always try, the last that was not. */
+static size_t repeat(uint8_t *data, size_t size, size_t max_size)
+{
+    static uint8_t last[FUZZ_BYTES_MAX];
+    static size_t last_size;
+
+    if (size > 0 && size <= sizeof last) {
+        memcpy(last, data, size);
+        last_size = size;
+    }
+    if (size > 0 || last_size > max_size)
+        return size;
+    memcpy(data, last, last_size);
+    return last_size;
 }
 
 /* Encodes only what fits: an engine's limit may be lower than ours. */
@@ -124,6 +163,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
     size_t made = 0;
 
+    if (as_is.is_on)
+        return repeat(data, size, max_size);
     if (LLVMFuzzerMutate && ms_prng_below(&prng, 2))
         return LLVMFuzzerMutate(data, size, max_size);
     fuzz_decode(target, data, size, &input);
@@ -139,6 +180,10 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8
     struct ms_prng prng = {seed};
     const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
 
+    if (as_is.is_on) {
+        memcpy(out, data1, size1 <= max_out_size ? size1 : 0);
+        return repeat(out, size1 <= max_out_size ? size1 : 0, max_out_size);
+    }
     fuzz_decode(target, data1, size1, &one);
     fuzz_decode(target, data2, size2, &other);
     fuzz_cross(target, &prng, &one, &other);

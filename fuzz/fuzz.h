@@ -186,6 +186,7 @@ enum { FUZZ_KEPT_MAX = 2048 };
 struct fuzz_board {
     volatile uint64_t executions, steps, inconclusive;
     volatile uint32_t features, kept;
+    volatile uint32_t seed_features;       /* of them, those that the seeds showed */
     volatile double seconds, found_new_at; /* since the hunt began */
     volatile bool must_stop;               /* the watcher's wish */
     volatile bool is_playing;
@@ -208,7 +209,7 @@ struct fuzz_hunt {
     uint64_t steps;
     uint64_t inconclusive;
     double seconds;
-    uint32_t features;
+    uint32_t features, seed_features;
     uint32_t kept_count; /* inputs in `kept`: each showed something when it came */
     bool found;
     struct fuzz_input input; /* the finding */

@@ -141,6 +141,7 @@ static void board_fill(const struct fuzz_hunt *hunt, const struct corpus *c)
     board->steps = hunt->steps;
     board->inconclusive = hunt->inconclusive;
     board->features = c->known_count;
+    board->seed_features = hunt->seed_features;
     board->kept = c->count;
     board->seconds = seconds_now(hunt) - hunt->seconds;
 }
@@ -156,10 +157,12 @@ void fuzz_hunt(const struct fuzz_target *target, struct fuzz_hunt *hunt)
     c->steps = calloc(FUZZ_KEPT_MAX, sizeof *c->steps);
     ms_require(c->input != NULL && c->steps != NULL);
     hunt->executions = hunt->steps = hunt->inconclusive = 0;
+    hunt->seed_features = 0;
     hunt->found = false;
     hunt->seconds = seconds_now(hunt); /* when it began, until the end */
     for (uint32_t i = 0; i < hunt->seed_count && !hunt->found; i++)
         try_one(target, hunt, c, &prng, &hunt->seeds[i]);
+    hunt->seed_features = c->known_count;
     for (uint32_t round = 0; !hunt->found; round++) {
         if (hunt->executions_max && hunt->executions >= hunt->executions_max)
             break;

@@ -33,6 +33,12 @@ static const struct {
      "  --grow             put what is kept into the corpus itself, as its seeds\n"
      "  --fresh            from the corpus alone; what earlier hunts kept is not read, nothing is "
      "kept\n"
+     "  --table FILE       keep in FILE, from round to round, what each target came to: time, "
+     "executions,\n"
+     "                     new features, findings. The same command with the same FILE hunts in "
+     "what "
+     "is\n"
+     "                     left: after a kill, or for more time\n"
      "  --quiet            no progress\n"},
     {"replay", command_replay, "who did what in which order",
      "FILE... [OPTION...]\n"

@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-const struct fuzz_target *const fuzz_targets[] = {
-#define FUZZ_TARGET(name) &fuzz_target_##name,
-#include "targets.def"
-#undef FUZZ_TARGET
-    NULL,
-};
-
 const struct fuzz_target *fuzz_target_find(const char *name)
 {
     for (const struct fuzz_target *const *t = fuzz_targets; *t; t++)

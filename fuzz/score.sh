@@ -44,16 +44,49 @@ mkdir -p "$out/rows" || exit 3
 launcher=''
 command -v ccache >/dev/null && launcher=ccache
 
-# A job's tree and its build without any plant. Times of what is already there stay: less to compile.
+# The program without any plant, once, and from its build three lists for all plants: which object is made
+# of which file (deps), how each is compiled (commands), and how they are linked (the last command).
 prepare() {
-    rm -rf "$out/$1/tree"
-    mkdir -p "$out/$1/tree" && cp -rp CMakeLists.txt bench core fuzz corpus "$out/$1/tree" || return 1
-    cmake -S "$out/$1/tree" -B "$out/$1/build" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER="$launcher" \
+    rm -rf "$out/base/tree"
+    mkdir -p "$out/base/tree" && cp -rp CMakeLists.txt bench core fuzz corpus "$out/base/tree" || return 1
+    cmake -S "$out/base/tree" -B "$out/base/build" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER="$launcher" \
         -DCMAKE_BUILD_TYPE=Debug -DMAPSTORM_BUILD_BENCH=OFF -DMAPSTORM_BUILD_TESTS=ON \
-        >"$out/$1/build.log" 2>&1 && build "$1"
+        >"$out/base/build.log" 2>&1 || return 1
+    cmake --build "$out/base/build" --target mapstorm-fuzz >"$out/base/build.log" 2>&1 || return 1
+    ninja -C "$out/base/build" -t deps |
+        awk '/^[^ ].*: #deps/ { sub(/:$/, "", $1); object = $1 } /^ / { print object, $1 }' |
+        sed "s| $out/base/tree/| |" | grep ' core/' >"$out/base/deps"
+    ninja -C "$out/base/build" -t commands mapstorm-fuzz >"$out/base/commands"
+    [ -s "$out/base/deps" ] && tail -n 1 "$out/base/commands" | grep -q ' -o mapstorm-fuzz '
 }
+
+# The program with the plant that job $1's tree holds in file $2: only what is made of that file is compiled,
+# without what debuggers need, and it takes its object's place in a copy of the archive.
 build() {
-    cmake --build "$out/$1/build" --target mapstorm-fuzz -- -j "$builders" >"$out/$1/build.log" 2>&1
+    here=$out/$1
+    rm -rf "$here/build" && mkdir -p "$here/build" || return 1
+    link=$(tail -n 1 "$out/base/commands" | sed "s| -o mapstorm-fuzz | -o $here/build/mapstorm-fuzz |")
+    objects=$(awk -v file="$2" '$2 == file { print $1 }' "$out/base/deps")
+    [ -n "$objects" ] || return 1
+    for object in $objects; do
+        new=$here/build/${object#CMakeFiles/}
+        mkdir -p "${new%/*}" || return 1
+        grep -F -e " -o $object " "$out/base/commands" | head -n 1 | sed "s|^$launcher ||; s| -g | |
+            s|$out/base/tree/|$here/tree/|g; s| -o $object | -o $new |; s| -MF [^ ]*||; s| -MD | |; s| -MT [^ ]*||" \
+            >"$here/compile.sh"
+        (cd "$out/base/build" && sh "$here/compile.sh") >>"$here/build.log" 2>&1 || return 1
+        library=${object#CMakeFiles/}
+        library=lib${library%%.dir/*}.a
+        if [ -f "$out/base/build/$library" ]; then
+            [ -f "$here/build/$library" ] || cp "$out/base/build/$library" "$here/build" || return 1
+            [ "$(ar t "$here/build/$library" | grep -cFx "${object##*/}")" = 1 ] || return 1
+            ar r "$here/build/$library" "$new" >>"$here/build.log" 2>&1 || return 1
+            link=$(printf '%s\n' "$link" | sed "s| $library| $here/build/$library|g")
+        else
+            link=$(printf '%s\n' "$link" | sed "s| $object | $new |")
+        fi
+    done
+    (cd "$out/base/build" && sh -c "$link") >>"$here/build.log" 2>&1
 }
 
 # Fields of a row: state, found, executions and seconds of those found as "median, worst", seconds that
@@ -69,11 +102,12 @@ middle_and_worst() {
 plant_try() {
     here=$out/$1 tree=$out/$1/tree patch=$root/fuzz/plants/$2.patch
     target=$(sed -n 's/^target: //p' "$patch")
-    if ! fuzz/plant.sh in "$patch" "$tree" >"$here/patch.log" 2>&1; then
+    if ! file=$(fuzz/plant.sh in "$patch" "$tree" 2>"$here/patch.log"); then
         row "$2" stale 0 '' '' '' 'the code it changes is gone'
         return
     fi
-    if ! build "$1"; then
+    : >"$here/build.log"
+    if ! build "$1" "$file"; then
         row "$2" stale 0 '' '' '' 'it does not build'
     else
         state=good
@@ -110,25 +144,29 @@ plant_try() {
 }
 
 began=$(date +%s)
-builders=$(nproc 2>/dev/null || echo 1)
-job=1
-while [ $job -le "$jobs" ]; do
-    mkdir -p "$out/$job" || exit 3
-    prepare "$job" || { tail -n 20 "$out/$job/build.log" >&2 && exit 3; }
-    job=$((job + 1))
-done
-builders=1
+mkdir -p "$out/base" || exit 3
+prepare || { tail -n 20 "$out/base/build.log" >&2 && exit 3; }
+# The longest hunts of the last time first, so that the jobs end together.
+order=$(for plant in $plants; do
+    echo "$(sed -n "s/.*\"plant\": \"$plant\".*\"seconds_median_worst\": \[[^,]*, \([0-9.]*\)\].*/\1/p" "$base" 2>/dev/null |
+        head -n 1) $plant"
+done | sort -s -k1,1nr | sed 's/.* //')
 # Whoever is free takes the next: a folder can be made only once.
 rm -rf "$out/taken" && mkdir "$out/taken" || exit 3
 job=1
 while [ $job -le "$jobs" ]; do
-    (for plant in $plants; do
+    rm -rf "${out:?}/$job"
+    mkdir -p "$out/$job/tree" && cp -rp bench core fuzz corpus "$out/$job/tree" || exit 3
+    (for plant in $order; do
         mkdir "$out/taken/$plant" 2>/dev/null && plant_try "$job" "$plant"
     done) &
     job=$((job + 1))
 done
 wait
+times >"$out/times"
 took=$(($(date +%s) - began))
+# "0m1.25s 0m0.50s", of this shell and of all that it started: processor seconds.
+processor=$(tr ' ' '\n' <"$out/times" | awk -F '[ms]' 'NF > 2 { all += $1 * 60 + $2 } END { printf "%d", all }')
 
 total=0 hits=0 bad=0 json=''
 {
@@ -150,11 +188,11 @@ for plant in $plants; do
         echo "$plant" >>"$out/lost"
     fi
 done
-printf '{"seconds_max": %s, "found": %s, "of": %s, "took_seconds": %s, "plants": [%s\n]}\n' "$seconds" "$hits" \
-    "$total" "$took" "$json" >"$out/score.json.new" && mv "$out/score.json.new" "$out/score.json"
+printf '{"seconds_max": %s, "found": %s, "of": %s, "took_seconds": %s, "processor_seconds": %s, "plants": [%s\n]}\n' "$seconds" "$hits" \
+    "$total" "$took" "$processor" "$json" >"$out/score.json.new" && mv "$out/score.json.new" "$out/score.json"
 cat "$out/score.md"
-printf '\n%s of %s pairs found within %s s, in %s s with %s jobs; %s plants or their regressions are stale\n' \
-    "$hits" "$total" "$seconds" "$took" "$jobs" "$bad"
+printf '\n%s of %s pairs found within %s s, in %s s with %s jobs, %s s of the processor; %s plants or their regressions are stale\n' \
+    "$hits" "$total" "$seconds" "$took" "$jobs" "$processor" "$bad"
 sed -n 's/.*"shrink_seconds": \([0-9.]*\)}.*/\1/p' "$out/score.json" | sort -n |
     awk '{ v[NR] = $1 } END { if (NR) printf "shrinking took %s s in the middle, %s s at the 95th percentile, %s s at most\n", v[int((NR + 1) / 2)], v[int((NR * 95 + 99) / 100)], v[NR] }'
 sed "s/^/found before, and no more: /" "$out/lost"

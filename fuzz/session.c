@@ -7,6 +7,8 @@
  *             execution, leaves the input that did it, and nothing else is lost.
  * Rounds      with several hunters, every so often all stop, what they kept becomes one small set,
  *             and all go on from it. One hunter alone has one round: same seed, same result.
+ * Table       with --table a file says what was done, target by target, and is kept true after each round; so
+ *             one hunter alone has rounds then too
  * Kept        inputs that show something no file of the corpus shows; the committed corpus is only
  *             written with --grow
  */
@@ -25,6 +27,7 @@
 enum {
     JOBS_MAX = 64,
     ROUND_SECONDS = 30,
+    TABLE_ROUNDS = 4, /* with a table: at least so many */
     HANG_SECONDS = 30,
     SEEDS_MAX = 4096,
     TICK_MS = 50,
@@ -74,7 +77,9 @@ struct session {
     uint64_t executions, steps, inconclusive;
     uint32_t features;
     double news_at; /* last time something new was seen, since `began` */
-    char verdict[200];
+    struct hunt_table table;
+    struct hunt_row before; /* what the table said of this target when this hunt began */
+    uint32_t seed_features;
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -153,7 +158,7 @@ static uint64_t text_hash(const char *text)
 }
 
 /* The loose ones replace what the folder held; names are digests, so that what stays keeps its name. */
-static bool seeds_save(const struct session *s)
+static bool seeds_save(const struct session *s, bool is_last)
 {
     static char text[TEXT_MAX];
     char folder[PATH_BYTES - 200];
@@ -176,7 +181,7 @@ static bool seeds_save(const struct session *s)
     }
     if (!folder_replace(part, folder))
         return false;
-    if (!s->is_quiet || s->grows)
+    if (is_last && (!s->is_quiet || s->grows))
         printf("%s: %u inputs from the corpus, %u more kept in %s\n", s->target->name, s->fixed,
                count, folder);
     return true;
@@ -342,6 +347,8 @@ static void round_merge(struct session *s)
         memcpy(&s->seeds[s->seed_count], shared->kept, count * sizeof shared->kept[0]);
         s->seed_count += count;
     }
+    if (s->hunted <= 0)
+        s->seed_features = s->job[0].shared->board.seed_features;
     s->hunted += longest;
     s->seed_count = fuzz_cover(s->target, s->seeds, s->seed_count, &s->fixed, &s->features);
     if (s->seed_count > SEEDS_MAX)
@@ -384,22 +391,62 @@ static int finding_tell(const struct session *s, const struct job *job)
     return finding_save(s->target, &finding, s->findings) ? EXIT_BUG : EXIT_HERE;
 }
 
+/* A planted bug ends each hunt in no time: there is nothing to keep but with --grow. */
+static bool keeps(const struct session *s)
+{
+    return (!s->target->planted || s->grows) && !s->is_fresh;
+}
+
+/* What this hunt and those before it came to. `verdict` NULL: it is not over. */
+static bool row_write(struct session *s, double seconds, const char *verdict)
+{
+    struct hunt_row *row = hunt_table_row(&s->table, s->target->name);
+    bool has_found = verdict && strcmp(verdict, "clean") != 0;
+
+    *row = s->before;
+    row->seconds += seconds;
+    row->executions += s->executions;
+    row->features = s->features;
+    row->fresh += s->features > s->seed_features ? s->features - s->seed_features : 0;
+    row->findings += has_found && !s->target->planted;
+    snprintf(row->verdict, sizeof row->verdict, "%s", verdict ? verdict : HUNT_CUT_SHORT);
+    return hunt_table_write(&s->table);
+}
+
+/* How long this target is to be hunted in; 0 or less: what the table says of it is enough. */
+static double seconds_left(struct session *s)
+{
+    s->before = *hunt_table_row(&s->table, s->target->name);
+    if (s->before.verdict[0] && strcmp(s->before.verdict, "clean") != 0 &&
+        strcmp(s->before.verdict, HUNT_CUT_SHORT) != 0)
+        return 0;
+    return s->seconds_max - s->before.seconds;
+}
+
 static int target_fuzz(struct session *s)
 {
     const struct job *finding = NULL;
+    bool has_rounds = (s->job_count > 1 || s->table.path) && !s->executions_max;
+    double seconds_max = seconds_left(s);
+    double round_seconds = ROUND_SECONDS;
     double told = 0;
 
+    if (s->table.path && s->seconds_max / TABLE_ROUNDS < round_seconds)
+        round_seconds = s->seconds_max / TABLE_ROUNDS;
     s->executions = s->steps = s->inconclusive = 0;
     s->hunted = 0;
-    s->features = 0;
+    s->features = s->seed_features = 0;
     s->news_at = 0;
     if (!seeds_load(s))
         return EXIT_USAGE;
     s->began = seconds_now();
-    for (uint64_t round = 0; !finding && !is_interrupted; round++) {
-        double left = s->seconds_max - (s->counts_processor ? s->hunted : seconds_now() - s->began);
-        double seconds =
-            s->job_count > 1 && !s->executions_max && left > ROUND_SECONDS ? ROUND_SECONDS : left;
+    if (!row_write(s, 0, NULL))
+        return EXIT_HERE;
+    /* Whoever goes on with a table goes on with chance too. */
+    uint64_t first = (uint64_t)(s->before.seconds / ROUND_SECONDS + 0.99);
+    for (uint64_t round = first; !finding && !is_interrupted; round++) {
+        double left = seconds_max - (s->counts_processor ? s->hunted : seconds_now() - s->began);
+        double seconds = has_rounds && left > round_seconds ? round_seconds : left;
         if (s->seconds_max > 0 && left <= 0)
             break;
         if (!round_run(s, round, s->seconds_max > 0 ? seconds : 0, &told))
@@ -408,29 +455,39 @@ static int target_fuzz(struct session *s)
         finding = job_with_finding(s);
         if (s->executions_max)
             break;
+        /* Whoever kills this loses a round, not hours. */
+        if (s->table.path &&
+            ((keeps(s) && !seeds_save(s, false)) ||
+             !row_write(s, s->counts_processor ? s->hunted : seconds_now() - s->began, NULL)))
+            return EXIT_HERE;
     }
     if (!s->is_quiet && isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
     double seconds = s->counts_processor ? s->hunted : seconds_now() - s->began;
+    const char *bug = !finding ? NULL : finding->died[0] ? finding->died : finding->shared->bug;
+    bool has_missed = s->target->planted && !bug && !is_interrupted;
     printf("%s: %lu executions in %.1f s, %.0f a second, %.1f steps each, %u features, "
            "%lu inconclusive: %s\n",
            s->target->name, (unsigned long)s->executions, seconds,
            (double)s->executions / (seconds > 0 ? seconds : 1),
            (double)s->steps / (double)(s->executions ? s->executions : 1), s->features,
-           (unsigned long)s->inconclusive,
-           !finding           ? "clean"
-           : finding->died[0] ? finding->died
-                              : finding->shared->bug);
-    /* A planted bug ends each hunt in no time: there is nothing to keep but with --grow. */
-    if ((!s->target->planted || s->grows) && !s->is_fresh && !seeds_save(s))
+           (unsigned long)s->inconclusive, bug ? bug : "clean");
+    if (keeps(s) && !seeds_save(s, true))
         return EXIT_HERE;
-    if (finding)
-        return finding_tell(s, finding);
-    if (s->target->planted && !is_interrupted) {
+    int code = finding          ? finding_tell(s, finding)
+               : has_missed     ? EXIT_BUG
+               : is_interrupted ? EXIT_INTERRUPTED
+                                : EXIT_CLEAN;
+    if (has_missed)
         printf("%s: the planted bug was MISSED\n", s->target->name);
-        return EXIT_BUG;
-    }
-    return is_interrupted ? EXIT_INTERRUPTED : EXIT_CLEAN;
+    bool is_well = row_write(s, seconds,
+                             code == EXIT_INTERRUPTED                   ? NULL
+                             : s->target->planted && code == EXIT_CLEAN ? "clean"
+                             : has_missed ? "the planted bug was missed"
+                             : bug        ? bug
+                                          : "clean");
+    fflush(stdout);
+    return is_well ? code : EXIT_HERE;
 }
 
 static bool session_open(struct session *s)
@@ -459,6 +516,7 @@ static void session_close(struct session *s)
 
 static bool arguments_read(int argc, char **argv, struct session *s, const char **target)
 {
+    const char *table = option(&argc, argv, "--table");
     const char *time = option(&argc, argv, "--time");
     const char *executions = option(&argc, argv, "--executions");
     const char *seed = option(&argc, argv, "--seed");
@@ -493,7 +551,13 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
         fprintf(stderr, "mapstorm: corpus %s: %s\n", corpus, strerror(errno));
         return false;
     }
+    if (table && executions) {
+        fprintf(stderr, "mapstorm: a --table goes by --time: not also --executions\n");
+        return false;
+    }
     s->job_count = (uint32_t)job_count;
+    if (table && (!hunt_table_read(&s->table, table) || !hunt_table_write(&s->table)))
+        return false;
     *target = argc > 1 ? argv[1] : NULL;
     if (argc > 2 || (*target && !fuzz_target_find(*target))) {
         fprintf(stderr, "mapstorm: fuzz: %s '%s'; `%s list` names the targets\n",
@@ -501,6 +565,17 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
                 argv[argc > 2 ? 2 : 1], program_name());
         return false;
     }
+    return true;
+}
+
+/* What the table says of this target is enough: it was hunted in for as long, or a bug was found. */
+static bool is_hunted(struct session *s, int *code)
+{
+    if (!s->table.path || seconds_left(s) > 0)
+        return false;
+    *code = s->before.findings > 0 ? EXIT_BUG : EXIT_CLEAN;
+    printf("%s: already in the table: %s after %.1f s\n", s->target->name, s->before.verdict,
+           s->before.seconds);
     return true;
 }
 
@@ -519,10 +594,16 @@ int command_fuzz(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
     for (const struct fuzz_target *const *t = fuzz_targets; *t && !is_interrupted; t++)
         if (!target || strcmp(target, (*t)->name) == 0) {
+            int code;
             s.target = *t;
-            int code = target_fuzz(&s);
+            if (!is_hunted(&s, &code))
+                code = target_fuzz(&s);
             worst = code == EXIT_BUG || worst == EXIT_CLEAN ? code : worst;
         }
+    if (s.table.count > 1 || s.table.path) {
+        putchar('\n');
+        hunt_table_print(&s.table, stdout);
+    }
     session_close(&s);
     return worst;
 }

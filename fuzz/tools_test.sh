@@ -164,6 +164,42 @@ else
     echo 'skipped: this kernel does not tell the children of a process'
 fi
 
+# --- a table says what was done; the same command goes on where it says, even after a kill
+"$program" fuzz waitlist --time 40 --quiet --corpus "$corpus" --findings tabled --table table >out 2>err &
+pid=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    sleep 0.1
+    grep -q '^waitlist' table 2>/dev/null && break
+done
+kill -KILL $pid
+wait $pid 2>/dev/null
+grep -q '^waitlist .* cut short$' table || wrong 'a killed hunt is not cut short in its table'
+expect 0 fuzz waitlist --time 2 --quiet --corpus "$corpus" --findings tabled --table table
+says table ' clean'
+grep -q '^waitlist  *[2-9][.][0-9] *[1-9]' table || wrong 'the table does not say two seconds and executions'
+cp table before
+expect 0 fuzz waitlist --time 1 --quiet --corpus "$corpus" --findings tabled --table table
+says out 'waitlist: already in the table: clean after 2.'
+cmp -s table before || wrong 'a table changed though nothing was done'
+expect 0 fuzz canary --time 5 --quiet --corpus "$corpus" --table table
+says table 'canary '
+says table 'waitlist '
+! grep -q 'canary .* [1-9][0-9]*  clean' table || wrong 'the planted bug counts as a finding'
+sed 's/program [0-9a-f]*/program 1/' before >table
+expect 2 fuzz waitlist --time 1 --quiet --table table
+says err 'another build'
+echo 'waitlist 1 2' >>before
+cp before table
+expect 2 fuzz waitlist --time 1 --quiet --table table
+says err 'table:4: not a line'
+cmp -s table before || wrong 'a table that could not be read was written over'
+expect 2 fuzz waitlist --time 1 --quiet --table "$first"
+says err 'no table of hunts'
+expect 2 fuzz waitlist --executions 5 --table new
+says err 'by --time'
+expect 2 fuzz waitlist --time 1 --quiet --table nowhere/table
+says err 'nowhere/table'
+
 # --- bad input is named, and nothing is harmed
 expect 2
 expect 2 frobnicate

@@ -25,6 +25,7 @@ enum {
     LARGE_MAX = 64,    /* blocks beside the arena, of one image */
     GAP = MS_CACHE_LINE,
     JOURNAL_MAX = 1 << 16,
+    FREED_MAX = 256, /* given back in one execution and remembered one by one */
     FREED = 0xDD,
 };
 #define ARENA_BYTES ((size_t)64 << 20)
@@ -56,6 +57,12 @@ static uint8_t *arena;
 static size_t arena_used, arena_high; /* now; the most since the last copy */
 static struct block blocks[BLOCKS_MAX];
 static uint32_t block_count; /* while an image is made */
+
+/* Which bytes of the arena the address sanitizer lets through: as this image was kept, but for the blocks that
+ * were given back since and what was taken behind its end. So little is told to it for each execution. */
+static const struct image *poisoned_for; /* NULL: nobody's */
+static struct block freed[FREED_MAX];
+static uint32_t freed_count; /* above FREED_MAX: more than are remembered */
 
 /* What atomics in the image's large blocks held before, oldest first. No others: stacks and memory that the
  * execution took are somebody else's by the time of the undoing. */
@@ -121,6 +128,10 @@ void sim_image_free(void *memory, size_t bytes)
 
     memset(memory, FREED, rounded);
     poison(memory, rounded);
+    if (freed_count < FREED_MAX)
+        freed[freed_count] =
+            (struct block){(uint32_t)((uint8_t *)memory - arena), (uint32_t)rounded};
+    freed_count += freed_count <= FREED_MAX;
     for (uint32_t i = block_count; is_making && i-- > 0;)
         if (arena + blocks[i].at == memory) {
             blocks[i] = blocks[--block_count];
@@ -169,6 +180,8 @@ static void image_drop(struct image *image)
 {
     sim_memory_drop_of((uint32_t)(image - images) + 1);
     free(image->block);
+    if (poisoned_for == image)
+        poisoned_for = NULL;
     *image = (struct image){0};
 }
 
@@ -186,11 +199,23 @@ void ms_sim_image_leave(void)
     is_making = false;
 }
 
+/* The address sanitizer would object to the gaps between blocks, and to blocks that were given back. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NOT_INSTRUMENTED __attribute__((no_sanitize("address"), noinline))
+#endif
+#endif
+#ifndef NOT_INSTRUMENTED
+#define NOT_INSTRUMENTED __attribute__((no_sanitize_address, noinline))
+#endif
+
+typedef uint64_t line __attribute__((vector_size(32), aligned(1), may_alias));
+
 /* Most of a subject is as it was: lines that are the same are not written. And a library's copy of this size may
- * take an instruction that some processors are ten times slower with, for some distances between the two. */
-static void copy_back(void *to, const void *from, size_t bytes)
+ * take an instruction that some processors are ten times slower with, for some distances between the two.
+ * Returns how many bytes that was; the rest is less than a line. */
+NOT_INSTRUMENTED static size_t lines_copy_back(void *to, const void *from, size_t bytes)
 {
-    typedef uint64_t line __attribute__((vector_size(32), aligned(1), may_alias));
     line *at = to;
     const line *was = from;
     size_t lines = bytes / sizeof *at & ~(size_t)1;
@@ -202,22 +227,47 @@ static void copy_back(void *to, const void *from, size_t bytes)
             at[i + 1] = was[i + 1];
         }
     }
-    memcpy(at + lines, was + lines, bytes - lines * sizeof *at);
+    return lines * sizeof *at;
+}
+
+static void copy_back(void *to, const void *from, size_t bytes)
+{
+    size_t done = lines_copy_back(to, from, bytes);
+
+    memcpy((uint8_t *)to + done, (const uint8_t *)from + done, bytes - done);
+}
+
+/* What may be touched: the image's blocks, and nothing else of the arena. */
+static void poison_restore(const struct image *image)
+{
+    size_t at = 0;
+
+    if (!__asan_poison_memory_region)
+        return;
+    if (poisoned_for == image && freed_count <= FREED_MAX) {
+        for (uint32_t i = 0; i < freed_count; i++)
+            if (freed[i].at < image->used)
+                unpoison(arena + freed[i].at, freed[i].bytes);
+        at = image->used;
+    } else {
+        unpoison(arena, image->used);
+        for (uint32_t i = 0; i < image->blocks; i++) {
+            poison(arena + at, image->block[i].at - at);
+            at = image->block[i].at + image->block[i].bytes;
+        }
+    }
+    if (arena_high > at)
+        poison(arena + at, arena_high - at);
+    poisoned_for = image;
+    freed_count = 0;
 }
 
 static void image_restore(const struct image *image)
 {
     const uint8_t *copy = (const uint8_t *)(image->block + image->blocks);
-    size_t at = 0;
 
-    unpoison(arena, image->used);
-    copy_back(arena, copy, image->used);
-    for (uint32_t i = 0; i < image->blocks && __asan_poison_memory_region; i++) {
-        poison(arena + at, image->block[i].at - at);
-        at = image->block[i].at + image->block[i].bytes;
-    }
-    if (arena_high > at)
-        poison(arena + at, arena_high - at);
+    ms_require(lines_copy_back(arena, copy, image->used) == image->used);
+    poison_restore(image);
     arena_used = arena_high = image->used;
     copy_back(image->own, copy + image->used, image->own_bytes);
     ms_thread_local_set(image->local_value, NULL);
@@ -264,6 +314,8 @@ bool ms_sim_image_use(const void *owner, uint32_t number)
     block_count = 0;
     arena_used = GAP;
     poison(arena, arena_high);
+    poisoned_for = NULL;
+    freed_count = 0;
     return false;
 }
 

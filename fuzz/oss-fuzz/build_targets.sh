@@ -46,7 +46,8 @@ for floor in $floors; do
 done
 still+=(core/platform/platform_sim.c fuzz/decode.c fuzz/text.c fuzz/play.c fuzz/mutate.c fuzz/avx512_model.c)
 loud+=(bench/requests.c)
-while IFS= read -r file; do loud+=("$file"); done < <(find fuzz/targets -name '*_fuzz.c' | sort)
+targets=()
+while IFS= read -r file; do targets+=("$file"); done < <(find fuzz/targets -name '*_fuzz.c' | sort)
 
 # compile FOLDER FLAGS FILE...: objects into a folder; only what is out of date.
 compile() {
@@ -63,13 +64,17 @@ compile() {
 }
 export CC
 compile "$WORK/loud" "$CFLAGS $ours $depth" "${loud[@]}"
+compile "$WORK/targets" "$CFLAGS $ours $depth" "${targets[@]}"
+# An archive: a program has what its target reaches, and an engine fewer counters to look at.
+rm -f "$WORK/core.a"
+"${AR:-ar}" rcs "$WORK/core.a" "$WORK"/loud/*.o
 # AFL++'s compiler has no flag for it, but a list.
 printf '%s\n' "${still[@]}" fuzz/engine.c >"$WORK/still.list"
 export AFL_LLVM_DENYLIST=$WORK/still.list
 compile "$WORK/still" "$CFLAGS $ours $quiet" "${still[@]}"
 
 # The program that packs seeds is not fuzzed: no sanitizer, whatever is asked for.
-tool=("${loud[@]}" "${still[@]}" fuzz/main.c)
+tool=("${loud[@]}" "${targets[@]}" "${still[@]}" fuzz/main.c)
 while IFS= read -r file; do tool+=("$file"); done < <(sed -n \
     '/^set(fuzz_machinery/,/)/s/.*/&/p' fuzz/fuzz.cmake | grep -o 'fuzz/[a-z_]*\.c')
 plain=(-O1)
@@ -77,15 +82,22 @@ plain=(-O1)
 compile "$WORK/tool" "${plain[*]} $ours" "${tool[@]}"
 $CC "${plain[@]}" "$WORK"/tool/*.o -o "$WORK/mapstorm-fuzz" -lpthread
 
-# Dots are not allowed in the name of a target. The canary's planted bug would end every run.
+# Dots are not allowed in the name of a target. The canary's planted bug would end every run. The parsers'
+# target reads inputs of all others.
+# shellcheck disable=SC2086
+$CC $CFLAGS $ours $quiet -c fuzz/targets.c -o "$WORK/targets.o"
 for path in fuzz/targets/*_fuzz.c; do
     subject=$(basename "$path" _fuzz.c)
     [ "$subject" != canary ] || continue
     name=${subject}_fuzz
+    all='' objects=("$WORK/targets/fuzz_targets_${name}.c.o")
+    if [ "$subject" = parsers ]; then
+        all=-DFUZZ_ENGINE_KNOWS_ALL=1 objects=("$WORK"/targets/*.o "$WORK/targets.o")
+    fi
     # shellcheck disable=SC2086
-    $CC $CFLAGS $ours $quiet -DFUZZ_ENGINE_TARGET="$subject" -c fuzz/engine.c -o "$WORK/$name.o"
+    $CC $CFLAGS $ours $quiet $all -DFUZZ_ENGINE_TARGET="$subject" -c fuzz/engine.c -o "$WORK/$name.o"
     # shellcheck disable=SC2086 # the engine brings main, and is C++
-    $CXX $CXXFLAGS "$WORK/$name.o" "$WORK"/loud/*.o "$WORK"/still/*.o $LIB_FUZZING_ENGINE -o "$OUT/$name"
+    $CXX $CXXFLAGS "$WORK/$name.o" "${objects[@]}" "$WORK"/still/*.o "$WORK/core.a" $LIB_FUZZING_ENGINE -o "$OUT/$name"
     rm -rf "$WORK/seeds" "$OUT/${name}_seed_corpus.zip"
     if [ -d "corpus/$subject" ]; then
         "$WORK/mapstorm-fuzz" pack "$subject" "corpus/$subject" "$WORK/seeds" >/dev/null
