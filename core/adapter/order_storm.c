@@ -5,9 +5,12 @@
  *
  * A clock counts calls, returns and entries. Whoever called after the large request had come back as
  * waiting, and was entered before it, has overtaken it. That must never be: before its grant it is first
- * in line, and behind its grant there are no registers left. (Between two small requests the clock could
- * not tell: both may be granted in order and their granters enter them in another.)
+ * in line, and behind its grant there are no registers left. (An asker goes on when its adapter is idle:
+ * behind a routine that has not returned it would wait for the adapter, not in that line. Between two
+ * small requests the clock could not tell: both may be granted in order and their granters enter them
+ * in another.)
  */
+#include "adapter/channel.h"
 #include "adapter/test_fixture.h"
 
 enum { THREADS = 4, ROUNDS = 1500, REGISTERS = 8 };
@@ -50,6 +53,13 @@ static IO_ALLOCATION_ACTION routine(PDEVICE_OBJECT device, PIRP irp, PVOID base,
     return DeallocateObjectKeepRegisters; /* EXR-11: they are gone already */
 }
 
+static bool is_idle(PDMA_ADAPTER adapter)
+{
+    struct ms_adapter *a = ms_adapter_from(adapter);
+
+    return ms_waitlist_first_get(&a->queue, a->dma->links).node == MS_WAITLIST_NONE;
+}
+
 static void asker_run(void *context)
 {
     struct asker *a = context;
@@ -70,7 +80,7 @@ static void asker_run(void *context)
             adapter, &o->f.pdo, &dma, a->registers, 0, routine, a, NULL);
         asking->queued = now(o);
         ms_require(NT_SUCCESS(status));
-        while (!ms_load_acquire(&a->is_done)) /* hb:order-done */
+        while (!ms_load_acquire(&a->is_done) || !is_idle(adapter)) /* hb:order-done */
             ms_thread_yield();
     }
     ms_cpu_leave();

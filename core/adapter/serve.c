@@ -10,6 +10,9 @@
  *                search that held them in passing (registers.h, take), a ticket shown, a wait that ends.
  *                A look reads who is first, then searches for that one
  *             I2 a look that finds too little ends the serving: nobody looks again for another's failure
+ *             I3 who waits shows its ticket before its call returns, if it is first of its adapter, so
+ *                nobody who asks later comes before it (QUE-05): a ticket of an ended wait, which its
+ *                server has not cleared yet, is cleared by who wants the slot, not waited for
  *             No wake-up is lost, though two looks may each miss what the other holds for a moment: of
  *             all looks take the one that began last. Whatever was put back later would have been followed
  *             by a look that began later; so from its beginning on nothing went back and nobody came or
@@ -47,41 +50,80 @@ static uint64_t grant_ticket(ms_atomic_u64 *ticket, struct ms_turnstile *gate, u
     return seen.ticket;
 }
 
+/* Who shows a ticket where DMA channels are waited for. */
+struct gate_waiter {
+    struct ms_adapter *adapter;
+    struct ms_grant *grant; /* first of the adapter's queue, or NULL */
+    union ms_grant_word word;
+    uint64_t none;   /* its channel, as long as it has none */
+    bool is_waiting; /* the ticket is this grant's; else that wait is over */
+};
+
+/* False: the queue changed meanwhile, look again. */
+static bool gate_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
+                             struct gate_waiter *waiter)
+{
+    struct ms_adapter *adapter = &dma->adapter[slot];
+    struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
+    struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
+    union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
+    union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->gate_ticket) : 0};
+    uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0;
+
+    *waiter = (struct gate_waiter){
+        .adapter = adapter,
+        .grant = grant,
+        .word = word,
+        .none = none,
+        .is_waiting = grant && word.phase == GRANT_WAITING && drawn.ticket == ticket &&
+                      (uint32_t)none == MS_GRANT_CHANNEL_NONE,
+    };
+    return ms_waitlist_is_first(&adapter->queue, first);
+}
+
 /* Serves those who wait for a DMA channel in the order of their tickets (QUE-04). */
 void ms_gate_serve(struct ms_cpu *cpu, struct ms_dma *dma, uint32_t gate)
 {
     struct ms_turnstile *turnstile = &dma->gate[gate];
 
     for (;;) {
+        struct gate_waiter first;
         uint64_t ticket;
         uint32_t slot = ms_turnstile_first(turnstile, &ticket);
+        uint32_t channel;
         if (slot == MS_TURNSTILE_SLOTS)
             return;
-        struct ms_adapter *adapter = &dma->adapter[slot];
-        struct ms_waitlist_first first = ms_waitlist_first_get(&adapter->queue, dma->links);
-        struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
-        union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
-        union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->gate_ticket) : 0};
-        uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0;
-        uint32_t channel;
-
-        if (!ms_waitlist_is_first(&adapter->queue, first))
+        if (!gate_waiter_look(dma, slot, ticket, &first))
             continue;
-        if (!grant || word.phase != GRANT_WAITING || drawn.ticket != ticket ||
-            (uint32_t)none != MS_GRANT_CHANNEL_NONE) {
+        if (!first.is_waiting) {
             ms_turnstile_unwait(turnstile, slot, ticket); /* that wait is over */
-            ms_adapter_note(cpu, adapter);
+            ms_adapter_note(cpu, first.adapter);
             continue;
         }
-        channel = ms_channel_take(adapter->controller, adapter->line);
+        channel = ms_channel_take(first.adapter->controller, first.adapter->line);
         if (channel == UINT32_MAX) {
-            if (ms_grant_look(grant).raw != word.raw)
+            if (ms_grant_look(first.grant).raw != first.word.raw)
                 continue; /* cancelled meanwhile */
             return;
         }
-        if (!ms_cas_acq_rel(&grant->channel, &none, none + 1 + channel))
-            ms_channel_give(adapter->controller,
+        if (!ms_cas_acq_rel(&first.grant->channel, &first.none, first.none + 1 + channel))
+            ms_channel_give(first.adapter->controller,
                             channel); /* somebody else served it, or it ended */
+    }
+}
+
+/* The first of an adapter shows its ticket, though an ended wait's may still be in the slot. When that
+ * shown is of a wait that goes on, or the queue moved, our caller is late: somebody else looks for it. */
+static void gate_show(struct ms_adapter *adapter, uint64_t ticket)
+{
+    struct ms_turnstile *gate = &adapter->dma->gate[adapter->gate];
+    struct gate_waiter other;
+    uint64_t shown;
+
+    while ((shown = ms_turnstile_wait(gate, adapter->index, ticket)) != ticket) {
+        if (!gate_waiter_look(adapter->dma, adapter->index, shown, &other) || other.is_waiting)
+            return;
+        ms_turnstile_unwait(gate, adapter->index, shown);
     }
 }
 
@@ -97,8 +139,7 @@ static bool channel_stage(struct ms_cpu *cpu, struct ms_adapter *adapter, struct
     ticket = grant_ticket(&grant->gate_ticket, gate, (uint32_t)word.serial);
     if (ticket == 0)
         return false;
-    (void)ms_turnstile_wait(gate, adapter->index,
-                            ticket); /* an old ticket there is cleared below */
+    gate_show(adapter, ticket);
     ms_gate_serve(cpu, adapter->dma, adapter->gate);
     return ms_grant_channel(grant, (uint32_t)word.serial) != UINT32_MAX;
 }
@@ -130,6 +171,20 @@ static bool pool_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
         .is_waiting = grant && word.phase == GRANT_WAITING && drawn.ticket == ticket,
     };
     return ms_waitlist_is_first(&adapter->queue, first);
+}
+
+/* As gate_show, for registers. */
+static void pool_show(struct ms_adapter *adapter, uint64_t ticket)
+{
+    struct ms_turnstile *waiters = &adapter->pool->waiters;
+    struct pool_waiter other;
+    uint64_t shown;
+
+    while ((shown = ms_turnstile_wait(waiters, adapter->index, ticket)) != ticket) {
+        if (!pool_waiter_look(adapter->dma, adapter->index, shown, &other) || other.is_waiting)
+            return;
+        ms_turnstile_unwait(waiters, adapter->index, shown);
+    }
 }
 
 /* Nothing fits for the one with `ticket`. True when that may no longer be so, or no longer matter: an
@@ -210,11 +265,7 @@ static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
     ticket = grant_ticket(&grant->ticket, &adapter->pool->waiters, (uint32_t)word.serial);
     if (ticket == 0)
         return;
-    if (!ms_turnstile_wait(&adapter->pool->waiters, adapter->index, ticket)) {
-        /* An ended wait still shows its ticket, or we are late: ms_waiters_serve tells and clears. */
-        ms_waiters_serve(cpu, dma, adapter->pool);
-        return;
-    }
+    pool_show(adapter, ticket);
     ms_waiters_serve(cpu, dma, adapter->pool);
 }
 

@@ -144,22 +144,19 @@ static inline bool ms_turnstile_has_waiters(const struct ms_turnstile *gate)
 
 /* A number that is later than all handed out before. Wait-free. */
 uint64_t ms_turnstile_ticket(struct ms_turnstile *gate);
-/* The customer of `slot` waits with `ticket`; idempotent, any thread may say it. False when another
- * ticket is in the slot. Then try once more to take: a give may have come before. Wait-free. */
-bool ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
+/* The customer of `slot` waits with `ticket`; idempotent, any thread may say it. Returns what the slot
+ * shows: `ticket`, or another one, which stands in the way until its wait is over and cleared. Then
+ * try once more to take: a give may have come before. Wait-free. */
+uint64_t ms_turnstile_wait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
 /* That wait is over; idempotent, touches no other ticket. Wait-free. */
 void ms_turnstile_unwait(struct ms_turnstile *gate, uint32_t slot, uint64_t ticket);
 /* The slot that waits longest of those with a ticket later than `after`, or MS_TURNSTILE_SLOTS;
  * `has_earlier`: another shows a ticket from before `after`. Wait-free. */
 uint32_t ms_turnstile_after(const struct ms_turnstile *gate, uint64_t after, uint64_t *ticket,
                             bool *has_earlier);
-/* The slot that waits longest, or MS_TURNSTILE_SLOTS when nobody does. Wait-free. */
-static inline uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket)
-{
-    bool has_earlier;
-
-    return ms_turnstile_after(gate, 0, ticket, &has_earlier);
-}
+/* The slot that waits longest, or MS_TURNSTILE_SLOTS when nobody does: no other ticket was shown before
+ * this one was drawn. Wait-free. */
+uint32_t ms_turnstile_first(const struct ms_turnstile *gate, uint64_t *ticket);
 
 struct ms_pool {
     const struct ms_reg_ops *ops; /* const after create */

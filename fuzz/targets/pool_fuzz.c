@@ -6,7 +6,8 @@
  *
  * Proves       no register in two hands, and what one holder wrote the next sees (O1, by the race check);
  *              a customer is granted exactly what it wants, once, and not after it withdrew (O3, O4); at
- *              the end nobody waits who could be served: no wake-up is lost (O2); registers are neither
+ *              the end nobody waits who could be served: no wake-up is lost (O2); nobody gets registers
+ *              who asked when another stood in line already, and still does (O8); registers are neither
  *              lost nor made (O2, O9)
  * The customer does what core/adapter/channel.c does, as short as can be: a hoard per wait, a ticket, a
  * state word with a serial.
@@ -41,6 +42,9 @@ static struct {
     ms_hoard hoard[CUSTOMERS];
     uint32_t serial[CUSTOMERS]; /* owner */
     bool is_held[CUSTOMERS];    /* owner */
+    /* When each asked, and when it stood in line (0: it does not); by a clock that is no step. */
+    uint32_t clock, called[CUSTOMERS], queued[CUSTOMERS];
+    bool is_asking[CUSTOMERS]; /* neither granted nor withdrawn */
     struct ms_reg_set set[CUSTOMERS];
     uint8_t owner[REGISTERS_MAX];
     uint32_t cell[REGISTERS_MAX];
@@ -134,6 +138,21 @@ static uint64_t state_of(uint32_t serial, enum phase phase)
     return (uint64_t)serial << 8 | phase;
 }
 
+static void leave_line(uint32_t who)
+{
+    p.is_asking[who] = false;
+    p.queued[who] = 0;
+}
+
+/* `who` gets registers: nobody stands in line since before it asked (QUE-05, QUE-06). */
+static void order_check(uint32_t who)
+{
+    leave_line(who);
+    for (uint32_t i = 0; i < CUSTOMERS; i++)
+        if (p.queued[i] != 0 && p.queued[i] < p.called[who])
+            ms_sim_fail("O8 overtaken", "%u, which waits, by %u", i, who);
+}
+
 /* Who shows `ticket`: its state, its serial and need. False: it changed meanwhile, look again. */
 static bool waiter_look(uint32_t slot, uint64_t ticket, uint64_t *seen, uint32_t *need,
                         bool *is_waiting)
@@ -192,7 +211,10 @@ static bool serve(uint32_t cpu)
             return has_served;
         }
         /* hb:pool-fuzz */
-        has_served |= ms_cas_acq_rel(&p.state[slot], &seen, state_of(serial, GRANTED));
+        if (ms_cas_acq_rel(&p.state[slot], &seen, state_of(serial, GRANTED))) {
+            order_check(slot);
+            has_served = true;
+        }
         ms_turnstile_unwait(&p.pool->waiters, slot, ticket);
     }
 }
@@ -208,7 +230,10 @@ static void do_ask(uint32_t who, uint32_t count)
         count = 1;
     if (p.is_held[who] || (seen & 0xFF) != IDLE)
         return;
+    p.called[who] = ++p.clock;
+    p.is_asking[who] = true;
     if (ms_pool_take(p.pool, who, want_of(count), &set)) {
+        order_check(who);
         p.digest++;
         set_own(who, set, count);
         if (ms_turnstile_has_waiters(&p.pool->waiters)) /* what was put back on the way is a give */
@@ -221,7 +246,11 @@ static void do_ask(uint32_t who, uint32_t count)
     ms_store_relaxed(&p.need[who], count);
     ms_store_relaxed(&p.ticket[who], ticket);
     ms_store_release(&p.state[who], state_of(serial, WAITING)); /* hb:pool-fuzz */
-    ms_turnstile_wait(&p.pool->waiters, who, ticket);
+    /* What stands in the way is our last ticket, whose granter has not cleared it yet. */
+    for (uint64_t shown; (shown = ms_turnstile_wait(&p.pool->waiters, who, ticket)) != ticket;)
+        ms_turnstile_unwait(&p.pool->waiters, who, shown);
+    if (p.is_asking[who])
+        p.queued[who] = ++p.clock;
     serve(who);
 }
 
@@ -246,6 +275,7 @@ static void do_withdraw(uint32_t who)
         do_accept(who);
         return;
     }
+    leave_line(who);
     ms_turnstile_unwait(&p.pool->waiters, who, ms_load_relaxed(&p.ticket[who]));
     ms_pool_give(p.pool, who, ms_hoard_close(&p.hoard[who], p.serial[who]));
     ms_store_release(&p.state[who], state_of(p.serial[who], IDLE));
