@@ -56,7 +56,9 @@ static bool deliver_one(struct ms_controller *controller, struct ms_channel *cha
 
     if (word.phase == RECORD_EMPTY || word.transfer != transfer)
         return false;
-    if (ms_exchange_acq_rel(&record->periods, 0) > 0) {
+    /* A late engine may have counted a period of the transfer that had this record before: see I3. */
+    bool is_skipped = word.phase == RECORD_FIRED && word.status == DmaAborted;
+    if (ms_exchange_acq_rel(&record->periods, 0) > 0 && !is_skipped) {
         tell(controller, channel, record, DmaComplete); /* CPL-10, CPL-11 */
         return true;
     }

@@ -125,7 +125,9 @@ static NTSTATUS execute_reserved(struct ms_trx *trx)
 
     trx->count = trx->reserved;
     MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
-    MS_TRX_MOVE(trx, next, ours, ms_trx_step_grant(&next));
+    uint64_t serial =
+        next.serial; /* when it is another, Cancel ended this execution, and the next one has begun */
+    MS_TRX_MOVE(trx, next, ours, next.serial == serial && ms_trx_step_grant(&next));
     if (!ours)
         return STATUS_CANCELLED;
     KeRaiseIrql(DISPATCH_LEVEL, &old);

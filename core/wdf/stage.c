@@ -14,7 +14,8 @@
  *                completion came, so a late one finds memory and a serial that does not match (STP-12)
  * Ordering    hb:ticket  the ticket's serial is written before MapTransferEx starts the channel, whose own
  *             edges carry it to the completion; the bit is given back with release and taken with acquire
- *             hb:trx-dpc  the DPC's serial and status are released before it is queued
+ *             hb:trx-deferred  what the DPC is to deliver is released before it is queued, and taken once, by an
+ *             exchange: one that was queued earlier may deliver what came later, but then nobody else does
  * ABA         serials do not come back
  * Progress    lock-free but for what the adapter's routines say of themselves
  */
@@ -41,8 +42,14 @@ uint64_t ms_trx_pages(const MDL *mdl, uint64_t offset, uint64_t length)
 
 /* --- tickets -------------------------------------------------------------------------------------- */
 
+/* The caller owns the fields. */
+static struct ms_tellee tellee_of(const struct ms_trx *trx, bool to_device)
+{
+    return (struct ms_tellee){trx->complete, trx->complete_context, to_device};
+}
+
 /* NULL: that many completions have not been delivered yet. With a reference on the transaction. */
-static struct ms_ticket *ticket_take(struct ms_trx *trx, uint64_t serial)
+static struct ms_ticket *ticket_take(struct ms_trx *trx, union ms_trx_word word)
 {
     uint64_t seen = ms_load_acquire(&trx->tickets); /* hb:ticket */
 
@@ -54,7 +61,8 @@ static struct ms_ticket *ticket_take(struct ms_trx *trx, uint64_t serial)
             continue;
         ms_object_hold(&trx->object);
         trx->ticket[index].trx = trx;
-        trx->ticket[index].serial = serial;
+        trx->ticket[index].serial = word.serial;
+        trx->ticket[index].tellee = tellee_of(trx, word.to_device);
         return &trx->ticket[index];
     }
     return NULL;
@@ -71,27 +79,30 @@ static void ticket_give(struct ms_ticket *ticket)
 
 /* --- completions ---------------------------------------------------------------------------------- */
 
-void ms_trx_deliver(struct ms_trx *trx, DMA_COMPLETION_STATUS status)
+/* Tells the driver that a fragment ended. */
+static void deliver(struct ms_trx *trx, const struct ms_tellee *tellee,
+                    DMA_COMPLETION_STATUS status)
 {
     struct ms_visit visit;
 
-    if (!trx->complete)
+    if (!tellee->routine)
         return; /* STG-09, PRG-16 */
     visit = ms_visit_begin(DISPATCH_LEVEL, NULL);
-    trx->complete(ms_trx_handle(trx), ms_trx_device(trx), trx->complete_context,
-                  (WDF_DMA_DIRECTION)ms_trx_look(trx).to_device, status); /* PRG-09 */
+    tellee->routine(ms_trx_handle(trx), ms_trx_device(trx), tellee->context,
+                    (WDF_DMA_DIRECTION)tellee->to_device, status); /* PRG-09 */
     ms_visit_end(&visit, trx->object.handle);
 }
 
 /* Delivers, defers or drops what the controller says of the fragment `serial`. */
-static void told(struct ms_trx *trx, uint64_t serial, DMA_COMPLETION_STATUS status)
+static void told(struct ms_trx *trx, uint64_t serial, const struct ms_tellee *tellee,
+                 DMA_COMPLETION_STATUS status)
 {
     union ms_trx_word next;
     enum ms_trx_told how;
 
     MS_TRX_MOVE(trx, next, how, ms_trx_step_told(&next, serial, status)); /* hb:trx-word */
     if (how == TOLD_DELIVER)
-        ms_trx_deliver(trx, status);
+        deliver(trx, tellee, status);
     else if (how == TOLD_DROPPED)
         ms_fetch_add_relaxed(&trx->dropped, 1); /* a statistic: nobody decides on it */
 }
@@ -110,30 +121,53 @@ static VOID hal_completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID con
     if (trx->enabler->duplex && trx->enabler->way[1].adapter == adapter)
         way = &trx->enabler->way[1];
     last = !way->looped || status != DmaComplete; /* PRG-17: periods come before the end */
-    told(trx, ticket->serial, status);
+    told(trx, ticket->serial, &ticket->tellee, status);
     if (last)
         ticket_give(ticket);
 }
 
+union ms_deferred {
+    struct {
+        uint64_t is_there : 1;
+        uint64_t to_device : 1;
+        uint64_t status : 2; /* DMA_COMPLETION_STATUS */
+        uint64_t unused : 14;
+        uint64_t serial : 46; /* of the fragment it is about */
+    };
+    uint64_t raw;
+};
+
 VOID ms_trx_deferred(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
 {
     struct ms_trx *trx = context;
-    uint64_t serial = ms_load_acquire(&trx->dpc_serial); /* hb:trx-dpc */
-    DMA_COMPLETION_STATUS status = (DMA_COMPLETION_STATUS)ms_load_acquire(&trx->dpc_status);
+    union ms_deferred what = {.raw = ms_exchange_acquire(&trx->deferred, 0)}; /* hb:trx-deferred */
+    /* Relaxed: newer ones than `what` has are another fragment's, and then nothing is delivered. */
+    struct ms_tellee tellee = {(PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE)(uintptr_t)
+                                   ms_load_relaxed(&trx->deferred_routine),
+                               ms_load_relaxed(&trx->deferred_context), what.to_device};
 
     (void)dpc, (void)argument1, (void)argument2;
-    told(trx, serial, status);
+    if (what.is_there)
+        told(trx, what.serial, &tellee, (DMA_COMPLETION_STATUS)what.status);
     ms_object_drop(&trx->object);
 }
 
 /* K9: a completion that came during staging is delivered by the DPC thread. */
-static void deliver_by_dpc(struct ms_trx *trx, uint64_t serial, DMA_COMPLETION_STATUS status)
+static void deliver_by_dpc(struct ms_trx *trx, uint64_t serial, const struct ms_tellee *tellee,
+                           DMA_COMPLETION_STATUS status)
 {
-    ms_store_release(&trx->dpc_serial, serial); /* hb:trx-dpc */
-    ms_store_release(&trx->dpc_status, (uint32_t)status);
+    union ms_deferred what = {.raw = 0};
+
+    what.is_there = 1;
+    what.to_device = tellee->to_device;
+    what.status = (uint64_t)status & 3;
+    what.serial = serial & MS_TRX_SERIAL_MASK;
+    ms_store_relaxed(&trx->deferred_routine, (void *)(uintptr_t)tellee->routine);
+    ms_store_relaxed(&trx->deferred_context, tellee->context);
+    ms_store_release(&trx->deferred, what.raw); /* hb:trx-deferred */
     ms_object_hold(&trx->object);
     if (!KeInsertQueueDpc(&trx->dpc, NULL, NULL))
-        ms_object_drop(&trx->object); /* queued already: it reads what is newest */
+        ms_object_drop(&trx->object); /* queued already: it takes what is newest */
 }
 
 /* --- one fragment, packet and system -------------------------------------------------------------- */
@@ -219,7 +253,7 @@ static NTSTATUS fragment_map(struct ms_trx *trx, struct ms_dma_way *way, union m
         status = fragment_map_2(trx, way, &length, to_device, list);
     } else {
         if (trx->enabler->system && trx->complete) {
-            ticket = ticket_take(trx, word.serial);
+            ticket = ticket_take(trx, word);
             if (!ticket)
                 return STATUS_INSUFFICIENT_RESOURCES;
         }
@@ -301,7 +335,7 @@ static void end_in_report(struct ms_trx *trx)
 }
 
 /* STG-08: it failed where only a completion can say so; with nobody to tell, it stays (STG-09). */
-static void stall_and_tell(struct ms_trx *trx, NTSTATUS status)
+static void stall_and_tell(struct ms_trx *trx, const struct ms_tellee *tellee, NTSTATUS status)
 {
     union ms_trx_word next;
     bool stalled;
@@ -309,12 +343,13 @@ static void stall_and_tell(struct ms_trx *trx, NTSTATUS status)
     next = ms_trx_look(trx);
     MS_TRX_MOVE(trx, next, stalled, ms_trx_step_stall(&next, next.serial));
     if (stalled)
-        ms_trx_deliver(trx, status == STATUS_CANCELLED ? DmaCancelled : DmaError);
+        deliver(trx, tellee, status == STATUS_CANCELLED ? DmaCancelled : DmaError);
 }
 
 bool ms_trx_stage(struct ms_trx *trx, bool report, NTSTATUS *status)
 {
     enum ms_trx_look look = LOOK_STAGE;
+    struct ms_tellee tellee = {.routine = NULL};
     KIRQL old;
 
     KeRaiseIrql(DISPATCH_LEVEL, &old); /* PRG-02 */
@@ -324,6 +359,7 @@ bool ms_trx_stage(struct ms_trx *trx, bool report, NTSTATUS *status)
         if (look == LOOK_STAGE) {
             bool first = trx->first; /* of an execution that may be younger than our frame */
             trx->first = false;
+            tellee = tellee_of(trx, ms_trx_look(trx).to_device); /* ours: I1 */
             *status = fragment_stage(trx);
             if (!NT_SUCCESS(*status) && report && !first) {
                 end_in_report(trx);
@@ -331,14 +367,14 @@ bool ms_trx_stage(struct ms_trx *trx, bool report, NTSTATUS *status)
                 return true;
             }
             if (!NT_SUCCESS(*status))
-                stall_and_tell(trx, *status);
+                stall_and_tell(trx, &tellee, *status);
         }
         MS_TRX_MOVE(trx, next, look, ms_trx_step_look(&next, &done));
         if (look == LOOK_DELIVER) {
             if (trx->enabler->object.wdf->config.deferred_by_dpc)
-                deliver_by_dpc(trx, next.serial, done);
+                deliver_by_dpc(trx, next.serial, &tellee, done);
             else
-                ms_trx_deliver(trx, done); /* STG-12 */
+                deliver(trx, &tellee, done); /* STG-12 */
         }
     } while (look != LOOK_LEAVE);
     KeLowerIrql(old);

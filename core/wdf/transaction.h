@@ -16,10 +16,20 @@ enum { MS_TICKETS = 64 };
 struct ms_trx;
 struct ms_request;
 
+/* Whom the end of a fragment is told to. Noted by who stages it: when a driver does not wait for what it will be
+ * told (CMP-20), the transaction may be initialised anew, with another routine, while that is on its way. */
+struct ms_tellee {
+    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE routine; /* NULL: nobody */
+    WDFCONTEXT context;
+    bool to_device;
+};
+
 /* What a mapping's completion carries: whose it is, and which fragment's. Taken while `tickets` says so. */
 struct ms_ticket {
     struct ms_trx *trx; /* const */
-    uint64_t serial;    /* hb:ticket; who took it, until the mapping has started */
+    /* hb:ticket; who took it, until the mapping has started */
+    uint64_t serial;
+    struct ms_tellee tellee;
 };
 
 struct ms_trx {
@@ -64,9 +74,10 @@ struct ms_trx {
     PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE complete;
     WDFCONTEXT complete_context;
 
-    KDPC dpc;                 /* K9: delivers a deferred completion */
-    ms_atomic_u64 dpc_serial; /* hb:trx-dpc; of the fragment it is about */
-    ms_atomic_u32 dpc_status; /* hb:trx-dpc */
+    KDPC dpc;               /* K9: delivers a deferred completion */
+    ms_atomic_u64 deferred; /* hb:trx-deferred; union ms_deferred; 0: nothing to deliver */
+    /* Whom to; read behind hb:trx-deferred, and used only for the fragment that is named there. */
+    ms_atomic_ptr deferred_routine, deferred_context;
     struct ms_ticket ticket[MS_TICKETS];
     _Alignas(16) uint8_t transfer_context[DMA_TRANSFER_CONTEXT_SIZE_V1];
 };
@@ -153,8 +164,6 @@ void ms_trx_unhold(struct ms_trx *trx);
  * inside a DmaCompleted* frame (`report`); returns true then. IRQL <= DISPATCH_LEVEL. */
 bool ms_trx_stage(struct ms_trx *trx, bool report, NTSTATUS *status);
 KDEFERRED_ROUTINE ms_trx_deferred; /* K9 */
-/* Tells the driver that the current fragment ended. */
-void ms_trx_deliver(struct ms_trx *trx, DMA_COMPLETION_STATUS status);
 /* Calls EvtProgramDma for a list, then for every list that nested completions asked for. By the frame in
  * the loop. */
 void ms_trx_program_lists(struct ms_trx *trx);

@@ -3,16 +3,28 @@
  * ctrl_fuzz.c: system DMA: a driver allocates the channel, maps, flushes and frees; the engine is stepped
  * beside it; a third thread cancels at any moment.
  *
+ *              Transfers end by themselves, or loop until they are stopped.
+ *
  * Proves       each started transfer with a routine is told exactly once, and one that was refused never
  *              (CMT-11, MTX-46); complete means all bytes, cancelled means at least as many as the
  *              counter said before, a prefix in order and nothing behind it (O5, O6, CMT-12); what is counted
  *              for a transfer was moved for it; a map after an accepted cancel is refused until the mark is
- *              taken away, and no other is (CMT-05, FLX-08); statuses (O7); at the end
- *              the channel is free (O9)
+ *              taken away, and no other is (CMT-05, FLX-08); a loop is told of passes that were
+ *              made, and no byte of it lands behind its cancel or flush (CPL-10, CMT-12); statuses (O7); at the
+ *              end the channel is free (O9)
  */
 #include "stage.h"
 
-enum { DRIVER, ENGINE, CANCEL, ACTORS, PAGES = 2, BYTES = PAGES * MS_PAGE_BYTES, STARTS_MAX = 32 };
+enum {
+    DRIVER,
+    ENGINE,
+    CANCEL,
+    ACTORS,
+    PAGES = 2,
+    BYTES = PAGES * MS_PAGE_BYTES,
+    STARTS_MAX = 32,
+    BEGUN = 3
+};
 
 static const PFN_NUMBER pfn[PAGES] = {0x4002, 0x4000};
 /* Bursts have 64 bytes. */
@@ -24,8 +36,9 @@ struct start {
     DMA_COMPLETION_STATUS status;
     bool has_routine;
     uint32_t offset, length;
-    uint32_t moved;   /* bytes the device gave or took for it */
-    uint32_t counted; /* bytes the controller said were moved, when it was flushed */
+    uint32_t moved;           /* bytes the device gave or took for it; of a loop, in this pass */
+    uint32_t passes, periods; /* of a loop: made, and told */
+    uint32_t counted;         /* bytes the controller said were moved, when it was flushed */
 };
 
 static struct {
@@ -34,12 +47,14 @@ static struct {
     struct ms_fifo fifo;
     PDMA_ADAPTER adapter;
     PMDL mdl;
+    bool loops; /* its transfers begin again at their end (AutoInitialize) */
     /* From here on each execution's own. */
     uint8_t taken[BYTES];
     char context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
     ms_atomic_u32 is_made; /* hb:ctrl-fuzz: the context may be cancelled */
     PVOID base;
     bool is_held, is_mapped, to_device;
+    bool is_stepping;   /* the engine's thread is inside */
     bool has_cancelled; /* a cancel was accepted since the mark was last taken away */
     uint32_t offset, length;
     uint64_t given; /* bytes of the device that arrived so far */
@@ -48,13 +63,25 @@ static struct {
     uint32_t cancels, cancels_inside; /* calls so far; calls that have not returned */
     uint32_t cancels_cleared; /* calls that the last flush took the marks of away, or more */
     uint32_t starts;
+    const struct start
+        *stopped; /* a loop that was stopped: nothing lands in its bytes any more; NULL: none */
     uint64_t digest;
 } c;
+
+enum { STOPPED = 0xC9 };
+
+static uint8_t *byte_at(uint32_t at);
 
 /* What the driver sends: of another transfer it would be other bytes. */
 static uint8_t sent(const struct start *s, uint32_t i)
 {
     return (uint8_t)((uint32_t)(s - c.start) * 53 + i * 5 + 1);
+}
+
+/* What the device gives for byte `i` of a loop, in each pass. */
+static uint8_t rung(const struct start *s, uint32_t i)
+{
+    return (uint8_t)((uint32_t)(s - c.start) * 41 + i * 3 + 2);
 }
 
 /* --- the device: a FIFO that notes which transfer each burst was of -------------------------------------- */
@@ -63,11 +90,18 @@ static uint32_t device_ready(void *fifo, uint64_t address, bool to_device, bool 
                              uint32_t wanted)
 {
     c.burst = c.programmed;
+    if (c.loops)
+        return wanted;
     return ms_fifo_endpoint(fifo).ops->ready(fifo, address, to_device, demand, wanted);
 }
 
 static void device_peek(void *fifo, uint64_t address, uint8_t *bytes, uint32_t count)
 {
+    if (c.loops) {
+        for (uint32_t i = 0; i < count; i++)
+            bytes[i] = rung(c.burst, c.burst->moved + i);
+        return;
+    }
     ms_fifo_endpoint(fifo).ops->peek(fifo, address, bytes, count);
 }
 
@@ -77,11 +111,16 @@ static void burst_moved(uint32_t count)
         ms_sim_fail("O5 the device moved more than was mapped", "%u and %u of %u", c.burst->moved,
                     count, c.burst->length);
     c.burst->moved += count;
+    if (c.loops && c.burst->moved == c.burst->length) {
+        c.burst->moved = 0;
+        c.burst->passes++;
+    }
 }
 
 static void device_pop(void *fifo, uint64_t address, uint32_t count)
 {
-    ms_fifo_endpoint(fifo).ops->pop(fifo, address, count);
+    if (!c.loops)
+        ms_fifo_endpoint(fifo).ops->pop(fifo, address, count);
     burst_moved(count);
 }
 
@@ -91,7 +130,8 @@ static void device_push(void *fifo, uint64_t address, const uint8_t *bytes, uint
         if (bytes[i] != sent(c.burst, c.burst->moved + i))
             ms_sim_fail("O6 the device got a byte that was not sent", "byte %u of %u",
                         c.burst->moved + i, c.burst->length);
-    ms_fifo_endpoint(fifo).ops->push(fifo, address, bytes, count);
+    if (!c.loops)
+        ms_fifo_endpoint(fifo).ops->push(fifo, address, bytes, count);
     burst_moved(count);
 }
 
@@ -104,6 +144,12 @@ static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
     struct start *s = context;
 
     (void)adapter, (void)device;
+    if (c.loops && status == DmaComplete) { /* CPL-10, CPL-17 */
+        if (s->told || ++s->periods > s->passes)
+            ms_sim_fail("O3 told of a pass that was not made", "transfer %u: %u of %u",
+                        (unsigned)(s - c.start), s->periods, s->passes);
+        return;
+    }
     if (s->told++ != 0)
         ms_sim_fail("O3 a transfer was told twice", "transfer %u", (unsigned)(s - c.start));
     s->status = status;
@@ -124,6 +170,7 @@ static void machine_make(void)
         .Version = DEVICE_DESCRIPTION_VERSION3,
         .InterfaceType = ACPIBus,
         .ScatterGather = TRUE,
+        .AutoInitialize = c.loops,
         .DmaWidth = Width8Bits,
         .MaximumLength = BYTES,
         .DmaRequestLine = 0x1003,
@@ -156,6 +203,37 @@ static uint8_t *byte_at(uint32_t at)
 static uint8_t untouched(uint32_t i)
 {
     return (uint8_t)~ms_fifo_byte(99, c.given + i);
+}
+
+/* CMT-12. By whoever stopped it, before anything else can happen. */
+static void loop_stopped(const struct start *s)
+{
+    for (uint32_t i = 0; i < s->length; i++)
+        *byte_at(s->offset + i) = STOPPED;
+    c.stopped = s;
+}
+
+static void loop_judge(void)
+{
+    for (uint32_t i = 0; c.stopped && i < c.stopped->length; i++)
+        if (*byte_at(c.stopped->offset + i) != STOPPED)
+            ms_sim_fail("O6 a byte landed behind the stop of its loop", "byte %u", i);
+}
+
+/* What runs is stopped, or was; `left` was counted before. */
+static void loop_flushed(const struct start *s, uint32_t left)
+{
+    bool is_whole = s->passes > 0;
+
+    if (c.stopped) {
+        loop_judge();
+        return;
+    }
+    for (uint32_t i = 0; !c.to_device && i < c.length; i++)
+        if (*byte_at(c.offset + i) != rung(s, i) &&
+            (is_whole || i + left < c.length || *byte_at(c.offset + i) != untouched(i)))
+            ms_sim_fail("O6 a byte of a loop that the device did not give", "byte %u", i);
+    loop_stopped(s);
 }
 
 /* --- the driver ---------------------------------------------------------------------------------- */
@@ -209,6 +287,10 @@ static void do_flush(void)
     c.is_mapped = false;
     if (left > c.length)
         ms_sim_fail("O5 more is left than was mapped", "%u of %u", (unsigned)left, c.length);
+    if (c.loops) {
+        loop_flushed(s, (uint32_t)left);
+        return;
+    }
     s->counted = is_over && s->status == DmaComplete ? c.length : c.length - left;
     if (c.to_device)
         return;
@@ -224,7 +306,7 @@ static void do_flush(void)
 static void do_map(uint8_t length_class, uint8_t how)
 {
     struct start *s = &c.start[c.starts];
-    bool was_cancelled = c.has_cancelled;
+    bool was_cancelled = c.has_cancelled, was_stepping = c.is_stepping;
     ULONG length = lengths[length_class & 7];
 
     if (!c.is_held || c.starts == STARTS_MAX)
@@ -233,6 +315,8 @@ static void do_map(uint8_t length_class, uint8_t how)
         do_flush();
         c.has_cancelled = was_cancelled = false;
     }
+    loop_judge();
+    c.stopped = NULL;
     c.offset = offsets[how >> 2 & 3];
     c.to_device = how & 1;
     c.length = length;
@@ -251,6 +335,11 @@ static void do_map(uint8_t length_class, uint8_t how)
             ms_sim_fail("O3 a transfer that never started was told", "%u", c.starts);
         if (c.cancels == c.cancels_cleared)
             ms_sim_fail("O4 refused, and nobody cancelled", "%u", c.starts);
+        memset(s, 0, sizeof *s);
+        return;
+    }
+    if (status == STATUS_INSUFFICIENT_RESOURCES &&
+        was_stepping) { /* nobody can tell of the older ones now */
         memset(s, 0, sizeof *s);
         return;
     }
@@ -290,30 +379,36 @@ static void do_cancel(void)
     c.cancels_inside--;
     if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
         ms_sim_fail("O7 a cancel of another status", "%08x", (unsigned)status);
-    if (status == STATUS_SUCCESS && was_mapped && c.is_mapped && starts == c.starts)
-        c.has_cancelled = true;
+    if (status != STATUS_SUCCESS || !was_mapped || !c.is_mapped || starts != c.starts)
+        return;
+    c.has_cancelled = true;
+    if (c.loops)
+        loop_stopped(&c.start[c.starts - 1]);
 }
 
 static void ctrl_reset(const uint8_t *setup)
 {
-    if (!stage_ready(&c.stage, 0))
+    if (!stage_ready(&c.stage, setup[0] / BEGUN)) {
+        c.loops = setup[0] / BEGUN != 0;
         machine_make();
+    }
     for (uint32_t i = 0; i < PAGES; i++)
         stage_pages_fill(&c.stage, pfn[i], 1);
     memset(c.context, 0, sizeof c.context);
     ms_init(&c.is_made, 0);
-    c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
+    c.is_stepping = c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
     c.offset = c.length = 0;
     c.base = NULL;
     c.given = 0;
     c.programmed = c.burst = NULL;
+    c.stopped = NULL;
     c.cancels = c.cancels_inside = c.cancels_cleared = 0;
     c.starts = 0;
     memset(c.start, 0, sizeof c.start);
     c.digest = 0;
-    if (setup[0] >= 1)
+    if (setup[0] % BEGUN >= 1)
         do_grant();
-    if (setup[0] >= 2)
+    if (setup[0] % BEGUN >= 2)
         do_map(0, 0);
 }
 
@@ -343,7 +438,9 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
             ms_sim_fail("O5 more is left than was mapped", "of %u", c.length);
         break;
     case STEP:
+        c.is_stepping = true;
         ms_controller_step(c.controller, 1 + op->operand[0] % 130);
+        c.is_stepping = false;
         break;
     case CANCEL_IT:
         do_cancel();
@@ -362,6 +459,7 @@ static void ctrl_check(void *unused)
     stage_cpu(&c.stage, DRIVER);
     do_free();
     ms_controller_step(c.controller, 1); /* what is queued is delivered */
+    loop_judge();
     for (uint32_t i = 0; i < c.starts; i++)
         if (c.start[i].told != c.start[i].has_routine)
             ms_sim_fail("O3 a transfer was not told, or told to nobody", "%u of %u: %u times", i,
@@ -407,7 +505,7 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
 
 static const char *const actor_names[] = {"driver", "engine", "cancel"};
 static const struct fuzz_setting settings[] = {
-    {"begun", 3}}; /* 1: granted, 2: and 64 bytes mapped */
+    {"begun", 2 * BEGUN}}; /* 1: granted, 2: and 64 bytes mapped; 3 more: transfers loop */
 static const struct fuzz_kind kinds[] = {
     [GRANT] = {"grant", 0, 1, "context and channel"},
     [MAP] = {"map", 2, 1, "length class; direction, routine, offset class; stops what runs"},

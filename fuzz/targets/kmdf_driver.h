@@ -19,6 +19,7 @@ enum {
     FIRST_BYTES = 100,
     BYTES = 220, /* of a job's chain: two MDLs, three pages, the first and the last out of reach */
     FRAGMENTS_MAX = 192,
+    RUNS_MAX = 96,
     ELEMENTS_MAX = 8,
     DRAIN_ROUNDS = 100,
     RESERVING = 0x100,  /* in a job's users: only a reservation is waited for */
@@ -26,8 +27,9 @@ enum {
     MARKS = RESERVING | CANCELABLE,
 };
 
-/* LISTS_GOT: two adapters, and no list of its own. PACKET_2: of version 2. */
-enum profile { PACKET, LISTS, LISTS_GOT, SYSTEM, DUPLEX, PACKET_2, PROFILES };
+/* LISTS_GOT: two adapters, and no list of its own. PACKET_2: of version 2. LOOPED: a ring that its channel runs
+ * through again and again. NESTED: lists are programmed as the original does it (K4). */
+enum profile { PACKET, LISTS, LISTS_GOT, SYSTEM, DUPLEX, PACKET_2, LOOPED, NESTED, PROFILES };
 enum report { WHOLE, PART, FINAL, NONE_FIRST, TOO_MUCH, REPORTS };
 static const char *const report_names[REPORTS] = {"all of it", "half of it", "half of it, the last",
                                                   "none of it, at first", "too much"};
@@ -37,13 +39,25 @@ static const uint16_t offsets[4] = {0, 1, 59, 36};
 
 struct fragment {
     uint32_t job, at, length, moved;
+    uint32_t passes, periods; /* looped: so often it was moved, so often that was told */
     bool to_device, is_programmed, is_told, is_reported;
     DMA_COMPLETION_STATUS status;
+};
+
+/* An execution, which its completion callback has as context: one that was on its way when the driver ended the
+ * execution without it (CMP-20) must not be taken for the next one's. */
+struct run {
+    struct job *job;
+    uint32_t execution;
+    bool is_given_up;
+    uint32_t over; /* if so: the step at which it was over; 0: not yet */
 };
 
 struct job {
     WDFDMATRANSACTION trx;
     PMDL mdl;
+    /* Words of the driver. They order what the driver itself hands on; but who ends an execution goes on with the
+     * transaction at once (see job_drop). */
     ms_atomic_u32 busy; /* hb:kmdf-busy; 0: released, for whoever comes */
     ms_atomic_u32
         users; /* hb:kmdf-users; the execution's, and who looks at it; the last one releases */
@@ -52,14 +66,17 @@ struct job {
     ms_atomic_u32 stopped; /* one stop per initialisation (STP-04) */
     /* The plan; written while nobody else has the job. */
     bool to_device, immediate, single, polls, dies, ends_in_configure;
-    uint8_t where, how;
+    bool gives_up;             /* may end it before it is told that the fragment is over (CMP-20) */
+    uint8_t where, how, again; /* so often it begins anew, by whoever learns of its end */
     uint32_t at, length;
     /* The shadow of this execution. */
     uint32_t execution;
     bool is_executing, is_reserving, is_held, held_direction;
     bool stop_asked, stop_returned, cancel_asked, has_resent, is_inside, has_failed_staging;
-    uint32_t programs, programs_after_stop, reported, staged_end;
+    bool is_refused; /* lists: a cancel came too late, so the next list is refused (CAN-11) */
+    uint32_t programs, programs_after_stop, programs_after_cancel, reported, staged_end;
     struct fragment *current;
+    struct run *run;
     uint8_t expected[BYTES];
     bool is_known[BYTES];
     /* What the device was programmed with. */
@@ -79,24 +96,27 @@ static struct {
     WDFDMAENABLER enabler;
     PDMA_ADAPTER adapter[2];
     WDFDMATRANSACTION trx[JOBS];
-    PMDL mdl[JOBS];
+    PMDL mdl[JOBS], ring[JOBS]; /* of a page within reach: a loop is never bounced (MTX-61) */
     struct device device[3];
     uint32_t objects;     /* at rest */
     struct job job[JOBS]; /* from here on set anew */
     struct fragment fragment[FRAGMENTS_MAX];
     uint32_t fragments;
+    struct run run[RUNS_MAX];
+    uint32_t runs;
+    uint32_t begun[MS_SIM_FIBERS_MAX];            /* the step at which an actor's operation began */
     const struct job *in_stop[MS_SIM_FIBERS_MAX]; /* whose stop or cancel an actor is in */
     uint64_t digest;
 } k;
 
 static bool is_system(void)
 {
-    return k.profile == SYSTEM || k.profile == DUPLEX;
+    return k.profile == SYSTEM || k.profile == DUPLEX || k.profile == LOOPED;
 }
 
 static bool is_lists(void)
 {
-    return k.profile == LISTS || k.profile == LISTS_GOT;
+    return k.profile == LISTS || k.profile == LISTS_GOT || k.profile == NESTED;
 }
 
 static PSCATTER_GATHER_LIST list_of(struct job *j)
@@ -178,7 +198,7 @@ static uint32_t line_ready(void *context, uint64_t address, bool to_device, bool
     d->burst = NULL;
     for (uint32_t i = 0; i < JOBS; i++) /* the job that has the line */
         if (k.job[i].is_executing && k.job[i].current &&
-            (k.profile == SYSTEM || k.job[i].to_device == (d == &k.device[2])))
+            (k.profile != DUPLEX || k.job[i].to_device == (d == &k.device[2])))
             if (!d->burst || k.job[i].current > d->burst)
                 d->burst = k.job[i].current;
     return wanted;
@@ -198,6 +218,10 @@ static void moved(struct fragment *f, uint32_t count)
     if (!f || f->moved + count > FRAGMENT)
         ms_sim_fail("O5 the device moved more than it was told", "%u bytes more", count);
     f->moved += count;
+    if (k.profile == LOOPED && f->moved == f->length) { /* the next pass begins at once (CPL-10) */
+        f->moved = 0;
+        f->passes++;
+    }
 }
 
 static void line_pop(void *context, uint64_t address, uint32_t count)
@@ -246,6 +270,11 @@ static void master_moves(struct job *j, struct fragment *f, uint32_t bytes)
 
 /* --- the end of an execution ---------------------------------------------------------------------------- */
 
+static bool has_room(void)
+{
+    return k.fragments < FRAGMENTS_MAX - 64 && k.runs < RUNS_MAX - JOBS;
+}
+
 /* A reference on an execution that is not over; false: it is. */
 static bool job_hold(struct job *j, bool initialised)
 {
@@ -258,10 +287,16 @@ static bool job_hold(struct job *j, bool initialised)
     return false;
 }
 
-/* The last one releases or deletes it, and leaves it to whoever comes next. */
-static void job_drop(struct job *j)
+static void job_run(struct job *j, uint8_t early);
+
+/* The last one releases or deletes it, and begins anew at once, or leaves it to whoever comes next. Whoever `ended` it
+ * himself acquires nothing here: what others did with that execution, the step that ended it has to have acquired. */
+static void job_drop(struct job *j, bool ended)
 {
-    if ((ms_fetch_sub_acq_rel(&j->users, 1) & ~(uint32_t)MARKS) != 1) /* hb:kmdf-users */
+    uint32_t before = ended ? ms_fetch_sub_release(&j->users, 1)  /* hb:kmdf-users */
+                            : ms_fetch_sub_acq_rel(&j->users, 1); /* hb:kmdf-users */
+
+    if ((before & ~(uint32_t)MARKS) != 1)
         return;
     if (j->dies) {
         WdfObjectDelete(j->trx);
@@ -270,7 +305,12 @@ static void job_drop(struct job *j)
     } else if (WdfDmaTransactionRelease(j->trx) != STATUS_SUCCESS) {
         ms_sim_fail("O7 a release failed", "job %u", index_of(j));
     }
-    ms_store_release(&j->busy, 0); /* hb:kmdf-busy */
+    if (j->again > 0 && has_room()) {
+        j->again--;
+        job_run(j, 0);
+    } else {
+        ms_store_release(&j->busy, 0); /* hb:kmdf-busy */
+    }
 }
 
 /* STM-02: by whoever was told that it is over. */
@@ -282,7 +322,7 @@ static void job_end(struct job *j, NTSTATUS status)
     j->is_executing = false;
     j->current = NULL;
     k.digest = k.digest * 31 + (uint32_t)status + j->reported;
-    job_drop(j);
+    job_drop(j, true);
 }
 
 /* --- reports -------------------------------------------------------------------------------------------- */
@@ -311,6 +351,7 @@ static void report(struct job *j, struct fragment *f, enum report how, uint32_t 
 {
     WDFDMATRANSACTION trx = j->trx;
     bool final = how == FINAL, overrun = how == TOO_MUCH;
+    struct run *run = j->run;
     NTSTATUS status;
     BOOLEAN over;
 
@@ -331,6 +372,8 @@ static void report(struct job *j, struct fragment *f, enum report how, uint32_t 
         over = WdfDmaTransactionDmaCompletedFinal(trx, bytes, &status);
     else
         over = WdfDmaTransactionDmaCompletedWithLength(trx, bytes, &status);
+    if (run->is_given_up)
+        run->over = ms_sim_step();
     if (status == STATUS_INVALID_DEVICE_REQUEST)
         ms_sim_fail("O7 a report was refused", "%s", report_names[how]);
     if (!over) {
@@ -349,6 +392,10 @@ static void fragment_report(struct job *j, struct fragment *f, enum report how)
     bool is_over = f->is_told && f->status == DmaComplete;
     uint32_t bytes = f->length;
 
+    if (j->gives_up && !f->is_told) { /* its completion may be on its way all the same */
+        j->run->is_given_up = true;
+        how = FINAL;
+    }
     if (j->programs > 3 && how != FINAL)
         how = WHOLE;               /* small parts never end */
     if (is_system() && !is_over) { /* the counter says how far it is */
@@ -357,7 +404,7 @@ static void fragment_report(struct job *j, struct fragment *f, enum report how)
         bytes = left < bytes ? bytes - left : 0;
         if (f->is_told && f->status == DmaError)
             bytes = 0;
-        if (f->is_told || left > 0)
+        if (f->is_told || left > 0 || k.profile == LOOPED)
             how = FINAL;
     }
     if (how == NONE_FIRST && j->has_resent)
@@ -403,6 +450,18 @@ static void callback_enter(const struct job *j)
         ms_sim_fail("O3 two callbacks of one transaction at a time", "job %u", index_of(j));
 }
 
+/* One stop for each initialisation (STP-04), by somebody who holds the job or is in a callback of it. */
+static void job_stop(struct job *j)
+{
+    if (ms_exchange_relaxed(&j->stopped, 1) != 0)
+        return;
+    j->stop_asked = true;
+    k.in_stop[ms_sim_self()] = j;
+    WdfDmaTransactionStopSystemTransfer(j->trx);
+    k.in_stop[ms_sim_self()] = NULL;
+    j->stop_returned = true;
+}
+
 static bool reports_inside(const struct job *j)
 {
     return j->where == 1 || (j->where == 2 && (k.fragments & 1) != 0);
@@ -421,6 +480,8 @@ static BOOLEAN on_program(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT co
         ms_sim_fail("O1 a callback about another transaction", "job %u", index_of(j));
     if (j->stop_returned && ++j->programs_after_stop > 1)
         ms_sim_fail("O4 programmed after a stop", "job %u", index_of(j)); /* RCE-P21 */
+    if (j->is_refused && ++j->programs_after_cancel > 1)
+        ms_sim_fail("O4 programmed after a cancel", "job %u", index_of(j)); /* CAN-11 */
     j->is_inside = true;
     j->programs++;
     if (list->NumberOfElements > ELEMENTS_MAX)
@@ -439,7 +500,7 @@ static BOOLEAN on_program(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT co
     f->length = bytes;
     f->is_programmed = true;
     j->is_inside = false;
-    if (is_system() && !j->polls)
+    if (is_system() && !j->polls && !j->gives_up)
         return TRUE; /* told when it is over */
     if (!is_system() && reports_inside(j))
         fragment_report(j, f, (enum report)j->how);
@@ -464,13 +525,38 @@ static BOOLEAN on_configure(WDFDMATRANSACTION trx, WDFDEVICE device, PVOID conte
     return FALSE;
 }
 
+/* The driver does not wait for what it was told would come (CMP-20). Told of it all the same, because that was
+ * decided before it ended the execution: it has nothing to do. True: so it is. */
+static bool is_late(const struct run *run)
+{
+    struct job *j = run->job;
+
+    if (j->is_executing && j->execution == run->execution && !run->is_given_up)
+        return false;
+    if (!run->is_given_up || (run->over != 0 && k.begun[ms_sim_self()] > run->over))
+        ms_sim_fail("O4 a callback after the end", "job %u", index_of(j)); /* STP-12 */
+    return true;
+}
+
+/* PRG-17. Sometimes that is the moment at which the driver stops. */
+static void period_told(struct job *j, struct fragment *f)
+{
+    if (++f->periods > f->passes)
+        ms_sim_fail("O3 told of a pass that was not made", "%u of %u", f->periods, f->passes);
+    if (j->where == 1)
+        job_stop(j);
+}
+
 static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT context,
                         WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status)
 {
-    struct job *j = context;
+    const struct run *run = context;
+    struct job *j = run->job;
     struct fragment *f = j->current;
 
     (void)trx, (void)device, (void)direction;
+    if (is_late(run))
+        return;
     callback_enter(j);
     /* STP-10. Another one's may be: a request that is withdrawn lets the next one in (19.4). */
     if (k.in_stop[ms_sim_self()] == j)
@@ -486,8 +572,14 @@ static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT cont
     }
     if (f->is_told)
         ms_sim_fail("O3 a fragment was told twice", "job %u", index_of(j));
+    if (k.profile == LOOPED && status == DmaComplete) {
+        period_told(j, f);
+        return;
+    }
     if (status == DmaComplete && f->moved != f->length)
         ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", f->moved, f->length);
+    if (j->gives_up && ms_exchange_acq_rel(&j->pending, 0) == 0) /* hb:kmdf-pending */
+        return;                                                  /* somebody is just giving it up */
     f->is_told = true;
     f->status = status;
     if (reports_inside(j))

@@ -21,25 +21,28 @@ static NTSTATUS job_initialise(struct job *j)
 {
     j->execution++;
     j->stop_asked = j->stop_returned = j->cancel_asked = j->has_resent = false;
-    j->is_inside = j->has_failed_staging = false;
-    j->programs = j->programs_after_stop = j->reported = 0;
+    j->is_inside = j->has_failed_staging = j->is_refused = false;
+    j->programs = j->programs_after_stop = j->programs_after_cancel = j->reported = 0;
+    j->run = &k.run[k.runs++];
+    *j->run = (struct run){.job = j, .execution = j->execution};
     j->staged_end = j->at;
     j->current = NULL;
     memset(j->is_known, 0, sizeof j->is_known);
-    ms_store_relaxed(&j->stopped, 0); /* published with `users` */
+    ms_store_relaxed(&j->stopped, 0);
     memory_fill(j);
     NTSTATUS status = WdfDmaTransactionInitializeUsingOffset(
         j->trx, on_program, (WDF_DMA_DIRECTION)j->to_device, j->mdl, j->at, j->length);
     if (!NT_SUCCESS(status) || !is_system())
         return status;
     WdfDmaTransactionSetChannelConfigurationCallback(j->trx, on_configure, j);
-    WdfDmaTransactionSetTransferCompleteCallback(j->trx, j->polls ? NULL : on_complete, j);
+    WdfDmaTransactionSetTransferCompleteCallback(j->trx, j->polls ? NULL : on_complete, j->run);
     return status;
 }
 
 /* The caller has the job, and nobody else or (inside EvtReserveDma) somebody who may only cancel. */
 static void job_run(struct job *j, uint8_t early)
 {
+    WDFDMATRANSACTION trx = j->trx;
     bool may_fail = j->immediate || k.profile == PACKET_2;
     NTSTATUS status;
 
@@ -57,37 +60,34 @@ static void job_run(struct job *j, uint8_t early)
     if (j->immediate)
         WdfDmaTransactionSetImmediateExecution(j->trx, TRUE);
     j->is_executing = true;
-    ms_fetch_add_release(&j->users, 2); /* hb:kmdf-users; the execution's, and ours */
+    uint32_t execution = j->execution;
+    /* The execution's: it may be over, and another one's, before Execute returns. */
+    ms_fetch_add_release(&j->users, 1); /* hb:kmdf-users */
     ms_fetch_and_release(&j->users, ~(uint32_t)MARKS);
     if ((early & 1) && k.profile != PACKET_2 && WdfDmaTransactionCancel(j->trx))
         ms_sim_fail("O7 cancelled before it was executed", "job %u", index_of(j)); /* CAN-12 */
-    if ((early & 2) && is_system() && ms_exchange_acq_rel(&j->stopped, 1) == 0) {
-        j->stop_asked = true; /* S1 */
-        WdfDmaTransactionStopSystemTransfer(j->trx);
-        j->stop_returned = true;
-    }
-    status = WdfDmaTransactionExecute(j->trx, j);
+    if ((early & 2) && is_system())
+        job_stop(j); /* S1 */
+    status = WdfDmaTransactionExecute(trx, j);
     if (!NT_SUCCESS(status) && status != STATUS_CANCELLED) { /* EXE-12: nobody else ended it */
         if (!may_fail || (status != STATUS_INSUFFICIENT_RESOURCES && status != STATUS_WDF_BUSY))
             ms_sim_fail("O7 an execution failed", "%08x", (unsigned)status);
         job_end(j, status);
-    } else if (status == STATUS_CANCELLED && !j->cancel_asked) {
+    } else if (status == STATUS_CANCELLED && j->execution == execution && !j->cancel_asked) {
         ms_sim_fail("O7 cancelled by nobody", "job %u", index_of(j));
     }
-    job_drop(j);
 }
 
 static bool job_take(struct job *j)
 {
     uint32_t idle = 0;
 
-    return k.fragments < FRAGMENTS_MAX - 64 &&
-           ms_cas_acquire(&j->busy, &idle, 1); /* hb:kmdf-busy */
+    return has_room() && ms_cas_acquire(&j->busy, &idle, 1); /* hb:kmdf-busy */
 }
 
 static void job_plan(struct job *j, const uint8_t *operand)
 {
-    uint32_t all = k.profile == PACKET_2 ? FIRST_BYTES : BYTES;
+    uint32_t all = j->mdl->Next && k.profile != PACKET_2 ? BYTES : FIRST_BYTES;
 
     j->to_device = operand[0] >> 2 & 1;
     if (j->is_held)
@@ -100,7 +100,9 @@ static void job_plan(struct job *j, const uint8_t *operand)
         j->length = all - j->at;
     j->where = operand[2] & 3;
     j->how = (operand[2] >> 2 & 7) % REPORTS;
-    j->polls = is_system() && (operand[2] >> 5 & 3) == 3;
+    j->polls = is_system() && k.profile != LOOPED && (operand[2] >> 5 & 3) == 3;
+    j->gives_up = is_system() && !j->polls && j->where == 3;
+    j->again = operand[3] >> 7;
     j->ends_in_configure = is_system() && (operand[3] & 15) == 15;
     j->dies = (operand[3] >> 4 & 7) == 7;
 }
@@ -129,7 +131,7 @@ static VOID on_reserve(WDFDMATRANSACTION trx, PVOID context)
         job_run(j, 0);
     else
         ms_fetch_and_release(&j->users, ~(uint32_t)MARKS);
-    job_drop(j);
+    job_drop(j, false);
 }
 
 static void do_reserve(const uint8_t *operand)
@@ -145,10 +147,12 @@ static void do_reserve(const uint8_t *operand)
     }
     job_plan(j, operand);
     j->single = j->dies = false;
+    j->again = 0;
     bool is_immediate = j->immediate;
     if (is_immediate)
         WdfDmaTransactionSetImmediateExecution(j->trx, TRUE); /* RES-15 */
     j->immediate = false;
+    j->execution++; /* whoever is still in the call that began the last one knows by this that it is over */
     j->is_reserving = true;
     j->cancel_asked = false;
     ms_store_release(&j->users, RESERVING + 2); /* hb:kmdf-users; the reservation's, and ours */
@@ -159,11 +163,11 @@ static void do_reserve(const uint8_t *operand)
             ms_sim_fail("O7 a reservation failed", "%08x", (unsigned)status);
         j->is_reserving = false;
         ms_fetch_and_release(&j->users, ~(uint32_t)MARKS);
-        job_drop(j);
+        job_drop(j, false);
     } else if (j->is_reserving) {
         ms_fetch_or_release(&j->users, CANCELABLE); /* hb:kmdf-users */
     }
-    job_drop(j);
+    job_drop(j, false);
 }
 
 static void do_give(struct job *j)
@@ -182,6 +186,7 @@ static void do_cancel(struct job *j)
 {
     if (k.profile == PACKET_2 || !job_hold(j, false))
         return;
+    bool is_programmed = is_lists() && j->is_executing && j->programs > 0;
     j->cancel_asked = true;
     k.in_stop[ms_sim_self()] = j;
     BOOLEAN is_cancelled = WdfDmaTransactionCancel(j->trx);
@@ -189,29 +194,27 @@ static void do_cancel(struct job *j)
     if (is_cancelled && j->is_reserving) { /* CAN-13 */
         j->is_reserving = false;
         ms_fetch_and_release(&j->users, ~(uint32_t)MARKS);
-        job_drop(j);
+        job_drop(j, true);
     } else if (is_cancelled) {
         if (j->programs > 0 && !is_lists())
             ms_sim_fail("O4 cancelled, and programmed", "job %u", index_of(j)); /* CAN-16 */
         if (j->current && j->current->is_programmed && !j->current->is_reported)
             ms_sim_fail("O4 cancelled in a fragment", "job %u", index_of(j)); /* CAN-10 */
         job_end(j, STATUS_CANCELLED);
+    } else if (is_programmed) {
+        j->is_refused = true; /* the one that was asked for may still come (CAN-11) */
     }
-    job_drop(j);
+    job_drop(j, is_cancelled);
 }
 
 static void do_stop(struct job *j)
 {
     if (!is_system() || !job_hold(j, true))
         return;
-    if (ms_exchange_acq_rel(&j->stopped, 1) == 0) {
-        j->stop_asked = true;
-        k.in_stop[ms_sim_self()] = j;
-        WdfDmaTransactionStopSystemTransfer(j->trx);
-        k.in_stop[ms_sim_self()] = NULL;
-        j->stop_returned = true;
-    }
-    job_drop(j);
+    job_stop(j);
+    if (j->gives_up)
+        pending_report(j, FINAL); /* as drivers of serial ports do: stop, end, release, in a row */
+    job_drop(j, false);
 }
 
 static void do_look(struct job *j)
@@ -221,7 +224,7 @@ static void do_look(struct job *j)
     if (WdfDmaTransactionGetBytesTransferred(j->trx) > j->length ||
         WdfDmaTransactionGetCurrentDmaTransferLength(j->trx) > FRAGMENT)
         ms_sim_fail("O5 more is told than there is", "job %u", index_of(j));
-    job_drop(j);
+    job_drop(j, false);
 }
 
 /* --- a common buffer comes and goes --------------------------------------------------------------------- */
@@ -251,7 +254,8 @@ static void make_enabler(void)
 {
     static const WDF_DMA_PROFILE profiles[PROFILES] = {
         WdfDmaProfilePacket, WdfDmaProfileScatterGather, WdfDmaProfileScatterGatherDuplex,
-        WdfDmaProfileSystem, WdfDmaProfileSystemDuplex,  WdfDmaProfilePacket};
+        WdfDmaProfileSystem, WdfDmaProfileSystemDuplex,  WdfDmaProfilePacket,
+        WdfDmaProfileSystem, WdfDmaProfileScatterGather};
     static const uint32_t lines[2] = {0x1003, 0x1004};
     CM_PARTIAL_RESOURCE_DESCRIPTOR resource = {.Type = CmResourceTypeDma,
                                                .Flags = CM_RESOURCE_DMA_V3};
@@ -269,7 +273,8 @@ static void make_enabler(void)
     for (uint32_t way = 0; way < 2; way++) {
         resource.u.DmaV3.RequestLine = profile == DUPLEX ? lines[1] + way : lines[0];
         WDF_DMA_SYSTEM_PROFILE_CONFIG_INIT(&system, address, Width8Bits, &resource);
-        if (profile == DUPLEX || (profile == SYSTEM && way == 0))
+        system.LoopedTransfer = profile == LOOPED;
+        if (profile == DUPLEX || (is_system() && way == 0))
             ms_require(NT_SUCCESS(
                 WdfDmaEnablerConfigureSystemProfile(k.enabler, &system, (WDF_DMA_DIRECTION)way)));
     }
@@ -288,6 +293,9 @@ static void make_memory(void)
         ms_require(k.mdl[i] != NULL);
         k.mdl[i]->Next = ms_mdl_create(second, 0x40, BYTES - FIRST_BYTES);
         ms_require(k.mdl[i]->Next != NULL);
+        const PFN_NUMBER ring[] = {0x4004 + 8 * i};
+        k.ring[i] = ms_mdl_create(ring, 0x40, FIRST_BYTES);
+        ms_require(k.ring[i] != NULL);
     }
 }
 
@@ -307,6 +315,7 @@ static void make_machine(void)
     controller.elements_max = 4;
     (void)stage_memory(&k.stage.stage);
     make_memory();
+    k.stage.nested_lists = k.profile == NESTED;
     kmdf_stage_make(&k.stage, &config, ACTORS);
     kmdf_stage_device(&k.stage);
     for (uint32_t i = 0; i < 3; i++) {
@@ -329,10 +338,11 @@ static void kmdf_reset(const uint8_t *setup)
     }
     for (uint32_t i = 0; i < JOBS; i++) {
         memset(&k.job[i], 0, sizeof k.job[i]);
-        k.job[i].mdl = k.mdl[i];
+        k.job[i].mdl = k.profile == LOOPED ? k.ring[i] : k.mdl[i];
         k.job[i].trx = k.trx[i];
     }
-    k.fragments = 0;
+    k.fragments = k.runs = 0;
+    memset(k.begun, 0, sizeof k.begun);
     memset(k.in_stop, 0, sizeof k.in_stop);
     k.digest = 0;
     for (uint8_t i = 0; i < setup[1]; i++) /* outside of the execution: what it begins with */
@@ -344,6 +354,7 @@ static void kmdf_perform(uint32_t actor, const struct fuzz_op *op)
     struct job *j = &k.job[(op->operand[0] & 3) % JOBS];
 
     stage_cpu(&k.stage.stage, actor);
+    k.begun[actor] = ms_sim_step();
     switch ((enum kind)op->kind) {
     case START:
         do_start(op->operand);
@@ -400,8 +411,14 @@ static bool drain(void)
     for (uint32_t round = 0; is_busy && round < DRAIN_ROUNDS; round++) {
         uint64_t bytes = is_system() ? ms_controller_step(k.stage.controller, 128) : 0;
         is_busy = false;
+        k.begun[ms_sim_self()] = ms_sim_step();
         for (uint32_t i = 0; i < JOBS; i++) {
             struct job *j = &k.job[i];
+            if (k.profile == LOOPED && j->is_executing) {
+                job_stop(j); /* it never ends by itself (STP-14) */
+                if (j->gives_up)
+                    pending_report(j, FINAL);
+            }
             if (bytes == 0 && !pending_report(j, WHOLE) && j->polls && j->stop_asked &&
                 j->is_executing && is_stalled(j))
                 report(j, NULL, FINAL, 0);
@@ -410,6 +427,8 @@ static bool drain(void)
             is_busy |= ms_load_acquire(&j->busy) != 0;
         }
     }
+    if (is_system()) /* what is late is told, and dropped */
+        ms_controller_step(k.stage.controller, 1);
     return !is_busy;
 }
 
@@ -422,7 +441,7 @@ static void kmdf_check(void *unused)
     for (uint32_t i = 0; i < JOBS; i++)
         do_give(&k.job[i]);
     for (uint32_t i = 0; i < k.fragments; i++)
-        if (k.fragment[i].is_told && k.fragment[i].status == DmaComplete &&
+        if (k.profile != LOOPED && k.fragment[i].is_told && k.fragment[i].status == DmaComplete &&
             k.fragment[i].moved != k.fragment[i].length)
             ms_sim_fail("O5 complete, and bytes are missing", "fragment %u", i);
     if (k.stage.reports > 0)
@@ -451,14 +470,15 @@ static const char *kmdf_tell(const struct fuzz_op *op, char *text, size_t bytes)
 
     switch ((enum kind)op->kind) {
     case START:
-        snprintf(text, bytes, "execute %u: %u bytes %s at %u%s%s; reported %s, %s%s", job,
+        snprintf(text, bytes, "execute %u: %u bytes %s at %u%s%s; reported %s, %s%s%s", job,
                  lengths[o[1] & 7], o[0] & 4 ? "out" : "in", offsets[o[1] >> 3 & 3],
                  (o[0] >> 3 & 3) == 3 ? ", at once" : "", o[0] >> 5 == 7 ? ", in one" : "",
                  (o[2] & 3) == 1   ? "inside"
                  : (o[2] & 3) == 2 ? "in turns"
+                 : (o[2] & 3) == 3 ? "later or too early"
                                    : "later",
                  report_names[(o[2] >> 2 & 7) % REPORTS],
-                 (o[3] >> 4 & 7) == 7 ? "; then deleted" : "");
+                 (o[3] >> 4 & 7) == 7 ? "; then deleted" : "", o[3] & 128 ? "; then anew" : "");
         break;
     case RESERVE:
         snprintf(text, bytes, "reserve for %u%s", job, o[2] & 1 ? ", and execute inside" : "");
