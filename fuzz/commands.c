@@ -110,7 +110,8 @@ static bool chart_write(const char *path, const struct fuzz_target *target,
 
 static int usage(const char *command, const char *what)
 {
-    fprintf(stderr, "mapstorm: %s: %s; see %s %s --help\n", command, what, program_name(), command);
+    fprintf(stderr, "mapstorm: %s: %s; see %s %s --help\n", command, what, program_of(command),
+            command);
     return EXIT_USAGE;
 }
 
@@ -299,11 +300,8 @@ int command_corpus(int argc, char **argv)
     if (argc < 2)
         return usage("corpus", "which DIR?");
     for (int i = 1; i < argc; i++) {
-        uint32_t files = files_below(argv[i], paths, FILES_MAX);
-        if (files == 0) {
-            fprintf(stderr, "mapstorm: %s: no input in it\n", argv[i]);
-            failed++;
-        }
+        uint32_t files = inputs_below(argv[i], paths);
+        failed += files == 0;
         for (uint32_t k = 0; k < files; k++) {
             uint64_t hash = 0;
             const char *wrong = file_check(paths[k], &hash);
@@ -331,9 +329,11 @@ int command_pack(int argc, char **argv)
 
     if (!target)
         return usage("pack", argc == 4 ? "no target has that name" : "TARGET DIR OUT");
+    uint32_t files = inputs_below(argv[2], paths);
+    if (files == 0)
+        return EXIT_USAGE;
     if (!folder_make(argv[3]))
         return EXIT_HERE;
-    uint32_t files = files_below(argv[2], paths, FILES_MAX);
     for (uint32_t i = 0; i < files; i++) {
         const struct fuzz_target *of;
         struct fuzz_note note;
@@ -343,9 +343,12 @@ int command_pack(int argc, char **argv)
             return EXIT_USAGE;
         const char *base = strrchr(paths[i], '/') ? strrchr(paths[i], '/') + 1 : paths[i];
         snprintf(path, sizeof path, "%s/%.*s", argv[3], (int)strlen(base) - 4, base);
-        if (of == target && file_write(path, bytes, fuzz_encode(target, &input, bytes)))
-            written++;
         free(paths[i]);
+        if (of != target)
+            continue;
+        if (!file_write(path, bytes, fuzz_encode(target, &input, bytes)))
+            return EXIT_HERE;
+        written++;
     }
     printf("%u files\n", written);
     return EXIT_CLEAN;

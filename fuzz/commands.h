@@ -54,6 +54,10 @@ bool input_write(const char *path, const struct fuzz_target *target, const struc
                  const struct fuzz_note *note);
 /* All *.txt below a folder, sorted by name; returns the count, up to `max`. The caller frees each. */
 uint32_t files_below(const char *folder, char **paths, uint32_t max);
+/* The same of a folder that somebody named: 0 after having said that there is none, or why. */
+uint32_t inputs_below(const char *folder, char **paths);
+/* Says that nobody is called so, and who there is. */
+void target_unknown(const char *command, const char *name);
 /* The value behind an option, or NULL; removes both from argv. */
 const char *option(int *argc, char **argv, const char *name);
 bool flag(int *argc, char **argv, const char *name);
@@ -63,8 +67,9 @@ bool options_done(int argc, char **argv);
 bool number_read(const char *name, const char *text, uint64_t max, uint64_t *value);
 /* "90s", "10m", "2h", "5"; the same. */
 bool seconds_read(const char *name, const char *text, double *value);
-/* How a person calls this program. */
+/* How a person calls this program, for what `./mapstorm` knows too; and for any command. */
 const char *program_name(void);
+const char *program_of(const char *command);
 /* A word of a command that people copy: in quotes when a shell would take it apart. */
 void shell_word(const char *word, FILE *out);
 /* The tree's corpus: below here, or beside the build folder this program is in; else "corpus". */

@@ -14,9 +14,15 @@
 char *file_read(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");
+    struct stat facts;
     char *text = NULL;
     long size = 0;
 
+    if (file && fstat(fileno(file), &facts) == 0 && S_ISDIR(facts.st_mode)) {
+        fprintf(stderr, "mapstorm: %s is a folder, and one file is wanted\n", path);
+        fclose(file);
+        return NULL;
+    }
     if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 ||
         fseek(file, 0, SEEK_SET) != 0)
         goto failed;
@@ -36,12 +42,29 @@ failed:
     return NULL;
 }
 
+/* What is no file is written where it is: whoever says /dev/stdout means what is there, and behind what it
+ * holds already when that is a file. */
+static bool device_write(const char *path, const void *bytes, size_t count)
+{
+    FILE *file = fopen(path, "ab");
+    bool is_written = file && fwrite(bytes, 1, count, file) == count;
+
+    if (file && fclose(file) != 0)
+        is_written = false;
+    if (!is_written)
+        fprintf(stderr, "mapstorm: %s cannot be written: %s\n", path, strerror(errno));
+    return is_written;
+}
+
 bool file_write(const char *path, const void *bytes, size_t count)
 {
     char part[PATH_BYTES];
+    struct stat facts;
     FILE *file;
     bool is_written;
 
+    if (strncmp(path, "/dev/", 5) == 0 || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode)))
+        return device_write(path, bytes, count);
     if (snprintf(part, sizeof part, "%s.tmp", path) >= (int)sizeof part) {
         fprintf(stderr, "mapstorm: %s: the name is too long\n", path);
         return false;
@@ -118,6 +141,14 @@ bool folder_replace(const char *from, const char *to)
     return true;
 }
 
+void target_unknown(const char *command, const char *name)
+{
+    fprintf(stderr, "mapstorm: %s: no target is named '%s'; there are", command, name);
+    for (const struct fuzz_target *const *t = fuzz_targets; *t; t++)
+        fprintf(stderr, " %s", (*t)->name);
+    fputc('\n', stderr);
+}
+
 bool input_read(const char *path, struct fuzz_input *input, struct fuzz_note *note,
                 const struct fuzz_target **target)
 {
@@ -129,6 +160,10 @@ bool input_read(const char *path, struct fuzz_input *input, struct fuzz_note *no
     if (!text)
         return false;
     is_read = fuzz_text_read(text, input, note, error, sizeof error);
+    if (is_read && strlen(text) != bytes) { /* what is behind it would be lost without a word */
+        snprintf(error, sizeof error, "a zero byte: this is no text");
+        is_read = false;
+    }
     free(text);
     if (!is_read) {
         fprintf(stderr, "mapstorm: %s: %s\n", path, error);
@@ -149,8 +184,7 @@ bool input_read_any(const char *path, const char *target_name, struct fuzz_input
     memset(note, 0, sizeof *note);
     *target = fuzz_target_find(target_name);
     if (!*target) {
-        fprintf(stderr, "mapstorm: no target is named '%s'; `%s list` names all\n", target_name,
-                program_name());
+        target_unknown("replay", target_name);
         return false;
     }
     data = file_read(path, &bytes);
@@ -213,6 +247,16 @@ uint32_t files_below(const char *folder, char **paths, uint32_t max)
     return count;
 }
 
+uint32_t inputs_below(const char *folder, char **paths)
+{
+    uint32_t files = files_below(folder, paths, FILES_MAX);
+
+    if (files == 0)
+        fprintf(stderr, "mapstorm: %s: %s\n", folder,
+                access(folder, R_OK) == 0 ? "no input in it" : strerror(errno));
+    return files;
+}
+
 const char *option(int *argc, char **argv, const char *name)
 {
     for (int i = 1; i + 1 < *argc; i++) {
@@ -244,7 +288,7 @@ bool options_done(int argc, char **argv)
         if (argv[i][0] == '-' && argv[i][1] != 0) {
             fprintf(stderr,
                     "mapstorm: %s: '%s' is no option, or its value is missing; see %s %s --help\n",
-                    argv[0], argv[i], program_name(), argv[0]);
+                    argv[0], argv[i], program_of(argv[0]), argv[0]);
             return false;
         }
     return true;
@@ -257,7 +301,8 @@ bool number_read(const char *name, const char *text, uint64_t max, uint64_t *val
     if (!text)
         return true;
     errno = 0;
-    unsigned long long number = strtoull(text, &end, 0);
+    bool is_hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    unsigned long long number = strtoull(text, &end, is_hexadecimal ? 16 : 10);
     if (text[0] < '0' || text[0] > '9' || *end || errno || number > max) {
         fprintf(stderr, "mapstorm: %s takes a whole number up to %llu, not '%s'\n", name,
                 (unsigned long long)max, text);
@@ -306,6 +351,14 @@ const char *program_name(void)
     return access("./mapstorm", X_OK) == 0 && access("./bench/packages.txt", R_OK) == 0
                ? "./mapstorm"
                : "mapstorm-fuzz";
+}
+
+const char *program_of(const char *command)
+{
+    bool is_of_the_script = strcmp(command, "fuzz") == 0 || strcmp(command, "replay") == 0 ||
+                            strcmp(command, "shrink") == 0;
+
+    return is_of_the_script ? program_name() : program_invocation_name;
 }
 
 const char *corpus_folder(void)

@@ -5,6 +5,7 @@
  */
 #include "commands.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,8 +59,20 @@ static FILE *open_in(const char *folder, const char *name)
         return NULL;
     file = fopen(path, "w");
     if (!file)
-        perror(path);
+        fprintf(stderr, "mapstorm: %s: %s\n", path, strerror(errno));
     return file;
+}
+
+/* False, after having said why, when it is not whole; `file` NULL: open_in said why. */
+static bool close_in(const char *folder, const char *name, FILE *file)
+{
+    if (!file)
+        return false;
+    bool is_whole = !ferror(file);
+    if (fclose(file) == 0 && is_whole)
+        return true;
+    fprintf(stderr, "mapstorm: %s/%s cannot be written: %s\n", folder, name, strerror(errno));
+    return false;
 }
 
 static bool save_as(const char *folder, const char *name, const struct fuzz_target *target,
@@ -147,28 +160,35 @@ static bool folder_fill(const struct fuzz_target *target, struct finding *findin
         note_visits(&result, &note);
         is_good &= save_as(part, "minimal.txt", target, &small, &note);
         file = open_in(part, "story.txt");
-        if (file) {
+        if (file)
             fuzz_story(target, &small, &result, file);
-            is_good &= fclose(file) == 0;
-        }
+        is_good &= close_in(part, "story.txt", file);
         file = open_in(part, "story.html");
-        if (file) {
+        if (file)
             fuzz_chart(target, &small, &result, file);
-            is_good &= fclose(file) == 0;
-        }
+        is_good &= close_in(part, "story.html", file);
         fuzz_story(target, &small, &result, stdout);
         keyed = small;
         if (fuzz_make_keyed(target, &keyed))
             is_good &= save_as(part, "keyed.txt", target, &keyed, &note);
     }
     file = open_in(part, "finding.txt");
-    if (file) {
+    if (file)
         facts_print(target, finding, &small, folder, file);
-        is_good &= fclose(file) == 0;
-    }
+    is_good &= close_in(part, "finding.txt", file);
     printf("\n");
-    facts_print(target, finding, &small, folder, stdout);
-    return is_good && file;
+    if (is_good)
+        facts_print(target, finding, &small, folder, stdout);
+    return is_good;
+}
+
+/* No room, no right: the input is told, so that it is not lost. */
+static bool finding_rescue(const struct finding *finding, const char *text)
+{
+    printf("\nbug        %s\nThe finding could not be kept. This is its input, for a file of its "
+           "own:\n\n%s",
+           finding->bug, text);
+    return false;
 }
 
 bool finding_save(const struct fuzz_target *target, struct finding *finding, const char *root)
@@ -181,7 +201,7 @@ bool finding_save(const struct fuzz_target *target, struct finding *finding, con
     slug_make(finding->bug, slug, sizeof slug);
     fuzz_text_write(target, finding->input, NULL, text, sizeof text);
     if (!folder_make(root))
-        return false;
+        return finding_rescue(finding, text);
     if (snprintf(folder, sizeof folder, "%s/%s-%s-%08x", root, target->name, slug,
                  (unsigned)text_hash(text)) >= (int)sizeof folder)
         return false;
@@ -193,10 +213,10 @@ bool finding_save(const struct fuzz_target *target, struct finding *finding, con
         return true;
     }
     if (!folder_make(part) || !folder_fill(target, finding, part, folder))
-        return false;
+        return finding_rescue(finding, text);
     if (rename(part, folder) != 0) {
-        perror(folder);
-        return false;
+        fprintf(stderr, "mapstorm: %s: %s\n", folder, strerror(errno));
+        return finding_rescue(finding, text);
     }
     return true;
 }

@@ -5,6 +5,7 @@
  */
 #include "commands.h"
 
+#include <errno.h> /* program_invocation_name */
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,13 +114,13 @@ static void help_print(FILE *out)
             "Usage: %s COMMAND [OPTION...]\n"
             "Plays threads of the Windows DMA interface under schedules that are plain data: what\n"
             "is found replays, shrinks and can be stepped through.\n\n",
-            program_name());
+            program_invocation_name);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
     fprintf(out,
             "\n%s COMMAND --help tells more. Exit codes: 0 clean, 1 a bug, 2 wrong usage,\n"
             "3 not possible here, 4 inconclusive or stale, 130 interrupted.\n",
-            program_name());
+            program_invocation_name);
 }
 
 static bool asks_help(const char *word)
@@ -145,7 +146,8 @@ int main(int argc, char **argv)
             continue;
         for (int a = 2; a < argc; a++)
             if (asks_help(argv[a])) {
-                printf("Usage: %s %s %s", program_name(), commands[i].name, commands[i].usage);
+                printf("Usage: %s %s %s", program_of(commands[i].name), commands[i].name,
+                       commands[i].usage);
                 return EXIT_CLEAN;
             }
         int code = commands[i].run(argc - 1, argv + 1);

@@ -12,12 +12,16 @@ static bool promise(const char *path, const struct ms_sim_explored *explored)
 {
     size_t bytes;
     char *text = file_read(path, &bytes);
-    char *line = text ? strstr(text, "explored ") : NULL;
+    char *line = text;
     char *all = text ? malloc(bytes + 100) : NULL;
     bool is_written = false;
 
     if (all) {
-        if (line)
+        while (line && strncmp(line, "explored ", 9) != 0) {
+            char *end = strchr(line, '\n');
+            line = end ? end + 1 : NULL;
+        }
+        if (line) /* the last of a scenario */
             *line = 0;
         snprintf(all, bytes + 100, "%sexplored %lu %u\n", text, (unsigned long)explored->executions,
                  explored->state_count);
@@ -37,11 +41,21 @@ int command_explore(int argc, char **argv)
     bool is_checking = flag(&argc, argv, "--check");
     bool is_updating = flag(&argc, argv, "--update");
     bool is_plain = flag(&argc, argv, "--plain");
+    uint64_t executions_max = 20000000;
     int worst = EXIT_CLEAN;
 
+    if (!options_done(argc, argv) || !number_read("--max", max, UINT32_MAX, &executions_max))
+        return EXIT_USAGE;
+    if (argc < 2) {
+        fprintf(stderr, "mapstorm: explore: which DIR or FILE?; see %s explore --help\n",
+                program_of("explore"));
+        return EXIT_USAGE;
+    }
     printf("%-44s %12s %9s %7s %6s\n", "scenario", "executions", "blocked", "states", "steps");
     for (int a = 1; a < argc; a++) {
-        uint32_t files = files_below(argv[a], paths, FILES_MAX);
+        uint32_t files = inputs_below(argv[a], paths);
+        if (files == 0)
+            return EXIT_USAGE;
         for (uint32_t i = 0; i < files; i++) {
             const struct fuzz_target *target;
             struct fuzz_note note;
@@ -49,8 +63,8 @@ int command_explore(int argc, char **argv)
             if (!input_read(paths[i], &input, &note, &target))
                 return EXIT_USAGE;
             fuzz_scenario(target, &input, &scenario);
-            ms_sim_explore(&scenario, is_plain ? MS_SIM_PLAIN : MS_SIM_REDUCED,
-                           max ? strtoull(max, NULL, 0) : 20000000, &explored);
+            ms_sim_explore(&scenario, is_plain ? MS_SIM_PLAIN : MS_SIM_REDUCED, executions_max,
+                           &explored);
             const char *base = strrchr(paths[i], '/') ? strrchr(paths[i], '/') + 1 : paths[i];
             printf("%-44s %12lu %9lu %7u %6u %s\n", base, (unsigned long)explored.executions,
                    (unsigned long)explored.sleep_blocked, explored.state_count, explored.steps_max,

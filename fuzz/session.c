@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -456,7 +457,7 @@ static int target_fuzz(struct session *s)
         if (s->executions_max)
             break;
         /* Whoever kills this loses a round, not hours. */
-        if (s->table.path &&
+        if (!finding && s->table.path &&
             ((keeps(s) && !seeds_save(s, false)) ||
              !row_write(s, s->counts_processor ? s->hunted : seconds_now() - s->began, NULL)))
             return EXIT_HERE;
@@ -472,8 +473,7 @@ static int target_fuzz(struct session *s)
            (double)s->executions / (seconds > 0 ? seconds : 1),
            (double)s->steps / (double)(s->executions ? s->executions : 1), s->features,
            (unsigned long)s->inconclusive, bug ? bug : "clean");
-    if (keeps(s) && !seeds_save(s, true))
-        return EXIT_HERE;
+    bool is_kept = !keeps(s) || seeds_save(s, true); /* what was found is told all the same */
     int code = finding          ? finding_tell(s, finding)
                : has_missed     ? EXIT_BUG
                : is_interrupted ? EXIT_INTERRUPTED
@@ -487,7 +487,7 @@ static int target_fuzz(struct session *s)
                              : bug        ? bug
                                           : "clean");
     fflush(stdout);
-    return is_well ? code : EXIT_HERE;
+    return is_well && is_kept ? code : EXIT_HERE;
 }
 
 static bool session_open(struct session *s)
@@ -514,6 +514,32 @@ static void session_close(struct session *s)
     free(s->seeds);
 }
 
+/* A hunt of hours must not find out at its end that nothing can be kept. Nothing is made: most find nothing. */
+static bool folder_may_be(const char *path)
+{
+    char above[PATH_BYTES];
+    struct stat facts;
+
+    if (snprintf(above, sizeof above, "%s", path) >= (int)sizeof above - 300) {
+        fprintf(stderr, "mapstorm: --findings: the name is too long\n");
+        return false;
+    }
+    while (stat(above, &facts) != 0) {
+        char *slash = strrchr(above, '/');
+        if (errno != ENOENT) /* something above it is no folder */
+            break;
+        if (slash)
+            slash[slash == above] = 0;
+        else
+            snprintf(above, sizeof above, ".");
+    }
+    if (access(above, W_OK | X_OK) == 0 && stat(above, &facts) == 0 && S_ISDIR(facts.st_mode))
+        return true;
+    fprintf(stderr, "mapstorm: findings could not be written to %s: %s: %s; --findings DIR\n", path,
+            above, errno && errno != ENOENT ? strerror(errno) : "not a folder");
+    return false;
+}
+
 static bool arguments_read(int argc, char **argv, struct session *s, const char **target)
 {
     const char *table = option(&argc, argv, "--table");
@@ -524,6 +550,7 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
     const char *corpus = option(&argc, argv, "--corpus");
     const char *findings = option(&argc, argv, "--findings");
     uint64_t job_count = 1;
+    struct stat facts;
 
     s->is_quiet = flag(&argc, argv, "--quiet");
     s->counts_processor = flag(&argc, argv, "--cpu-time");
@@ -543,8 +570,12 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
         fprintf(stderr, "mapstorm: --grow keeps what --fresh forgets: one of them\n");
         return false;
     }
-    if (job_count == 0 || (executions && s->executions_max < job_count)) {
-        fprintf(stderr, "mapstorm: each of at least one job needs at least one execution\n");
+    if (job_count == 0) {
+        fprintf(stderr, "mapstorm: --jobs takes a number from 1 to %d\n", JOBS_MAX);
+        return false;
+    }
+    if (executions && s->executions_max < job_count) {
+        fprintf(stderr, "mapstorm: --executions takes at least one for each job\n");
         return false;
     }
     if (corpus && access(corpus, R_OK) != 0) {
@@ -555,14 +586,21 @@ static bool arguments_read(int argc, char **argv, struct session *s, const char 
         fprintf(stderr, "mapstorm: a --table goes by --time: not also --executions\n");
         return false;
     }
+    if (corpus && (stat(corpus, &facts) != 0 || !S_ISDIR(facts.st_mode))) {
+        fprintf(stderr, "mapstorm: --corpus takes a folder with one for each target, not %s\n",
+                corpus);
+        return false;
+    }
     s->job_count = (uint32_t)job_count;
     if (table && (!hunt_table_read(&s->table, table) || !hunt_table_write(&s->table)))
         return false;
     *target = argc > 1 ? argv[1] : NULL;
-    if (argc > 2 || (*target && !fuzz_target_find(*target))) {
-        fprintf(stderr, "mapstorm: fuzz: %s '%s'; `%s list` names the targets\n",
-                argc > 2 ? "one target at a time, not also" : "no target is named",
-                argv[argc > 2 ? 2 : 1], program_name());
+    if (argc > 2) {
+        fprintf(stderr, "mapstorm: fuzz: one target at a time, not also '%s'\n", argv[2]);
+        return false;
+    }
+    if (*target && !fuzz_target_find(*target)) {
+        target_unknown("fuzz", *target);
         return false;
     }
     return true;
@@ -588,7 +626,7 @@ int command_fuzz(int argc, char **argv)
 
     if (!arguments_read(argc, argv, &s, &target))
         return EXIT_USAGE;
-    if (!session_open(&s))
+    if (!folder_may_be(s.findings) || !session_open(&s))
         return EXIT_HERE;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -87,15 +87,17 @@ int command_speed(int argc, char **argv)
     if (!seconds_read("--time", time_text, &seconds) || !options_done(argc, argv))
         return EXIT_USAGE;
     if (argc < 2) {
-        fprintf(stderr, "mapstorm: speed: which DIR?; see %s speed --help\n", program_name());
+        fprintf(stderr, "mapstorm: speed: which DIR?; see %s speed --help\n", program_of("speed"));
         return EXIT_USAGE;
     }
     printf("%-14s %-6s %6s %12s %11s %11s\n", "target", "which", "inputs", "executions/s",
            "steps each", "M steps/s");
     for (int a = 1; a < argc; a++) {
         const struct fuzz_target *target = NULL;
-        uint32_t files = files_below(argv[a], paths, FILES_MAX);
+        uint32_t files = inputs_below(argv[a], paths);
         uint32_t count = 0;
+        if (files == 0)
+            return EXIT_USAGE;
         for (uint32_t i = 0; i < files; i++) {
             const struct fuzz_target *of;
             struct fuzz_note note;
@@ -105,10 +107,6 @@ int command_speed(int argc, char **argv)
             if (!target)
                 target = of;
             count += of == target; /* a folder is of one target */
-        }
-        if (count == 0) {
-            fprintf(stderr, "mapstorm: %s: no input in it\n", argv[a]);
-            return EXIT_USAGE;
         }
         folder_measure(target, inputs, count, seconds);
         fflush(stdout);

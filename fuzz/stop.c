@@ -290,7 +290,7 @@ int command_stop(int argc, char **argv)
         return EXIT_USAGE;
     if (is_table) {
         if (argc > 2 || (argc == 2 && !fuzz_target_find(argv[1]))) {
-            fprintf(stderr, "mapstorm: stop: no target is named '%s'\n", argv[argc - 1]);
+            target_unknown("stop", argv[argc - 1]);
             return EXIT_USAGE;
         }
         return tables(corpus ? corpus : corpus_folder(), argc == 2 ? argv[1] : NULL);
@@ -300,11 +300,9 @@ int command_stop(int argc, char **argv)
         return EXIT_USAGE;
     }
     for (int a = 1; a < argc; a++) {
-        uint32_t files = files_below(argv[a], paths, FILES_MAX);
-        if (files == 0) {
-            fprintf(stderr, "mapstorm: %s: no input in it\n", argv[a]);
+        uint32_t files = inputs_below(argv[a], paths);
+        if (files == 0)
             worst = EXIT_USAGE;
-        }
         for (uint32_t i = 0; i < files; i++) {
             int code = file_stop(paths[i]);
             worst = code == EXIT_BUG || worst == EXIT_CLEAN ? code : worst;

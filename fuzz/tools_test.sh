@@ -211,24 +211,59 @@ says err "a time like 90s, 10m or 2h, not 'soon'"
 expect 2 fuzz canary --time
 says err "'--time' is no option, or its value is missing"
 expect 2 fuzz canary --jobs 0
+says err '--jobs takes a number from 1'
+expect 2 fuzz canary --executions 0
+says err '--executions takes at least one'
 expect 2 fuzz canary --jobs -3
 expect 2 fuzz canary --corpus nowhere
 says err 'nowhere'
 : >file
+expect 2 fuzz canary --corpus file
+says err '--corpus takes a folder'
 expect 3 fuzz strategies --executions 500 --quiet --corpus "$few" --findings file/below
 says err 'file'
 expect 2 replay
 says err 'which FILE?'
 expect 2 replay nothing.txt
 says err 'nothing.txt'
+expect 2 replay one
+says err 'one is a folder'
+printf 'target canary\n\000a pop\n' >bad.txt
+expect 2 replay bad.txt
+says err 'a zero byte'
 printf 'target canary\na dance 1\n' >bad.txt
 expect 2 replay bad.txt
 says err 'bad.txt'
 expect 2 replay --step many "$first"
 expect 2 replay --target nobody "$first"
 expect 3 replay --quiet --html file/below.html "$first"
+expect 0 replay --quiet --html /dev/stdout "$first"
+says out '<svg'
+mkfifo pipe || wrong 'no pipe'
+cat pipe >piped &
+expect 0 replay --quiet --html pipe "$first"
+wait $!
+grep -q '<svg' piped && [ -p pipe ] || wrong 'what is no file was replaced instead of written'
 expect 2 corpus nowhere
 expect 2 pairs nowhere
+for command in explore stop speed; do
+    expect 2 $command nowhere
+    says err 'nowhere: No such file'
+    expect 2 $command
+done
+expect 2 explore --cheque "$corpus/waitlist/scenarios"
+expect 2 explore --max few "$corpus/waitlist/scenarios"
+expect 2 pack canary nowhere bytes
+printf 'target canary\n# all explored at once\nsetup\na pop\nexplored 7 7\n' >small.txt
+expect 4 explore --check small.txt
+expect 0 explore --update small.txt
+[ "$(cat small.txt)" = "$(printf 'target canary\n# all explored at once\nsetup\na pop\nexplored 1 1')" ] ||
+    wrong 'updating a scenario changed more than its counts'
+# A finding that cannot be kept is told.
+mkdir -p taken && : >"taken/${folder#*/}.part"
+expect 3 fuzz canary --executions 200000 --quiet --corpus "$corpus" --findings taken
+says out 'The finding could not be kept'
+says out 'target canary'
 for command in fuzz replay shrink list corpus pairs explore stop mutants pack unpack dict sites; do
     expect 0 $command --help
     says out "Usage: "
