@@ -121,6 +121,23 @@ struct replay {
     uint64_t step;
 };
 
+static bool is_visited(const struct ms_sim_result *result, uint32_t site)
+{
+    for (uint32_t i = 0; i < result->event_count; i++)
+        if (result->events[i].site->id == site)
+            return true;
+    return false;
+}
+
+/* A site that the file wants to come to, and does not any more; 0: it is what it was. */
+static uint32_t stale_site(const struct fuzz_note *note, const struct ms_sim_result *result)
+{
+    for (uint32_t i = 0; i < note->visit_count; i++)
+        if (!is_visited(result, note->visits[i]))
+            return note->visits[i];
+    return 0;
+}
+
 static int replay_one(const char *path, const struct replay *r)
 {
     static struct fuzz_input input;
@@ -135,15 +152,20 @@ static int replay_one(const char *path, const struct replay *r)
     if (r->is_debugged)
         return debugger_become(path, r->target_name, r->step ? (uint32_t)r->step : result.steps,
                                &result);
-    if (r->is_quiet)
+    uint32_t site = result.verdict == MS_SIM_CLEAN ? stale_site(&note, &result) : 0;
+    if (r->is_quiet && site == 0)
         printf("%s: %s\n", path,
                result.verdict == MS_SIM_BUG     ? result.bug
                : result.verdict == MS_SIM_CLEAN ? "clean"
                                                 : result.story);
-    else
+    else if (!r->is_quiet)
         fuzz_story(target, &input, &result, stdout);
     if (r->html && !chart_write(r->html, target, &input, &result))
         return EXIT_HERE;
+    if (site != 0) { /* clean says nothing about the bug that it was */
+        printf("%s: stale: it no longer comes to site %08x\n", path, site);
+        return EXIT_UNCLEAR;
+    }
     return verdict_exit(&result);
 }
 
@@ -231,14 +253,6 @@ int command_shrink(int argc, char **argv)
 /* --- the corpus ----------------------------------------------------------------------------------
  */
 
-static bool is_visited(const struct ms_sim_result *result, uint32_t site)
-{
-    for (uint32_t i = 0; i < result->event_count; i++)
-        if (result->events[i].site->id == site)
-            return true;
-    return false;
-}
-
 /* The input survives both forms: bytes and text. */
 static bool survives(const struct fuzz_target *target, const struct fuzz_input *input)
 {
@@ -275,11 +289,11 @@ static const char *file_check(const char *path, uint64_t *hash)
         snprintf(wrong, sizeof wrong, "fails: %s: %s", first.bug, first.story);
         return wrong;
     }
-    for (uint32_t i = 0; i < note.visit_count; i++)
-        if (!is_visited(&first, note.visits[i])) {
-            snprintf(wrong, sizeof wrong, "stale: it no longer comes to site %08x", note.visits[i]);
-            return wrong;
-        }
+    uint32_t site = stale_site(&note, &first);
+    if (site != 0) {
+        snprintf(wrong, sizeof wrong, "stale: it no longer comes to site %08x", site);
+        return wrong;
+    }
     fuzz_play(target, &input, NULL, &second);
     if (second.trace_hash != first.trace_hash)
         return "two replays differ";

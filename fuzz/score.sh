@@ -23,6 +23,7 @@ seconds=30 seeds=5 jobs=$(nproc 2>/dev/null || echo 1) out=build/score base=repo
 while [ $# -gt 0 ]; do
     case $1 in --seconds | --seeds | --jobs | --out | --base) [ $# -ge 2 ] || usage "$1 takes a value" ;; esac
     case $1 in
+    -h | --help) sed -n 's/^# \{0,1\}//; 3,10p' "$0" && exit 0 ;;
     --seconds) is_number "$1" "$2" && seconds=$2 && shift 2 ;;
     --seeds) is_number "$1" "$2" && seeds=$2 && shift 2 ;;
     --jobs) is_number "$1" "$2" && jobs=$2 && shift 2 ;;

@@ -243,7 +243,12 @@ mkfifo pipe || wrong 'no pipe'
 cat pipe >piped &
 expect 0 replay --quiet --html pipe "$first"
 wait $!
-grep -q '<svg' piped && [ -p pipe ] || wrong 'what is no file was replaced instead of written'
+if ! grep -q '<svg' piped || ! [ -p pipe ]; then
+    wrong 'what is no file was replaced instead of written'
+fi
+{ cat "$first" && echo 'visits 12345678'; } >stale.txt
+expect 4 replay --quiet stale.txt
+says out 'stale: it no longer comes to site 12345678'
 expect 2 corpus nowhere
 expect 2 pairs nowhere
 for command in explore stop speed; do
