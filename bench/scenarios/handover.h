@@ -3,8 +3,10 @@
  * handover.h: one thread takes registers, another gives them back, as in a driver whose requests end on
  * another processor.
  *
- * Idea        a ring of 256 runs with one writer and one reader, each index on a line of its own, so that
- *             little but the runs travels; who finds it full or empty spins a while, then yields
+ * Idea        a ring of up to 256 runs with one writer and one reader, each index on a line of its own, so that
+ *             little but the runs travels; who finds it full or empty spins a while, then yields. It holds no
+ *             more than half of what is free: else whoever gives need only be late for once, and what is
+ *             measured is how strategies refuse
  * Ordering    hb:ring-put  the writer stores the cell, then releases `put`; the reader acquires it
  *             hb:ring-got  the reader is done with a cell, then releases `got`; the writer acquires it
  *             before it stores there again
@@ -21,6 +23,7 @@ struct ms_handover {
     ms_atomic_u32 put
         __attribute__((aligned(MS_CACHE_LINE))); /* written by who takes; hb:ring-put */
     uint32_t got_seen;                           /* who takes: `got`, or older */
+    uint32_t depth;                              /* const while they run: runs it may hold */
     ms_atomic_u32 got
         __attribute__((aligned(MS_CACHE_LINE))); /* written by who gives; hb:ring-got */
     uint64_t cell[MS_HANDOVER_CELLS]
@@ -44,14 +47,22 @@ static inline void ms_handover_wait(uint32_t *spins)
         ms_thread_yield();
 }
 
+/* What a ring may hold where `rings` of them share `free` registers, in runs of `run`. */
+static inline uint32_t ms_handover_depth(uint32_t free, uint32_t rings, uint32_t run)
+{
+    uint32_t depth = free / 2 / rings / run;
+
+    return depth == 0 ? 1 : depth < MS_HANDOVER_CELLS ? depth : MS_HANDOVER_CELLS;
+}
+
 static inline void ms_handover_put(struct ms_handover *ring, uint64_t cell)
 {
     uint32_t put = ms_load_relaxed(&ring->put);
     uint32_t spins = 0;
 
-    while (put - ring->got_seen == MS_HANDOVER_CELLS) {
+    while (put - ring->got_seen >= ring->depth) {
         ring->got_seen = ms_load_acquire(&ring->got); /* hb:ring-got, acquire */
-        if (put - ring->got_seen == MS_HANDOVER_CELLS)
+        if (put - ring->got_seen >= ring->depth)
             ms_handover_wait(&spins);
     }
     ring->cell[put % MS_HANDOVER_CELLS] = cell;

@@ -9,7 +9,7 @@
  *             what the slot held and takes the new run. The stream is made from the seed alone,
  *             before the clock starts, and is the same for every strategy. A refused take leaves
  *             the slot empty; the stream does not notice.
- * Hand-over   threads in twos: one only takes and passes on through a ring of 256, the other only gives
+ * Hand-over   threads in twos: one only takes and passes on through a ring (handover.h), the other only gives
  *             back, as a driver does whose requests end on another processor. An operation is a run
  *             that went all the way.
  * Recorded    traces of what adapters asked of their file (requests.h), over and over; their own occupancy.
@@ -218,6 +218,9 @@ static void residents_take(struct stage *s, uint64_t seed)
     }
     s->residents = keep;
     s->ops->drain(s->state, 0);
+    for (uint32_t i = 0; i < s->threads; i += 2)
+        s->ring[i / 2].depth =
+            ms_handover_depth(s->registers - keep * run, (s->threads + 1) / 2, run);
 }
 
 /* Marks a run as taken or free; false when it lies outside or another hand has part of it. */
@@ -502,7 +505,7 @@ static const char *refuses(const struct ms_catalog *catalog, const struct ms_con
 const struct ms_scenario ms_scenario_registers = {
     .name = "registers",
     .title = "one take and its give of map registers",
-    .version = 4,
+    .version = 5,
     .compares = true,
     .oversubscribes = true,
     .has_registers = true,
