@@ -6,13 +6,13 @@
  * Idea        three layers. The file (extent_file.h): a lock-free bitmap with bounds. Leases
  *             (extent_image.h): a CPU empties whole groups into a private image; while it holds
  *             them, what others give back there collects in the file's words, its mailbox. Stock
- *             (extent_holder.h): a few recently used runs of each exact length, last in first out, so
+ *             (extent_stock.h): a few recently used runs of each exact length, last in first out, so
  *             that the slot handed out is warm and no bit is touched at all; in front of it one hot
  *             place, for the run that was handed out last.
  *             A run goes into the stock only if it lies at or below the place where the last search
  *             for its length ended, or would join no neighbour, so that stock hands out what first fit
  *             would have found, or no worse; when nothing fits, the stock is emptied and for a while has
- *             room for little but the shortest runs.
+ *             half as much room, down to a 64th part of the file beside the shortest runs.
  *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
  *             only gives what others took, touches shared lines once for many runs; what it gives goes
  *             by post to the CPU that leases the place (extent_post.h), and is that one's stock.
