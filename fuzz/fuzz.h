@@ -21,7 +21,8 @@ enum {
     FUZZ_SWITCHES_MAX = 255,
     FUZZ_RULES_MAX = 15,
     FUZZ_READS_MAX = 255,
-    FUZZ_BYTES_MAX = 2048, /* of an encoded input; engines keep to 512 */
+    FUZZ_PREEMPTIONS_MAX = 8, /* of a scenario */
+    FUZZ_BYTES_MAX = 2048,    /* of an encoded input; engines keep to 512 */
     FUZZ_FEATURES = 8192,
 };
 
@@ -122,6 +123,8 @@ struct fuzz_note {
     uint32_t visits[32]; /* sites that must occur, or the file is stale */
     uint32_t visit_count;
     uint32_t executions, states; /* "explored": of the exhaustive search; 0: not said */
+    bool is_bounded;             /* "preemptions": too large for all interleavings, */
+    uint32_t preemptions;        /* so those with at most so many interruptions are searched */
 };
 
 /* The lossless form for people; see corpus/README.md. False: `error` says where and what. */

@@ -270,4 +270,5 @@ void fuzz_scenario(const struct fuzz_target *target, const struct fuzz_input *in
     scenario->reset = scenario_reset;
     scenario->digest = scenario_digest;
     scenario->context = &parts[0];
+    scenario->preemptions = 0;
 }

@@ -63,12 +63,18 @@ int command_explore(int argc, char **argv)
             if (!input_read(paths[i], &input, &note, &target))
                 return EXIT_USAGE;
             fuzz_scenario(target, &input, &scenario);
-            ms_sim_explore(&scenario, is_plain ? MS_SIM_PLAIN : MS_SIM_REDUCED, executions_max,
-                           &explored);
+            scenario.preemptions = note.preemptions;
+            ms_sim_explore(&scenario,
+                           is_plain          ? MS_SIM_PLAIN
+                           : note.is_bounded ? MS_SIM_BOUNDED
+                                             : MS_SIM_REDUCED,
+                           executions_max, &explored);
             const char *base = strrchr(paths[i], '/') ? strrchr(paths[i], '/') + 1 : paths[i];
             printf("%-44s %12lu %9lu %7u %6u %s\n", base, (unsigned long)explored.executions,
                    (unsigned long)explored.sleep_blocked, explored.state_count, explored.steps_max,
                    explored.is_complete ? "complete" : "NOT COMPLETE");
+            if (note.is_bounded && !is_plain)
+                printf("    of those with at most %u interruptions\n", note.preemptions);
             if (explored.bug.verdict == MS_SIM_BUG) {
                 fuzz_story(target, &input, &explored.bug, stdout);
                 worst = EXIT_BUG;

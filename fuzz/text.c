@@ -291,11 +291,21 @@ static bool read_explored(const struct line *l, struct fuzz_note *note)
            number(l, l->word[2], 10, UINT32_MAX, &note->states);
 }
 
+static bool read_preemptions(const struct line *l, struct fuzz_note *note)
+{
+    if (l->words != 2)
+        return wrong(l, "wants preemptions NUMBER");
+    if (!number(l, l->word[1], 10, FUZZ_PREEMPTIONS_MAX, &note->preemptions))
+        return false;
+    note->is_bounded = true;
+    return true;
+}
+
 /* Said twice, one would be lost without a word. */
 static bool once(struct line *l)
 {
-    static const char *const names[] = {"target", "setup", "schedule",
-                                        "memory", "reads", "explored"};
+    static const char *const names[] = {"target", "setup",    "schedule",   "memory",
+                                        "reads",  "explored", "preemptions"};
 
     for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(l->word[0], names[i]) == 0) {
@@ -346,6 +356,8 @@ static bool read_line(struct line *l, char *text, const struct fuzz_target **tar
         return read_reads(l, input);
     if (strcmp(l->word[0], "explored") == 0)
         return read_explored(l, note);
+    if (strcmp(l->word[0], "preemptions") == 0)
+        return read_preemptions(l, note);
     if (strcmp(l->word[0], "visits") == 0)
         return read_visits(l, note);
     return read_op(l, *target, input);

@@ -259,6 +259,11 @@ done
 expect 2 explore --cheque "$corpus/waitlist/scenarios"
 expect 2 explore --max few "$corpus/waitlist/scenarios"
 expect 2 pack canary nowhere bytes
+printf 'target canary\nsetup\na pop\nb pop\npreemptions 0\nexplored 2 1\n' >bounded.txt
+expect 0 explore --check bounded.txt
+says out 'at most 0 interruptions'
+printf 'target canary\nsetup\na pop\npreemptions many\n' >bad.txt
+expect 2 explore bad.txt
 printf 'target canary\n# all explored at once\nsetup\na pop\nexplored 7 7\n' >small.txt
 expect 4 explore --check small.txt
 expect 0 explore --update small.txt

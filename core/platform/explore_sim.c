@@ -156,6 +156,8 @@ static uint64_t pad_digest(void *context)
 
 static struct ms_sim_explored explored, plain;
 
+static uint32_t preemptions; /* of a bounded search */
+
 static void explore(struct pad *p, ms_thread_body *a, ms_thread_body *b, ms_thread_body *c,
                     enum ms_sim_search search, struct ms_sim_explored *out)
 {
@@ -165,6 +167,7 @@ static void explore(struct pad *p, ms_thread_body *a, ms_thread_body *b, ms_thre
     ms_sim_config_init(&scenario.config);
     scenario.config.actors = actors;
     scenario.config.actor_count = c ? 3 : b ? 2 : 1;
+    scenario.preemptions = preemptions;
     ms_sim_explore(&scenario, search, 3000000, out);
 }
 
@@ -215,6 +218,36 @@ MS_TEST(the_reduced_search_finds_aba_without_a_tag_and_proves_its_absence_with_o
     assert_int_equal(explored.bug.verdict, MS_SIM_CLEAN);
     print_message("tagged stack: %lu executions, %lu blocked, %u states\n", explored.executions,
                   explored.sleep_blocked, explored.state_count);
+}
+
+/* A bound that is never met leaves every interleaving; none at all leaves the orders of whole threads. */
+MS_TEST(bounded_search_is_plain_search_with_fewer_interruptions)
+{
+    struct pad p = {.tag_step = 1};
+    uint64_t before = 0;
+
+    explore(&p, count_badly, count_badly, count_badly, MS_SIM_PLAIN, &plain);
+    for (preemptions = 0; preemptions <= 8; preemptions++) {
+        explore(&p, count_badly, count_badly, count_badly, MS_SIM_BOUNDED, &explored);
+        assert_true(explored.is_complete);
+        assert_true(explored.executions >= before && explored.executions <= plain.executions);
+        before = explored.executions;
+        if (preemptions == 0) {
+            assert_int_equal(explored.executions, 6);  /* three threads, one after the other */
+            assert_int_equal(explored.state_count, 1); /* nothing is lost */
+        }
+        if (preemptions >= 2)
+            assert_int_equal(explored.state_count, plain.state_count);
+    }
+    assert_int_equal(explored.executions, plain.executions);
+    assert_memory_equal(explored.states, plain.states, plain.state_count * sizeof(uint64_t));
+    p.tag_step = 0;
+    for (preemptions = 0; preemptions <= 1; preemptions++) {
+        explore(&p, pop_one, pop_two_push_first, pop_one, MS_SIM_BOUNDED, &explored);
+        /* ABA: one is interrupted, another goes to its end. */
+        assert_int_equal(explored.bug.verdict, preemptions == 0 ? MS_SIM_CLEAN : MS_SIM_BUG);
+    }
+    preemptions = 0;
 }
 
 MS_TEST(both_searches_find_a_lost_wake_up)

@@ -11,6 +11,8 @@
  *             run there.
  * Sleep       a fiber whose alternatives were all explored sleeps until a dependent step; an
  *             execution in which all who can run sleep is equivalent to an earlier one: given up
+ * Bounded     plain search, but who can go on does, unless one of a few interruptions is spent on another:
+ *             n steps of few threads have about n^k such interleavings for k interruptions, not k^n
  * Claims      complete for the given program under sequential consistency, in the model where a
  *             spinning fiber waits for a write. Weak memory and longer programs are the fuzzers'.
  * Validated   against plain search over all interleavings: same final states (explore_sim.c)
@@ -31,6 +33,8 @@ struct node {
     uint32_t explored;
     uint32_t sleep;
     uint32_t chosen;
+    uint32_t current;    /* who came here; MS_SIM_NOBODY: it cannot go on */
+    uint32_t spent;      /* interruptions before this step */
     const void *address; /* of the step taken */
     bool wrote;
     int32_t before; /* the step before this one at the same address, or NOWHERE */
@@ -39,6 +43,7 @@ struct node {
 
 struct search {
     enum ms_sim_search kind;
+    uint32_t preemptions; /* MS_SIM_BOUNDED */
     struct node *node;
     uint32_t depth;  /* nodes of the current execution */
     uint32_t prefix; /* of which the first so many are replayed */
@@ -88,7 +93,7 @@ static void step_done(struct search *s)
     }
     n->address = did.address;
     n->wrote = did.is_write;
-    if (s->kind == MS_SIM_PLAIN)
+    if (s->kind != MS_SIM_REDUCED)
         return;
     n->before = NOWHERE;
     if (did.address) {
@@ -129,7 +134,7 @@ static uint32_t sleep_after(const struct search *s)
     const struct node *n;
     uint32_t sleep;
 
-    if (s->depth == 0 || s->kind == MS_SIM_PLAIN)
+    if (s->depth == 0 || s->kind != MS_SIM_REDUCED)
         return 0;
     n = &s->node[s->depth - 1];
     sleep = (n->sleep | n->explored) & ~(1u << n->chosen);
@@ -139,6 +144,22 @@ static uint32_t sleep_after(const struct search *s)
             sleep &= ~(1u << f);
     }
     return sleep;
+}
+
+/* The step taken from here interrupts somebody who could go on. */
+static bool is_interruption(const struct node *n)
+{
+    return n->current != MS_SIM_NOBODY && n->chosen != n->current;
+}
+
+/* Who is to be tried here. */
+static uint32_t to_try(const struct search *s, const struct node *n)
+{
+    if (s->kind == MS_SIM_REDUCED)
+        return 1u << n->chosen; /* add_backtrack adds to it */
+    if (s->kind == MS_SIM_BOUNDED && n->current != MS_SIM_NOBODY && n->spent >= s->preemptions)
+        return 1u << n->current;
+    return n->enabled;
 }
 
 static uint32_t decide(const struct ms_sim_choice *choice, void *context)
@@ -164,6 +185,10 @@ static uint32_t decide(const struct ms_sim_choice *choice, void *context)
     n->enabled = choice->runnable;
     for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
         n->pending[f] = *choice->pending[f];
+    n->current = choice->current;
+    if (s->depth == 0 || n->current == MS_SIM_NOBODY || !(n->enabled >> n->current & 1))
+        n->current = MS_SIM_NOBODY; /* nobody is interrupted before the first step */
+    n->spent = s->depth > 0 ? n[-1].spent + is_interruption(&n[-1]) : 0;
     n->sleep = sleep_after(s);
     if (s->kind == MS_SIM_REDUCED)
         for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
@@ -177,7 +202,7 @@ static uint32_t decide(const struct ms_sim_choice *choice, void *context)
     n->chosen = choice->current != MS_SIM_NOBODY && (free >> choice->current & 1)
                     ? choice->current
                     : (uint32_t)__builtin_ctz(free);
-    n->backtrack = s->kind == MS_SIM_PLAIN ? n->enabled : 1u << n->chosen;
+    n->backtrack = to_try(s, n);
     n->explored = 1u << n->chosen;
     s->depth++;
     return n->chosen;
@@ -228,6 +253,7 @@ void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search s
     struct ms_sim_result result;
 
     s.kind = search;
+    s.preemptions = scenario->preemptions;
     s.prefix = 0;
     s.is_too_deep = false;
     s.node = calloc(DEPTH_MAX, sizeof *s.node);

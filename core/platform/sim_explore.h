@@ -17,11 +17,14 @@ struct ms_sim_scenario {
     /* After each execution in which `actor` was stopped; NULL: nobody asks. */
     void (*stopped)(void *context, uint32_t actor, const struct ms_sim_result *result);
     void *context;
+    uint32_t preemptions; /* MS_SIM_BOUNDED: at most so many */
 };
 
 enum ms_sim_search {
     MS_SIM_REDUCED, /* dynamic partial-order reduction with sleep sets */
     MS_SIM_PLAIN,   /* every interleaving of steps */
+    MS_SIM_BOUNDED, /* those in which a thread that could go on is interrupted so often at most: for what is
+                     * too large for the others. Few bugs need more than two. */
 };
 
 struct ms_sim_explored {
@@ -34,7 +37,7 @@ struct ms_sim_explored {
     struct ms_sim_result bug;           /* verdict MS_SIM_BUG: the search stopped here */
 };
 
-/* Explores under sequential consistency until complete, a bug, or `executions_max`. */
+/* Explores under sequential consistency until complete (within its bound), a bug, or `executions_max`. */
 void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search search,
                     uint64_t executions_max, struct ms_sim_explored *explored);
 
