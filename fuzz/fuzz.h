@@ -66,7 +66,8 @@ struct fuzz_setting {
     uint8_t values; /* 0 .. values-1 */
 };
 
-/* All members are required, but that `thread_count` and `is_sequential` may be 0. State belongs to the target and is reused by every execution. */
+/* All members are required, but that `thread_count`, `is_sequential` and `blocks` may be 0. State belongs to the
+ * target and is reused by every execution. */
 struct fuzz_target {
     const char *name;
     const char *summary; /* what it proves, one line */
@@ -78,6 +79,7 @@ struct fuzz_target {
     const struct fuzz_kind *kinds; /* at most 31 */
     uint32_t kind_count;
     bool is_sequential; /* one actor: there is no schedule to look for */
+    const char *blocks; /* why threads may wait for a stopped one; NULL: they must not */
     uint32_t steps_max;
     /* What the name of a bug begins with when this target is told to fail: the canary; else NULL. */
     const char *planted;

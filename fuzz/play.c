@@ -261,14 +261,12 @@ void fuzz_scenario(const struct fuzz_target *target, const struct fuzz_input *in
 {
     uint32_t used = 0;
 
+    *scenario = (struct ms_sim_scenario){
+        .reset = scenario_reset, .digest = scenario_digest, .context = &parts[0]};
     config_fill(target, input, &scenario->config);
     /* Actors beyond the last that has something to do would only add decisions. */
     for (uint32_t i = 0; i < input->op_count; i++)
         if (input->op[i].actor >= used)
             used = input->op[i].actor + 1u;
     scenario->config.actor_count = used ? used : 1;
-    scenario->reset = scenario_reset;
-    scenario->digest = scenario_digest;
-    scenario->context = &parts[0];
-    scenario->preemptions = 0;
 }

@@ -222,6 +222,10 @@ static int target_table(const struct fuzz_target *target, const char *corpus, bo
         return claims_print();
     if (!column_is_stuck(0))
         return EXIT_CLEAN;
+    if (target->blocks) {
+        printf("\nMay be stuck: %s.\n", target->blocks);
+        return EXIT_CLEAN;
+    }
     printf("\n%s\n", table.example[0]);
     return EXIT_BUG;
 }
@@ -272,11 +276,13 @@ static int file_stop(const char *path)
            stopped.failures ? "STUCK" : "nobody is held up");
     if (stopped.failures == 0)
         return EXIT_CLEAN;
+    if (target->blocks)
+        printf("    may be: %s\n", target->blocks);
     if (stopped.failed_site)
         ms_sim_site_text(stopped.failed_site, site, sizeof site);
     printf("    %s stopped before its step %u, %s: %s\n", target->actors[stopped.failed_actor],
            stopped.failed_step, site, stopped.failed.bug);
-    return EXIT_BUG;
+    return target->blocks ? EXIT_CLEAN : EXIT_BUG;
 }
 
 int command_stop(int argc, char **argv)

@@ -256,6 +256,8 @@ for command in explore stop speed; do
     says err 'nowhere: No such file'
     expect 2 $command
 done
+expect 0 stop "$corpus/waitlist/scenarios"
+says out 'nobody is held up'
 expect 2 explore --cheque "$corpus/waitlist/scenarios"
 expect 2 explore --max few "$corpus/waitlist/scenarios"
 expect 2 pack canary nowhere bytes

@@ -509,6 +509,7 @@ const struct fuzz_target fuzz_target_clash = {
     .setting_count = 3,
     .kinds = kinds,
     .kind_count = sizeof kinds / sizeof kinds[0],
+    .blocks = "requests wait in a queue under a spin lock (core/wdf/queue.c)",
     .steps_max = 4000,
     .reset = clash_reset,
     .perform = clash_perform,
