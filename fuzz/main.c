@@ -87,6 +87,8 @@ static const struct {
      "its inputs alone.\n\n"
      "  --survivors FILE   what is known to survive, and why; report what differs\n"
      "  --update           and write the survivors into FILE, each with the reason it had\n"
+     "  --keep             put a small input that shows a mutant into the corpus, as\n"
+     "                     TARGET/mutants/SITE-MUTATION.txt\n"
      "  --quick            only those that FILE names, and only by the inputs as they are\n"
      "  --site SITE        only those of `mapstorm-fuzz sites` whose line has this in it; or\n"
      "                     one of several, A|B|C\n"

@@ -11,6 +11,8 @@
  *             eight hexadecimal digits (mapstorm-fuzz sites). '#' begins a comment. [open] is no reason,
  *             and counted so. Reported is a survivor that is not in the file, one in it that is killed or
  *             whose site is gone, and a reason that is missing or that nobody needs.
+ * --keep      an input that shows a mutant, made small, goes into the corpus as TARGET/mutants/SITE-MUTATION.txt:
+ *             from then on the corpus shows it, soon and every time.
  * --update    writes the file anew: what is before the first survivor stays as it is, those that are gone
  *             go, and new ones are [open].
  */
@@ -61,6 +63,7 @@ struct table {
     struct mutant_effort effort;
     uint64_t jobs;
     const char *path; /* of the file, or NULL */
+    const char *keep; /* the corpus, when what shows a mutant is to be kept there; else NULL */
 };
 
 static bool can_mutate(const struct ms_sim_site *site, enum ms_sim_mutation mutation)
@@ -219,6 +222,27 @@ static void mutants_list(struct table *t, bool is_one, bool is_quick, const char
     ms_require(t->verdict != MAP_FAILED);
 }
 
+/* What shows the mutant becomes part of the corpus. */
+static void mutant_keep(const struct table *t, uint32_t which, struct mutant_verdict *verdict)
+{
+    const struct ms_sim_site *site = ms_sim_site_at(t->mutant[which].site);
+    const struct fuzz_options options = {.mutant_site = site->id,
+                                         .mutation = t->mutant[which].mutation};
+    struct fuzz_note note = {.visits = {site->id}, .visit_count = 1};
+    char folder[PATH_BYTES];
+    char path[PATH_BYTES + 32];
+
+    if (!t->keep || !verdict->is_killed || !verdict->target)
+        return;
+    if (fuzz_shrink(verdict->target, &verdict->input, &options) == 0)
+        return; /* it only shows behind others: nothing to keep */
+    snprintf(folder, sizeof folder, "%s/%s/mutants", t->keep, verdict->target->name);
+    snprintf(path, sizeof path, "%s/%08x-%s.txt", folder, site->id,
+             mutations[t->mutant[which].mutation]);
+    if (folder_make(folder))
+        (void)input_write(path, verdict->target, &verdict->input, &note);
+}
+
 /* A mutant that ends its process, or does not end in time, is noticed by whoever waits for it. */
 static pid_t mutant_begin(struct table *t, uint32_t which)
 {
@@ -228,10 +252,11 @@ static pid_t mutant_begin(struct table *t, uint32_t which)
     pid_t child = fork();
     ms_require(child >= 0);
     if (child == 0) {
-        struct mutant_verdict verdict;
+        static struct mutant_verdict verdict;
         mutant_try(&t->corpus, t->mutant[which].site, t->mutant[which].mutation, &t->effort,
                    &verdict);
         t->verdict[which] = verdict;
+        mutant_keep(t, which, &verdict);
         _exit(0);
     }
     return child;
@@ -412,6 +437,8 @@ int command_mutants(int argc, char **argv)
     t->jobs = 1;
     bool is_quick = flag(&argc, argv, "--quick");
     bool is_updating = flag(&argc, argv, "--update");
+    if (flag(&argc, argv, "--keep"))
+        t->keep = corpus ? corpus : corpus_folder();
     if (!options_done(argc, argv) || !number_read("--effort", effort, 100000, &percent) ||
         !number_read("--jobs", jobs, JOBS_MAX, &t->jobs) ||
         !is_given_well(t, is_quick, is_updating))

@@ -47,6 +47,9 @@ struct mutant_verdict {
     bool is_reached; /* an input comes there */
     enum mutant_stage stage;
     char how[180];
+    const struct fuzz_target
+        *target; /* of the input that shows it, when it is not the corpus's; else NULL */
+    struct fuzz_input input;
 };
 
 /* Reads and plays the corpus: of all targets with several actors, or of `only`. False after having said

@@ -215,6 +215,15 @@ static bool replays_notice(struct trial *t)
     return false;
 }
 
+/* The same, and here is the input. */
+static bool shown(struct trial *t, enum mutant_stage stage, const struct fuzz_target *target,
+                  const struct fuzz_input *input, const char *how)
+{
+    t->verdict->target = target;
+    t->verdict->input = *input;
+    return noticed(t, stage, target, how);
+}
+
 /* The steps of one execution at the site, and those of others at the same places. */
 struct meeting {
     uint32_t actor;
@@ -310,7 +319,7 @@ static bool schedules_notice(struct trial *t, uint64_t effort)
             fuzz_play(of->target, &input, &t->options, &result);
             steps += result.steps + 1;
             if (result.verdict == MS_SIM_BUG)
-                return noticed(t, MUTANT_SCHEDULE, of->target, result.bug);
+                return shown(t, MUTANT_SCHEDULE, of->target, &input, result.bug);
         }
     return false;
 }
@@ -332,8 +341,13 @@ static bool scenarios_notice(struct trial *t, uint64_t effort)
         ms_sim_explore(&scenario, MS_SIM_REDUCED, most / (input->steps + 1) + 1, &explored);
         uint64_t spent = (explored.executions + explored.sleep_blocked + 1) * input->steps;
         effort -= spent < effort ? spent : effort;
-        if (explored.bug.verdict == MS_SIM_BUG)
-            return noticed(t, MUTANT_EXPLORE, input->target, explored.bug.bug);
+        if (explored.bug.verdict == MS_SIM_BUG) {
+            static struct fuzz_input shows;
+            shows = input->input;
+            return fuzz_make_explicit(&shows, &explored.bug)
+                       ? shown(t, MUTANT_EXPLORE, input->target, &shows, explored.bug.bug)
+                       : noticed(t, MUTANT_EXPLORE, input->target, explored.bug.bug);
+        }
         if (explored.is_complete && input->states && explored.state_count != input->states)
             return noticed(t, MUTANT_EXPLORE, input->target, "it ends in states it must not");
     }
@@ -365,7 +379,7 @@ static bool hunts_notice(struct trial *t, uint64_t effort)
         deadline_set(SECONDS_A_HUNT);
         fuzz_hunt(*target, &hunt);
         if (hunt.found)
-            return noticed(t, MUTANT_HUNT, *target, hunt.result.bug);
+            return shown(t, MUTANT_HUNT, *target, &hunt.input, hunt.result.bug);
     }
     return false;
 }

@@ -59,8 +59,11 @@ static struct ms_adapter *slot_take(struct ms_dma *dma)
             if (i * 64 + bit >= MS_ADAPTERS_MAX)
                 return NULL;
             /* hb:adapter-slot, acquire */
-            if (ms_cas_acquire(&dma->adapters_taken[i], &seen, seen | UINT64_C(1) << bit))
-                return &dma->adapter[i * 64 + bit];
+            if (ms_cas_acquire(&dma->adapters_taken[i], &seen, seen | UINT64_C(1) << bit)) {
+                struct ms_adapter *adapter = &dma->adapter[i * 64 + bit];
+                ms_data_write(&adapter->magic, sizeof adapter->magic); /* for all plain fields */
+                return adapter;
+            }
         }
     }
     return NULL;
@@ -78,6 +81,7 @@ static void slot_give(struct ms_adapter *adapter)
 {
     uint32_t index = adapter->index;
 
+    ms_data_write(&adapter->magic, sizeof adapter->magic); /* for all plain fields */
     keys_clear(adapter);
     ms_domain_close(adapter);
     /* hb:adapter-slot, release */

@@ -7,7 +7,9 @@
 #define VECTOR_MAGIC 0x726F746365766D73ULL
 
 struct element {
-    ms_atomic_u32 is_there; /* hb:vector-element */
+    /* Nothing is published by it: what is beside it is written before the driver has the vector, and whatever
+     * hands the driver's handle on hands that on too. It only decides who frees. */
+    ms_atomic_u32 is_there;
     void *address;
     ms_la logical;
 };
@@ -36,7 +38,7 @@ static void element_free(struct _DMA_COMMON_BUFFER_VECTOR *vector, uint32_t inde
 {
     struct element *element = &vector->of[index];
 
-    if (ms_exchange_acquire(&element->is_there, 0)) /* hb:vector-element */
+    if (ms_exchange_relaxed(&element->is_there, 0))
         ms_require(
             ms_common_give(vector->dma, element->address, vector->element_bytes, element->logical));
 }
@@ -58,7 +60,7 @@ static bool element_make(struct _DMA_COMMON_BUFFER_VECTOR *vector, uint32_t inde
                                       highest, &element->logical);
     if (!element->address)
         return false;
-    ms_store_release(&element->is_there, 1); /* hb:vector-element */
+    ms_store_relaxed(&element->is_there, 1);
     return true;
 }
 
@@ -106,7 +108,7 @@ VOID HalGetCommonBufferFromVectorByIndex(PDMA_ADAPTER DmaAdapter, PDMA_COMMON_BU
         !LogicalAddressOut)
         return;
     const struct element *element = &Vector->of[Index];
-    if (!ms_load_acquire(&element->is_there)) /* hb:vector-element */
+    if (!ms_load_relaxed(&element->is_there))
         return;
     *VirtualAddressOut = element->address; /* CBV-02 */
     LogicalAddressOut->QuadPart = (LONGLONG)element->logical.value;

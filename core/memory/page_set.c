@@ -115,10 +115,11 @@ static void word_mark_full(struct ms_page_set *set, uint64_t word)
     ms_atomic_u64 *full = &set->full[word / WORD_BITS];
     uint64_t hint = UINT64_C(1) << (word % WORD_BITS);
 
-    /* hb:full-hint. The acquire half orders the second look, which can be relaxed itself. */
+    /* hb:full-hint. The acquire half orders the second look, which can be relaxed itself, and so can taking
+     * the mark back: a clear bit says nothing, and a read-modify-write goes on with what givers released. */
     ms_fetch_or_acq_rel(full, hint);
     if (ms_load_relaxed(&set->taken[word]) != UINT64_MAX)
-        ms_fetch_and_acq_rel(full, ~hint);
+        ms_fetch_and_relaxed(full, ~hint);
 }
 
 /* --- taking and giving runs ----------------------------------------------------------------------

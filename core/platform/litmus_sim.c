@@ -87,6 +87,9 @@ BODY(rs_modify)         { l->r[2] = ms_fetch_add_relaxed(&l->y, 1); }
 BODY(rs_read)           { l->r[0] = ms_load_acquire(&l->y); l->r[1] = ms_load_relaxed(&l->x); }
 BODY(lb_left)           { l->r[0] = ms_load_relaxed(&l->x); ms_store_relaxed(&l->y, 1); }
 BODY(lb_right)          { l->r[1] = ms_load_relaxed(&l->y); ms_store_relaxed(&l->x, 1); }
+BODY(sb_left_between)   { ms_store_release(&l->x, 1); ms_exchange_seq_cst(&l->z, 1); l->r[0] = ms_load_seq_cst(&l->y); }
+BODY(sb_right_between)  { ms_store_seq_cst(&l->y, 1); ms_fence_seq_cst(); l->r[1] = ms_load_relaxed(&l->x); }
+BODY(sb_left_both_seq)  { ms_store_seq_cst(&l->x, 1); ms_exchange_relaxed(&l->z, 1); l->r[0] = ms_load_seq_cst(&l->y); }
 BODY(half_fence)        { ms_store_seq_cst(&l->y, 1); l->r[1] = ms_load_seq_cst(&l->x); }
 /* clang-format on */
 
@@ -159,6 +162,14 @@ MS_TEST(outcomes_that_c11_allows_are_seen_and_those_it_forbids_are_not)
         {"store buffering, seq_cst accesses", {{sb_left_seq, sb_right_seq}, 2}, is_both_old, false},
         {"store buffering, a fence and seq_cst",
          {{sb_left_fence, half_fence}, 2},
+         is_both_old,
+         false},
+        {"store buffering, a release store before a seq_cst one of another word, against a fence",
+         {{sb_left_between, sb_right_between}, 2},
+         is_both_old,
+         true},
+        {"store buffering, a seq_cst store, against a fence",
+         {{sb_left_both_seq, sb_right_between}, 2},
          is_both_old,
          false},
         {"store buffering, asymmetric fence",

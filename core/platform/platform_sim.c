@@ -124,6 +124,8 @@ void ms_thread_join(struct ms_thread *thread)
         }
         sim.current->clock = clock_join(sim.current->clock, other->clock);
         sim.current->visible = clock_join(sim.current->visible, other->visible);
+        if (sim.current->fence_sequence < other->fence_sequence)
+            sim.current->fence_sequence = other->fence_sequence;
     } else if (!thread->is_done) {
         run_kept();
     }

@@ -8,15 +8,17 @@
  *               (a) no older than the newest store that happens-before the load, or that a fence
  *                   has made visible to the fiber;
  *               (b) no older than what this fiber, or one whose read happens-before, has seen;
- *               (c) a seq_cst load: no older than the newest seq_cst store.
+ *               (c) no older than the newest seq_cst store before the fiber's last seq_cst fence;
+ *               (d) a seq_cst load: no older than the newest seq_cst store.
  *             If several remain, the schedule chooses. Memory itself always holds the newest value,
  *             so a debugger and plain readers see a sane image.
  * Clocks      component g of fiber f's clock: how many steps of g happen-before f's next. A release
  *             attaches the clock to the store, an acquire joins it, a relaxed store attaches the
  *             clock of the last release fence, a relaxed load is joined by a later acquire fence,
  *             a read-modify-write passes the replaced store's clock on (release sequence).
- * Fences      a seq_cst fence sees every store that happens-before an earlier one. That makes
- *             stores visible but is not happens-before: the race check stays strict.
+ * Fences      a seq_cst fence sees every store that happens-before an earlier one, and every earlier
+ *             seq_cst store; not what a thread stored with another order before its seq_cst ones. That
+ *             makes stores visible but is not happens-before: the race check stays strict.
  * Limits      modification order is execution order: it reports no execution the standard forbids,
  *             and misses load buffering and reordered stores to one location.
  * Reset       by generation: an entry of an older execution is empty. O(touched). Generations have 16 bits;
@@ -38,9 +40,9 @@ struct sim_stored {
     sim_clock seen;    /* component f: fiber f's clock when it first read this; 0: not yet */
     uint64_t value;
     const struct ms_sim_site *site; /* NULL: the value found at first touch */
+    uint32_t sequence;              /* of a seq_cst store: its number among them all; else 0 */
     uint16_t epoch;                 /* the storing fiber's clock */
     uint8_t fiber;                  /* NO_FIBER: before everything */
-    bool is_sequential;
 };
 
 struct sim_location {
@@ -71,7 +73,7 @@ void sim_memory_begin(void)
         generation = 1;
     }
     sim.fence_clock = (sim_clock){0};
-    sim.sequential_stores = (sim_clock){0};
+    sim.sequence = 0;
 }
 
 /* The engines' builds leave this file to itself, for speed; what the accesses touch is somebody's all the same.
@@ -237,7 +239,7 @@ struct sim_seen sim_memory_load(const struct ms_sim_site *site, struct sim_fiber
         while (choices < kept) {
             const struct sim_stored *s = &l->history[(l->count - choices) % HISTORY];
             if (happened_before(s, visible) || was_seen(s, f) ||
-                (order == MS_SIM_SEQ_CST && s->is_sequential))
+                (s->sequence != 0 && (order == MS_SIM_SEQ_CST || s->sequence <= f->fence_sequence)))
                 break;
             choices++;
         }
@@ -274,12 +276,10 @@ uint32_t sim_memory_store(const struct ms_sim_site *site, struct sim_fiber *f, v
     *s = (struct sim_stored){.release = release,
                              .value = value,
                              .site = site,
+                             .sequence = order == MS_SIM_SEQ_CST ? ++sim.sequence : 0,
                              .epoch = f->clock[f->index],
-                             .fiber = (uint8_t)f->index,
-                             .is_sequential = order == MS_SIM_SEQ_CST};
+                             .fiber = (uint8_t)f->index};
     s->seen[f->index] = f->clock[f->index];
-    if (order == MS_SIM_SEQ_CST)
-        sim.sequential_stores[f->index] = f->clock[f->index];
     l->foreign[f->index] = l->count;
     sim_raw_write(a, width, value);
     return (uint32_t)(l - locations) + 1;
@@ -294,7 +294,8 @@ void sim_memory_fence(struct sim_fiber *f, enum ms_sim_order order)
     if (releases(order))
         f->release_fence = f->clock;
     if (order == MS_SIM_SEQ_CST) {
-        f->visible = clock_join(f->visible, clock_join(sim.fence_clock, sim.sequential_stores));
+        f->visible = clock_join(f->visible, sim.fence_clock);
+        f->fence_sequence = sim.sequence;
         sim.fence_clock = clock_join(sim.fence_clock, f->clock);
     }
 }

@@ -78,6 +78,7 @@ static void fiber_begin(struct sim_fiber *f, ms_thread_body *body, void *context
     f->clock[f->index] = 1;
     f->visible = f->clock;
     f->acquire_pending = f->release_fence = (sim_clock){0};
+    f->fence_sequence = 0;
 }
 
 /* --- who goes on ---------------------------------------------------------------------------------
@@ -203,6 +204,7 @@ uint32_t sim_fiber_add(ms_thread_body *body, void *context, const char *name)
         f->clock = sim.current->clock;
         f->clock[i] = 1;
         f->visible = clock_join(f->visible, sim.current->visible);
+        f->fence_sequence = sim.current->fence_sequence;
         return i;
     }
     return MS_SIM_NOBODY;

@@ -79,6 +79,8 @@ struct sim_fiber {
     sim_clock visible;         /* stores it can no longer miss, by fences; includes clock */
     sim_clock acquire_pending; /* release clocks of relaxed loads, for an acquire fence */
     sim_clock release_fence;   /* its clock at its last release fence */
+    uint32_t
+        fence_sequence; /* sim.sequence at the last seq_cst fence that happens-before its next step */
 };
 
 struct sim_state {
@@ -125,9 +127,9 @@ struct sim_state {
     uint64_t hold_value;
 
     /* Fences; sim_memory.c. */
-    sim_clock fence_clock;       /* what happens-before some seq_cst fence */
-    sim_clock sequential_stores; /* newest seq_cst store of each fiber */
-    uint32_t generation;         /* +1 per execution: older table entries are empty */
+    sim_clock fence_clock; /* what happens-before some seq_cst fence */
+    uint32_t sequence;     /* of the newest seq_cst store */
+    uint32_t generation;   /* +1 per execution: older table entries are empty */
 };
 
 extern struct sim_state sim;

@@ -8,7 +8,9 @@
  *              byte (CBF-08, CBF-09), not across 4 GiB (CBF-12), on no frame of another (O1); driver and
  *              device see the same bytes, which were zero (O6, CBF-13); only what is named exactly is freed
  *              (CBF-06), from a vector only what is still there (CBV-03); domains reach as far as their
- *              narrowest member (DOM-01, DOM-02); at the end every frame is back (O9)
+ *              narrowest member (DOM-01, DOM-02); an element that two drivers free is freed once; adapters
+ *              that are opened beside one another are different ones (O1); a frame is known as common
+ *              exactly while it is (O2, MTX-62); at the end every frame and every adapter is back (O9)
  * Does not     map anything; see map_fuzz.c
  */
 #include "adapter/grant.h"
@@ -20,6 +22,7 @@ enum {
     ELEMENTS_MAX = 4,
     ADAPTERS = 2, /* of each driver */
     HUGE_PAGES = 512,
+    SEEN_MAX = 512,
 };
 
 enum form { PLAIN, EX, BOUNDS, DOMAIN, FROM_MDL };
@@ -44,9 +47,14 @@ static struct {
     struct stage stage;
     PDMA_ADAPTER adapter[DRIVERS][ADAPTERS];
     HANDLE home[DRIVERS][ADAPTERS];
-    uint64_t frames; /* taken when nobody has a buffer */
+    uint64_t frames;      /* taken when nobody has a buffer */
+    uint64_t slots_taken; /* of adapters, when only those above are open */
     struct buffer buffer[DRIVERS][SLOTS];
     struct vector vector[DRIVERS];
+    PDMA_ADAPTER extra[DRIVERS]; /* opened and put by the drivers themselves */
+    ms_atomic_ptr shared;        /* hb:shared-vector: a vector that both know */
+    uint64_t seen[SEEN_MAX];     /* frames that were in a buffer */
+    uint32_t seen_count;
     struct {
         MDL mdl;
         PFN_NUMBER pfn[3];
@@ -90,6 +98,7 @@ static void machine_make(void)
             c.home[d][i] = ops_of(d, i)->GetDmaDomain(c.adapter[d][i]);
         }
     c.frames = ms_frames_taken(c.stage.memory);
+    c.slots_taken = ms_load_relaxed(&c.stage.dma->adapters_taken[0]);
     stage_keep(&c.stage, c.buffer);
 }
 
@@ -100,6 +109,9 @@ static void commons_reset(const uint8_t *setup)
         machine_make();
     memset(c.buffer, 0, sizeof c.buffer);
     memset(c.vector, 0, sizeof c.vector);
+    memset(c.extra, 0, sizeof c.extra);
+    ms_init(&c.shared, NULL);
+    c.seen_count = 0;
     memset(c.own, 0, sizeof c.own);
     for (uint32_t d = 0; d < DRIVERS; d++) {
         PFN_NUMBER first = 0x140000 + d * 8;
@@ -124,6 +136,8 @@ static bool overlap(const struct buffer *a, const struct buffer *b)
 
     return first < other_end && other < end;
 }
+
+#include "commons_frames.h"
 
 static void overlap_check(const struct buffer *made, const struct buffer *other)
 {
@@ -151,6 +165,8 @@ static void buffer_judge(const struct buffer *b, uint64_t lowest, uint64_t highe
         for (uint32_t i = 0; i < ELEMENTS_MAX; i++)
             overlap_check(b, &c.vector[d].of[i]);
     }
+    frames_know(b);
+    frames_remember(b);
     uint8_t *seen = ms_memory_byte(c.stage.memory, (ms_pa){first});
     if (bytes[0] != 0 || bytes[b->bytes - 1] != 0) /* CBF-13 */
         ms_sim_fail("O6 a common buffer with somebody's bytes", "%02x", bytes[0]);
@@ -165,6 +181,7 @@ static void buffer_look(const struct buffer *b)
 {
     const uint8_t *bytes = b->address;
 
+    frames_know(b);
     if (!b->is_mdl && (bytes[b->bytes - 1] != 0x6B || (b->bytes > 1 && bytes[0] != 0x5A)))
         ms_sim_fail("O6 a common buffer that somebody wrote to", "at %lx",
                     (unsigned long)b->logical.QuadPart);
@@ -526,9 +543,11 @@ static void do_domain(uint32_t driver, const struct fuzz_op *op)
     }
 }
 
+#include "commons_both.h"
+
 /* --- the target ---------------------------------------------------------------------------------- */
 
-enum kind { ALLOC, RELEASE, OF_MDL, VECTOR, ELEMENT, JOIN };
+enum kind { ALLOC, RELEASE, OF_MDL, VECTOR, ELEMENT, JOIN, SHARED, ADAPTER };
 
 static void commons_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -552,6 +571,12 @@ static void commons_perform(uint32_t actor, const struct fuzz_op *op)
     case JOIN:
         do_domain(actor, op);
         break;
+    case SHARED:
+        do_shared(actor, op);
+        break;
+    case ADAPTER:
+        do_adapter(actor, op);
+        break;
     }
 }
 
@@ -563,11 +588,25 @@ static void commons_finish(uint32_t actor)
     vector_free(actor);
     for (uint32_t i = 0; i < ADAPTERS; i++)
         (void)ops_of(actor, i)->LeaveDmaDomain(c.adapter[actor][i]);
+    if (c.extra[actor])
+        c.extra[actor]->DmaOperations->PutDmaAdapter(c.extra[actor]);
+    c.extra[actor] = NULL;
 }
 
 static void commons_check(void *unused)
 {
+    PDMA_COMMON_BUFFER_VECTOR shared = ms_load_relaxed(&c.shared);
+
     (void)unused;
+    if (shared)
+        ops_of(0, 0)->FreeCommonBufferVector(c.adapter[0][0], shared);
+    for (uint32_t i = 0; i < c.seen_count; i++)
+        if (is_known_as_common(c.seen[i]))
+            ms_sim_fail("O2 a frame of no common buffer is known as one's", "frame %lx",
+                        (unsigned long)c.seen[i]);
+    if (ms_load_relaxed(&c.stage.dma->adapters_taken[0]) != c.slots_taken)
+        ms_sim_fail("O9 an adapter's place is left, or lost", "%lx",
+                    (unsigned long)ms_load_relaxed(&c.stage.dma->adapters_taken[0]));
     if (ms_commons_used(&c.stage.dma->commons) != 0)
         ms_sim_fail("O9 a common buffer is left", "%u", ms_commons_used(&c.stage.dma->commons));
     if (ms_frames_taken(c.stage.memory) != c.frames)
@@ -584,6 +623,7 @@ static const char *commons_tell(const struct fuzz_op *op, char *text, size_t byt
 {
     static const char *const forms[] = {"plain", "ex", "with bounds", "of a domain"};
     static const char *const moves[] = {"join", "join nobody's", "leave", "ask the adapter"};
+    static const char *const shares[] = {"share the vector, not", "free element", "look at"};
 
     switch ((enum kind)op->kind) {
     case ALLOC:
@@ -611,6 +651,13 @@ static const char *commons_tell(const struct fuzz_op *op, char *text, size_t byt
         snprintf(text, bytes, "domain: %s, whose %u", moves[op->operand[2] & 3],
                  op->operand[1] % 4);
         break;
+    case SHARED:
+        snprintf(text, bytes, "both: %s %u", shares[op->operand[1] % 3],
+                 op->operand[0] % ELEMENTS_MAX);
+        break;
+    case ADAPTER:
+        return op->operand[0] & 1 ? "an adapter more, without a width, or one less"
+                                  : "an adapter more, or one less";
     }
     return text;
 }
@@ -623,6 +670,8 @@ static const struct fuzz_kind kinds[] = {
     [VECTOR] = {"vector", 4, 3, "adapter, bounds, elements, length"},
     [ELEMENT] = {"element", 2, 3, "index, or all"},
     [JOIN] = {"domain", 3, 3, "adapter, whose domain, what"},
+    [SHARED] = {"shared", 2, 3, "element, share the own vector, free the element, or look"},
+    [ADAPTER] = {"adapter", 1, 3, "open one more, or put it; with no width"},
 };
 
 const struct fuzz_target fuzz_target_commons = {

@@ -68,6 +68,8 @@ static struct {
     uint32_t requests;
     ms_atomic_u32 newest[DRIVERS][SLOTS]; /* request + 1, hb:newest: for device and canceller */
     struct request *current[DRIVERS][SLOTS];
+    bool has_failed
+        [DRIVERS]; /* the last synchronous request did, and it was granted nothing since */
     uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
     uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
     uint64_t digest;
@@ -138,6 +140,7 @@ static void map_reset(const uint8_t *setup)
     m.requests = 0;
     memset(m.current, 0, sizeof m.current);
     memset(m.newest, 0, sizeof m.newest);
+    memset(m.has_failed, 0, sizeof m.has_failed);
     memset(m.owner, 0, sizeof m.owner);
     m.digest = 0;
 }
@@ -428,12 +431,25 @@ static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
     if (NT_SUCCESS(status))
         request_entered(r);
     ms_fetch_or_acq_rel(&r->fate, ENTERED | DONE);
+    m.has_failed[driver] = !NT_SUCCESS(status);
     if (!NT_SUCCESS(status)) {
         m.current[driver][slot] = NULL;
         return;
     }
     r->is_held = true;
     a->DmaOperations->FreeAdapterObject(a, DeallocateObjectKeepRegisters);
+}
+
+/* What many drivers do on their way out: frees the adapter though it was not granted (FRE-18). Whoever owns it
+ * meanwhile goes on owning it, and its registers. */
+static void do_let_go(uint32_t driver)
+{
+    PDMA_ADAPTER a = m.adapter[driver];
+
+    if (!m.has_failed[driver])
+        return;
+    m.has_failed[driver] = false;
+    a->DmaOperations->FreeAdapterObject(a, DeallocateObject);
 }
 
 /* The slot's request when its routine has returned and left it registers. */
@@ -522,7 +538,7 @@ static void do_move(uint32_t driver, uint32_t slot)
     ms_store_release(&r->device, DEVICE_DONE);
 }
 
-enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL };
+enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL, LET_GO };
 
 static void map_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -558,6 +574,9 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case CANCEL:
         do_cancel(driver, slot);
+        break;
+    case LET_GO:
+        do_let_go(driver);
         break;
     }
 }
@@ -650,6 +669,8 @@ static const char *map_tell(const struct fuzz_op *op, char *text, size_t bytes)
     case CANCEL:
         snprintf(text, bytes, "cancel %s's slot %u", driver ? "b" : "a", slot);
         break;
+    case LET_GO:
+        return "free the adapter after a request that failed";
     }
     return text;
 }
@@ -664,6 +685,7 @@ static const struct fuzz_kind kinds[] = {
     [FREE] = {"free", 1, 3, "slot"},
     [MOVE] = {"move", 1, 4, "whose slot"},
     [CANCEL] = {"cancel", 1, 8, "whose slot"},
+    [LET_GO] = {"let_go", 0, 3, "the adapter, after a synchronous request that failed"},
 };
 
 const struct fuzz_target fuzz_target_map = {

@@ -16,7 +16,7 @@
 
 #include "registers/registers.h"
 
-enum { CUSTOMERS = 4, REGISTERS_MAX = 16 };
+enum { CUSTOMERS = 4, REGISTERS_MAX = 64 };
 enum phase { IDLE, WAITING, GRANTED, WITHDRAWN };
 
 static const struct {
@@ -24,10 +24,22 @@ static const struct {
     bool contiguous;
     uint16_t boundary;
     uint32_t taken; /* by a stranger who keeps them */
-} shapes[] = {{3, false, 0, 0}, {4, true, 0, 0},  {6, false, 0, 0}, {1, false, 0, 0},
-              {8, true, 4, 0},  {5, true, 0, 0},  {2, false, 0, 0}, {16, false, 8, 0},
-              {1, false, 0, 1}, {3, false, 0, 1}, {6, true, 0, 1},  {5, true, 0, 2}};
-enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+} shapes[] = {{3, false, 0, 0},
+              {4, true, 0, 0},
+              {6, false, 0, 0},
+              {1, false, 0, 0},
+              {8, true, 4, 0},
+              {5, true, 0, 0},
+              {2, false, 0, 0},
+              {16, false, 8, 0},
+              {1, false, 0, 1},
+              {3, false, 0, 1},
+              {6, true, 0, 1},
+              {5, true, 0, 2},
+              /* Enough for a stock of each CPU, nearly all of it a stranger's. */
+              {64, false, 0, 61},
+              {64, false, 0, 60}};
+enum { SHAPES = sizeof shapes / sizeof shapes[0], SHAPES_SMALL = 12 };
 
 static struct {
     struct stage stage; /* memory and kernel only */
@@ -45,6 +57,9 @@ static struct {
     /* When each asked, and when it stood in line (0: it does not); by a clock that is no step. */
     uint32_t clock, called[CUSTOMERS], queued[CUSTOMERS];
     bool is_asking[CUSTOMERS]; /* neither granted nor withdrawn */
+    uint32_t began[CUSTOMERS];  /* shadow: when its last operation began, */
+    uint32_t waits[CUSTOMERS];  /* and when its wait was shown */
+    uint32_t time;
     struct ms_reg_set set[CUSTOMERS];
     uint8_t owner[REGISTERS_MAX];
     uint32_t cell[REGISTERS_MAX];
@@ -68,12 +83,14 @@ static void pool_make(const struct ms_reg_ops *ops, uint32_t shape)
 
 static void pool_reset(const uint8_t *setup)
 {
-    uint32_t shape = setup[1] % SHAPES;
+    /* The small ones, the same when who holds keeps; then the others, each twice. */
+    bool is_small = setup[1] < 2 * SHAPES_SMALL;
+    uint32_t shape = is_small ? setup[1] % SHAPES_SMALL : setup[1] / 2u;
 
     if (!stage_ready(&p.stage, stage_strategy_index(setup[0]) * SHAPES + shape))
         pool_make(stage_strategy(setup[0]), shape);
     p.shape = shape;
-    p.keeps = setup[1] >= SHAPES;
+    p.keeps = is_small ? setup[1] >= SHAPES_SMALL : setup[1] % 2;
     memset(p.state, 0, offsetof(__typeof__(p), owner) - offsetof(__typeof__(p), state));
     memset(p.owner, 0, sizeof p.owner);
     if (shapes[shape].taken > 0) {
@@ -249,6 +266,7 @@ static void do_ask(uint32_t who, uint32_t count)
     /* What stands in the way is our last ticket, whose granter has not cleared it yet. */
     for (uint64_t shown; (shown = ms_turnstile_wait(&p.pool->waiters, who, ticket)) != ticket;)
         ms_turnstile_unwait(&p.pool->waiters, who, shown);
+    p.waits[who] = ++p.time;
     if (p.is_asking[who])
         p.queued[who] = ++p.clock;
     serve(who);
@@ -297,6 +315,7 @@ enum kind { ASK, GIVE, ACCEPT, WITHDRAW };
 
 static void pool_perform(uint32_t actor, const struct fuzz_op *op)
 {
+    p.began[actor] = ++p.time;
     switch ((enum kind)op->kind) {
     case ASK:
         do_ask(actor, 1 + op->operand[0] % 4);
@@ -333,15 +352,33 @@ static bool is_starved(void)
     for (uint32_t i = 0; i < CUSTOMERS; i++) /* granted, not accepted yet */
         if ((ms_load_relaxed(&p.state[i]) & 0xFF) == GRANTED)
             owned += ms_load_relaxed(&p.need[i]);
+    /* Where there are enough for a stock of each CPU, one that strands keeps them there: see is_forgotten. */
     return slot != MS_TURNSTILE_SLOTS && !shapes[p.shape].contiguous && p.pool->ops->is_exact &&
+           !(p.pool->ops->strands && p.shape >= SHAPES_SMALL) &&
            (ms_load_relaxed(&p.state[slot]) & 0xFF) == WAITING &&
            p.pool->registers - owned >= ms_load_relaxed(&p.need[slot]);
+}
+
+/* Somebody is served by a look that nothing asked for: it was forgotten. A strategy that strands keeps a CPU's
+ * stock out of sight of others: that CPU has only to look there when it came behind who waits. */
+static bool is_forgotten(void)
+{
+    uint64_t ticket;
+    uint32_t slot = ms_turnstile_first(&p.pool->waiters, &ticket);
+
+    if (!p.pool->ops->strands || slot == MS_TURNSTILE_SLOTS)
+        return serve(0);
+    uint32_t since = p.waits[slot];
+    for (uint32_t i = 0; i < CUSTOMERS; i++)
+        if (p.began[i] > since && serve(i))
+            return true;
+    return serve(MS_CPU_NONE);
 }
 
 static void pool_check(void *unused)
 {
     (void)unused;
-    if (is_starved() || serve(0))
+    if (is_starved() || is_forgotten())
         ms_sim_fail("O2 somebody waits who could be served", "%u free",
                     p.pool->ops->free_count(p.pool->state));
     for (bool goes_on = true; goes_on;) {

@@ -338,7 +338,8 @@ static inline bool holder_own_again(struct extent_lease *s, struct holder *h, ui
     h->was_owned = true;
     shares_set(s, h);
     ms_fetch_add_seq_cst(&s->owners, 1); /* before OWNED: who counts one owner must be it */
-    ms_store_release(&h->state, state_of((state >> 8) + 1, PHASE_OWNED));
+    /* hb:owned; seq_cst: what comes into our stock now is no store that others see. */
+    ms_store_seq_cst(&h->state, state_of((state >> 8) + 1, PHASE_OWNED));
     return true;
 }
 
@@ -405,7 +406,7 @@ static inline void holders_revoke(struct extent_lease *s)
         fenced[slot] = 0;
         if (h == NULL)
             continue;
-        uint64_t state = ms_load_seq_cst(&h->state);
+        uint64_t state = ms_load_seq_cst(&h->state); /* hb:owned */
         uint64_t pending = state_of(state >> 8, PHASE_PENDING);
         if (phase_of(state) == PHASE_OWNED && ms_cas_seq_cst(&h->state, &state, pending))
             state = pending;

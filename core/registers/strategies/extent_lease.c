@@ -35,6 +35,10 @@
  *             its hands off. If busy is 1 the revoker goes on, and the owner's second look at state
  *             makes it drain itself: had it looked before the fence, busy would have been seen 0.
  *             hb:drained  who drained releases OFF into state; the owner acquires it coming back
+ *             hb:owned  a CPU becomes an owner (seq_cst) before anything goes into its stock, then its
+ *             giver looks for waiters; who calls in reads the state (seq_cst), a waiter behind its fence
+ *             (hb:turnstile-dekker). With release and acquire the waiter could see an older OFF, leave the
+ *             stock alone and sleep.
  *             hb:known  a CPU enters itself in the list (seq_cst) before it keeps anything; who calls
  *             in, or empties open cells and boxes, reads the list (seq_cst)
  *             hb:lease  a lease is taken by CAS of lessee (acquire), dropped by a release store

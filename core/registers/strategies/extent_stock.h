@@ -305,8 +305,10 @@ static inline uint32_t stock_refill(const struct holder *h, uint32_t run)
 {
     uint32_t half = h->shelf[run].room / 2;
     uint32_t stocked = ms_load_relaxed(&h->stocked);
-    uint32_t room = stocked < h->stock_max ? (h->stock_max - stocked) / run : 0;
 
+    if (stocked > h->stock_max)
+        return 0; /* more CPUs came, or claims failed: there is too much of longer runs, and room for none */
+    uint32_t room = (h->stock_max - stocked) / run;
     return h->shelf[run].weight == 0 || half < room ? half : room;
 }
 
