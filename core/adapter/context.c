@@ -8,8 +8,10 @@
  * Invariants  I1 a context is touched only inside a call that was handed it, and by the thread that
  *                enters its request's routine, before it enters (TCX-12)
  * Ordering    hb:context  queueing releases the word, cancel acquires it: what it names is prepared
- *             hb:context-mark  CancelMappedTransfer marks (seq_cst), then looks who owns the adapter; a
- *             grant makes its request the owner (seq_cst), then takes the mark. One sees the other.
+ *             hb:context-mark  CancelMappedTransfer marks, then looks who owns the adapter; a grant makes
+ *             its request the owner, unqueues its context, then takes the mark. Marking and unqueueing change
+ *             the same word: of the two the later one sees the earlier. Behind a mark the word that is
+ *             unqueued has it; who marks an unqueued one acquires what the unqueueing released, the owner.
  * ABA         the word carries the grant's serial: a cancel that read an old word fails on the grant. An idle
  *             word keeps the grant and serial of its last request, so a cancel that found it idle before a
  *             request does not mark it behind that one.
@@ -135,7 +137,7 @@ void ms_context_unqueue(PVOID memory, uint32_t index, uint32_t serial, bool canc
         next.state = CONTEXT_STATE_IDLE;
         next.cancelled = seen.cancelled || cancelled;
         /* index and serial stay: they tell this idle state from the one before the request. */
-    } while (!ms_cas_acq_rel(&context->word, &seen.raw, next.raw));
+    } while (!ms_cas_acq_rel(&context->word, &seen.raw, next.raw)); /* hb:context-mark, release */
 }
 
 enum ms_context_cancel ms_context_look(PVOID memory, struct ms_context_seen *out)
@@ -176,20 +178,21 @@ enum ms_context_mark ms_context_mark_transfer(PVOID memory)
             return CONTEXT_MARK_BEFORE; /* CMT-08 */
         next = seen;
         next.stopped = 1;
-    } while (!ms_cas_seq_cst(&context->word, &seen.raw, next.raw)); /* hb:context-mark */
+    } while (!ms_cas_acquire(&context->word, &seen.raw, next.raw)); /* hb:context-mark */
     return CONTEXT_MARK_DONE;
 }
 
 bool ms_context_take_transfer_mark(PVOID memory)
 {
     struct context *context = context_in(memory);
-    union context_word seen = {.raw = ms_load_seq_cst(&context->word)}, next; /* hb:context-mark */
+    /* Relaxed: the word of our own unqueueing, or of our own mark, or a later one. */
+    union context_word seen = {.raw = ms_load_relaxed(&context->word)}, next;
 
     do {
         if (!seen.stopped)
             return false;
         next = seen;
         next.stopped = 0;
-    } while (!ms_cas_seq_cst(&context->word, &seen.raw, next.raw));
+    } while (!ms_cas_relaxed(&context->word, &seen.raw, next.raw));
     return true;
 }

@@ -62,8 +62,9 @@ static bool walk_step(struct walk *walk, ms_atomic_u64 *links)
     ms_atomic_u64 *link = &links[walk->seen.next];
     union link_word behind = {.raw = ms_load_acquire(link)}; /* hb:waitlist-node */
 
-    /* I1: the node was in the list when we read its link. */
-    if (ms_load_acquire(walk->at) != walk->seen.raw)
+    /* I1: the node was in the list when we read its link. Relaxed: who sees a link of a later life sees what led
+     * away from the node before, and the same word again is the very store that was acquired (tags). */
+    if (ms_load_relaxed(walk->at) != walk->seen.raw)
         return false;
     if (behind.mark) {
         union link_word past = link_to(walk->seen, (uint32_t)behind.next, false);
@@ -160,7 +161,7 @@ struct ms_waitlist_first ms_waitlist_first_get(struct ms_waitlist *list, ms_atom
         if (walk.seen.next == MS_WAITLIST_NONE)
             return (struct ms_waitlist_first){MS_WAITLIST_NONE, walk.seen.raw};
         union link_word behind = {.raw = ms_load_acquire(&links[walk.seen.next])};
-        if (ms_load_acquire(walk.at) != walk.seen.raw)
+        if (ms_load_relaxed(walk.at) != walk.seen.raw) /* as in walk_step */
             continue;
         if (!behind.mark)
             return (struct ms_waitlist_first){(uint32_t)walk.seen.next, walk.seen.raw};

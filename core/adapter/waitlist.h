@@ -42,7 +42,7 @@ struct ms_waitlist_first ms_waitlist_first_get(struct ms_waitlist *list, ms_atom
 static inline bool ms_waitlist_is_first(const struct ms_waitlist *list,
                                         struct ms_waitlist_first first)
 {
-    return ms_load_acquire(&list->head) == first.seen;
+    return ms_load_relaxed(&list->head) == first.seen; /* the store that was acquired then: tags */
 }
 
 #endif
