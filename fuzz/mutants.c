@@ -375,6 +375,21 @@ static uint32_t rows_make(const struct table *t, struct row *row)
     return rows;
 }
 
+/* The head without the names of files that stood before the first survivor: they are written anew. */
+static size_t head_trim(const char *text, size_t bytes)
+{
+    for (;;) {
+        size_t line = bytes;
+        while (line > 0 && (line == bytes || text[line - 1] != '\n'))
+            line--;
+        size_t length = bytes - line;
+        if (length < 4 || strncmp(text + line, "# ", 2) != 0 ||
+            memchr(text + line + 2, ' ', length - 2) || !memchr(text + line, '.', length))
+            return bytes;
+        bytes = line;
+    }
+}
+
 static bool survivors_write(const struct table *t)
 {
     struct row *row = calloc(t->count + t->entries + 1, sizeof *row);
@@ -387,7 +402,7 @@ static bool survivors_write(const struct table *t)
 
     ms_require(row != NULL && old != NULL && out != NULL);
     uint32_t rows = rows_make(t, row);
-    fwrite(old, 1, t->head_bytes, out);
+    fwrite(old, 1, head_trim(old, t->head_bytes), out);
     for (uint32_t i = 0; i < rows; i++) {
         size_t name = strcspn(row[i].text, ":");
         if (strncmp(row[i].text, file, name + 1) != 0) {
