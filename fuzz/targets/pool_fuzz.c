@@ -57,8 +57,8 @@ static struct {
     /* When each asked, and when it stood in line (0: it does not); by a clock that is no step. */
     uint32_t clock, called[CUSTOMERS], queued[CUSTOMERS];
     bool is_asking[CUSTOMERS]; /* neither granted nor withdrawn */
-    uint32_t began[CUSTOMERS];  /* shadow: when its last operation began, */
-    uint32_t waits[CUSTOMERS];  /* and when its wait was shown */
+    uint32_t began[CUSTOMERS]; /* shadow: when its last operation began, */
+    uint32_t waits[CUSTOMERS]; /* and when its wait was shown */
     uint32_t time;
     struct ms_reg_set set[CUSTOMERS];
     uint8_t owner[REGISTERS_MAX];
