@@ -224,6 +224,23 @@ MS_TEST(very_many_images_are_made_anew_rather_than_refused)
     ms_sim_image_leave();
 }
 
+MS_TEST(a_subject_that_made_room_for_others_is_made_from_nothing_too)
+{
+    static struct subject s, others;
+
+    assert_false(ms_sim_image_use(&owner[0], 1));
+    subject_make(&s);
+    s.plain = 11;                          /* what an execution left */
+    for (uint32_t i = 1000; i < 1600; i++) /* none of them is there, so all others must go */
+        if (!ms_sim_image_use(&owner[5], i))
+            subject_make(&others);
+    assert_false(ms_sim_image_use(&owner[0], 1));
+    assert_int_equal(s.plain, 0);
+    assert_null(s.block);
+    subject_make(&s);
+    ms_sim_image_leave();
+}
+
 /* Reads what the address sanitizer forbids. */
 __attribute__((no_sanitize_address, noinline)) static uint8_t
 byte_of(const volatile uint8_t *memory)

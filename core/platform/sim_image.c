@@ -21,6 +21,7 @@
 
 enum {
     IMAGES_MAX = 512,
+    OWNERS_MAX = 64,
     BLOCKS_MAX = 8192, /* of one image */
     LARGE_MAX = 64,    /* blocks beside the arena, of one image */
     GAP = MS_CACHE_LINE,
@@ -273,14 +274,33 @@ static void image_restore(const struct image *image)
     ms_thread_local_set(image->local_value, NULL);
 }
 
-/* Whatever else of this owner was kept: each of its subjects is made from nothing. */
+/* What an owner keeps, also when its images had to make room for those of others. */
+static struct {
+    const void *owner;
+    void *own;
+    size_t bytes;
+} owns[OWNERS_MAX];
+static uint32_t own_count;
+
+static void own_note(const void *owner, void *own, size_t bytes)
+{
+    uint32_t i = 0;
+
+    while (i < own_count && owns[i].owner != owner)
+        i++;
+    ms_require(i < OWNERS_MAX);
+    own_count += i == own_count;
+    owns[i].owner = owner;
+    owns[i].own = own;
+    owns[i].bytes = bytes;
+}
+
+/* Whatever of this owner was kept before: each of its subjects is made from nothing. */
 static void own_clear(const void *owner)
 {
-    for (uint32_t i = 0; i < image_count; i++)
-        if (images[i].owner == owner) {
-            memset(images[i].own, 0, images[i].own_bytes);
-            return;
-        }
+    for (uint32_t i = 0; i < own_count; i++)
+        if (owns[i].owner == owner)
+            memset(owns[i].own, 0, owns[i].bytes);
 }
 
 bool ms_sim_image_use(const void *owner, uint32_t number)
@@ -336,6 +356,7 @@ void ms_sim_image_keep(void *own, size_t own_bytes)
     current->used = arena_used;
     current->own = own;
     current->own_bytes = own_bytes;
+    own_note(current->owner, own, own_bytes);
     current->local_value = ms_thread_local_get();
     current->large_count = sim_memory_ranges_of(sim_image_owner(), current->large, LARGE_MAX);
     qsort(blocks, block_count, sizeof *blocks, block_order);
