@@ -122,6 +122,7 @@ try() {
         say "it does not build as it is measured; the whole log is $log"
         exit 1
     fi
+    say "measured as a plug-in; once more without the checks: ./mapstorm run --plugin $build/$id.so"
     exec "$root/mapstorm" run --scenario registers --plugin "$build/$id.so" "$@"
 }
 
