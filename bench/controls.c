@@ -11,36 +11,70 @@ static double whole_ns(const struct ms_sample *s)
     return (double)s->wall_ns / (double)s->ops;
 }
 
+static bool is_calm(const struct ms_sample *a, const struct ms_sample *b)
+{
+    return a->calm_ops > 0 && b->calm_ops > 0;
+}
+
 /* Both from their calm moments, or both from all their time: one of each would not be a pair. */
 static bool sample_ratio(const struct ms_sample *a, const struct ms_sample *b, double *y)
 {
-    if (a->calm_ops > 0 && b->calm_ops > 0)
+    if (is_calm(a, b))
         return ms_stats_ratio(ms_sample_ns(a), ms_sample_ns(b), y);
     return ms_stats_ratio(whole_ns(a), whole_ns(b), y);
 }
 
-size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
-                        struct ms_stats_pair *pairs)
+/* The sample of `b` that was taken in the same block; both lists are in the order of time. */
+static const struct ms_sample *partner_of(const struct ms_sample *mine, const struct ms_entrant *b,
+                                          size_t *from)
 {
-    size_t count = 0;
-    size_t j = 0;
+    for (size_t at = *from; at < b->sample_count; at++)
+        if (b->samples[at].launch == mine->launch && b->samples[at].block == mine->block) {
+            *from = at + 1;
+            return &b->samples[at];
+        }
+    return NULL;
+}
 
-    /* Both lists are in the order of time; a sample that one of them lacks is passed over. */
+bool ms_entrants_have_calm_pairs(const struct ms_entrant *a, const struct ms_entrant *b,
+                                 uint32_t of_each_launch)
+{
+    size_t calm = 0, of_launch = 0, most = 0, least = SIZE_MAX, from = 0;
+
+    for (size_t i = 0; i < a->sample_count; i++) {
+        const struct ms_sample *other = partner_of(&a->samples[i], b, &from);
+
+        if (other && is_calm(&a->samples[i], other)) {
+            of_launch++;
+            calm++;
+        }
+        if (i + 1 < a->sample_count && a->samples[i + 1].launch == a->samples[i].launch)
+            continue;
+        most = of_launch > most ? of_launch : most;
+        least = of_launch < least ? of_launch : least;
+        of_launch = 0;
+    }
+    if (of_each_launch > 0)
+        return calm > 0 && least >= of_each_launch;
+    return calm >= MS_STATS_PAIRS_MIN && calm - most >= MS_STATS_PAIRS_MIN_LEFT;
+}
+
+size_t ms_entrants_pair(const struct ms_entrant *a, const struct ms_entrant *b,
+                        uint32_t of_each_launch, struct ms_stats_pair *pairs)
+{
+    bool only_calm = ms_entrants_have_calm_pairs(a, b, of_each_launch);
+    size_t count = 0, from = 0;
+    uint32_t number = 0;
+
     for (size_t i = 0; i < a->sample_count; i++) {
         const struct ms_sample *mine = &a->samples[i];
-        size_t at = j;
+        const struct ms_sample *other = partner_of(mine, b, &from);
         double y;
 
-        while (at < b->sample_count &&
-               (b->samples[at].launch != mine->launch || b->samples[at].block != mine->block))
-            at++;
-        if (at == b->sample_count)
+        if (!other || (only_calm && !is_calm(mine, other)) || !sample_ratio(mine, other, &y))
             continue;
-        j = at + 1;
-        if (!sample_ratio(mine, &b->samples[at], &y))
-            continue;
-        pairs[count++] =
-            (struct ms_stats_pair){.y = y, .launch = mine->launch, .block = mine->block};
+        number = count > 0 && pairs[count - 1].launch == mine->launch ? number + 1 : 0;
+        pairs[count++] = (struct ms_stats_pair){.y = y, .launch = mine->launch, .number = number};
     }
     return count;
 }
@@ -97,7 +131,7 @@ static bool control_judge(const struct ms_case *c, enum ms_part part, struct ms_
     *judgement = (struct ms_stats_judgement){.verdict = MS_VERDICT_NONE};
     if (!baseline || !control)
         return false;
-    count = ms_entrants_pair(control, baseline, pairs);
+    count = ms_entrants_pair(control, baseline, 0, pairs);
     ms_stats_judge(pairs, count, ms_stats_band(c->key.threads, 0.0), work, judgement);
     return count > 0;
 }

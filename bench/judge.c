@@ -147,6 +147,7 @@ static void names_add(struct judge *j)
 
 /* ---- cells ------------------------------------------------------------------------------------ */
 
+/* Of the samples that have calm moments only those count, and in them nobody was made to leave. */
 static bool is_overlap_poor(const struct ms_case *c, const struct ms_entrant *entrant)
 {
     size_t poor = 0;
@@ -154,7 +155,7 @@ static bool is_overlap_poor(const struct ms_case *c, const struct ms_entrant *en
     if (c->key.threads < 2 || c->is_oversubscribed)
         return false;
     for (size_t i = 0; i < entrant->sample_count; i++)
-        poor += entrant->samples[i].overlap < OVERLAP_MIN;
+        poor += entrant->samples[i].calm_ops == 0 && entrant->samples[i].overlap < OVERLAP_MIN;
     return (double)poor > POOR_SHARE_MAX * (double)entrant->sample_count;
 }
 
@@ -238,7 +239,7 @@ static void cell_measure(struct judge *j, const struct ms_case *c, const struct 
     }
     if (limit && entrant->sample_count > 0) {
         struct ms_stats_interval interval;
-        size_t n = ms_entrants_pair(limit, entrant, j->pairs);
+        size_t n = ms_entrants_pair(limit, entrant, 0, j->pairs);
 
         for (size_t i = 0; i < n; i++)
             j->work[i] = j->pairs[i].y;
@@ -429,18 +430,19 @@ static void pair_add(struct judge *j, size_t at, uint32_t k, uint32_t base)
     const struct ms_cell *cells = j->result->cells;
     struct ms_stats_judgement judgement;
     struct ms_pair *pair;
-    size_t n = ms_entrants_pair(&c->entrant[k], &c->entrant[base], j->pairs);
+    size_t n = ms_entrants_pair(&c->entrant[k], &c->entrant[base], 0, j->pairs);
+    bool is_poor;
 
     if (n == 0)
         return;
+    is_poor = (cells[j->cell[at][k]].poor_overlap || cells[j->cell[at][base]].poor_overlap) &&
+              !ms_entrants_have_calm_pairs(&c->entrant[k], &c->entrant[base], 0);
     ms_stats_judge(j->pairs, n, band_of(j, c), j->work, &judgement);
     pair = ms_result_add_pair(j->result);
     pair->cell = j->cell[at][k];
     pair->base = j->cell[at][base];
     pair->ratio = ms_estimate_of(&judgement.interval, -1.0, 0.0);
-    pair->verdict =
-        verdict_say(j, c, &judgement,
-                    cells[pair->cell].poor_overlap || cells[pair->base].poor_overlap, &pair->why);
+    pair->verdict = verdict_say(j, c, &judgement, is_poor, &pair->why);
     pair->launches = judgement.launches;
     pair->agreeing = judgement.agreeing;
 }
@@ -482,10 +484,14 @@ static const struct ms_entrant *entrant_named(const struct ms_case *c, const cha
     return NULL;
 }
 
-/* The pairs of two strategies, averaged over the cases of a group that both served. */
+/* The pairs of two strategies, averaged over the cases of a group that both served: the first of a launch with
+ * the first of that launch in each other case. Disturbed pairs are left out of a case only where enough of each
+ * launch stay for a statement about all. */
 static size_t group_pairs(struct judge *j, const struct ms_case *group, const char *a,
                           const char *b, uint32_t *cases, bool *is_poor)
 {
+    const uint32_t launches = j->schedule->launches;
+    const uint32_t enough = (MS_STATS_PAIRS_MIN + launches - 1) / launches;
     size_t n = 0;
 
     *cases = 0;
@@ -501,10 +507,11 @@ static size_t group_pairs(struct judge *j, const struct ms_case *group, const ch
         other = entrant_named(c, b);
         if (!one || !other || one->state != MS_STATE_READY || other->state != MS_STATE_READY)
             continue;
-        more = ms_entrants_pair(one, other, j->pairs);
+        more = ms_entrants_pair(one, other, enough, j->pairs);
         if (more == 0)
             continue;
-        *is_poor = *is_poor || is_overlap_poor(c, one) || is_overlap_poor(c, other);
+        *is_poor |= (is_overlap_poor(c, one) || is_overlap_poor(c, other)) &&
+                    !ms_entrants_have_calm_pairs(one, other, enough);
         if (*cases == 0) {
             memcpy(j->mean, j->pairs, more * sizeof *j->mean);
             n = more;

@@ -162,6 +162,85 @@ MS_TEST(judge_compares_calm_moments_with_calm_moments_only)
     schedule_close();
 }
 
+/* In blocks that neighbours left alone, the first `calm` of each launch or the last, cas-bitmap is twice as fast as
+ * the baseline, in the others half as fast. */
+static void half_calm(size_t at, const uint32_t *calm, bool is_last)
+{
+    struct ms_case *c = &schedule.cases[at];
+
+    _Static_assert(LAUNCHES == 3, "how many of each launch are calm");
+    for (uint32_t i = 0; i < LAUNCHES * BLOCKS; i++) {
+        struct ms_sample *base = &c->entrant[0].samples[i];
+        struct ms_sample *own = &c->entrant[1].samples[i];
+        uint32_t place = is_last ? BLOCKS - 1 - base->block : base->block;
+
+        own->wall_ns = base->wall_ns * 2;
+        own->overlap = 0.1;
+        if (place >= calm[base->launch])
+            continue;
+        base->calm_ops = own->calm_ops = 1000;
+        base->calm_ns = 50000;
+        own->calm_ns = 25000;
+    }
+}
+
+/* Of one such case. */
+static const struct ms_pair *half_calm_pair(const uint32_t *calm)
+{
+    (void)case_make(2, sound, 2);
+    half_calm(0, calm, false);
+    judge_now();
+    return pair_of("cas-bitmap");
+}
+
+MS_TEST(judge_leaves_disturbed_pairs_out_when_there_are_enough_calm_ones)
+{
+    static const uint32_t enough[] = {6, 4, 2}, few[] = {4, 4, 3}, uneven[] = {7, 3, 2};
+    const struct ms_pair *pair;
+
+    schedule_open(1);
+    pair = half_calm_pair(enough);
+    assert_int_equal(pair->verdict, MS_VERDICT_FASTER);
+    assert_int_equal(pair->ratio.count, 12);
+    assert_int_equal(pair->agreeing, 3);
+    schedule_close();
+    schedule_open(1);
+    pair = half_calm_pair(few);
+    assert_int_equal(pair->ratio.count, LAUNCHES * BLOCKS);
+    assert_int_equal(pair->verdict, MS_VERDICT_UNKNOWN); /* the threads of the others ran apart */
+    assert_non_null(strstr(pair->why, "same time"));
+    schedule_close();
+    schedule_open(1);
+    pair = half_calm_pair(uneven);
+    assert_int_equal(pair->ratio.count, LAUNCHES * BLOCKS);
+    schedule_close();
+}
+
+/* Over two cases whose calm blocks are others: the calm ones of each launch are averaged in their order. */
+MS_TEST(judge_ranks_by_calm_pairs_when_each_launch_has_enough_of_them)
+{
+    static const uint32_t early[] = {4, 5, 6}, few[] = {6, 6, 3};
+
+    for (int is_few = 0; is_few < 2; is_few++) {
+        schedule_open(2);
+        (void)case_make(2, sound, 2);
+        half_calm(schedule.case_count - 1, is_few ? few : early, false);
+        (void)case_make(2, sound, 2);
+        half_calm(schedule.case_count - 1, early, true);
+        judge_now();
+        assert_int_equal(result->ranking_count, 1);
+        if (is_few) {
+            assert_int_equal(result->rankings[0].lead_verdict, MS_VERDICT_UNKNOWN);
+        } else {
+            assert_int_equal(result->rankings[0].lead_verdict, MS_VERDICT_FASTER);
+            assert_string_equal(result->rankings[0].leader, "cas-bitmap");
+            assert_true(fabs(result->rankings[0].lead.value - 2.0) < 0.01);
+            assert_int_equal(result->rankings[0].lead.count, 4 + 5 + 6);
+        }
+        schedule_close();
+    }
+}
+
 MS_TEST(controls_a_planted_slowdown_is_found_and_the_twin_passes)
 {
     schedule_open(1);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "order.h"
+#include "stats.h"
 
 enum { REGISTERS_DEFAULT = 4096, NAMES_MAX = 512, CASES_MAX = 4096 };
 
@@ -388,25 +389,59 @@ static void threads_default(struct making *m)
         m->threads[m->thread_count++] = 2 * pus;
 }
 
+double ms_case_block_seconds(const struct ms_case *c)
+{
+    uint32_t ready = 0;
+
+    for (uint32_t k = 0; k < c->entrants; k++)
+        ready += c->entrant[k].state == MS_STATE_READY;
+    return ready * SAMPLE_SECONDS;
+}
+
+double ms_case_timed_seconds(const struct ms_case *c)
+{
+    double each = c->is_oversubscribed ? TIMED_SECONDS_OVER : TIMED_SECONDS * MS_LOADS;
+
+    return c->is_timed ? c->entrants * each : 0.0;
+}
+
 static double schedule_seconds(const struct ms_schedule *s)
 {
-    double samples = 0.0;
-    double timed = 0.0;
-    double counted = 0.0;
+    double seconds = s->launches * LAUNCH_SECONDS;
 
-    for (size_t i = 0; i < s->case_count; i++)
-        for (uint32_t k = 0; k < s->cases[i].entrants; k++)
-            if (s->cases[i].entrant[k].state == MS_STATE_READY) {
-                samples += s->launches * s->blocks + CALIBRATION_SAMPLES;
-                counted += s->cases[i].scenario->count && !s->cases[i].is_oversubscribed;
-            }
-    for (size_t i = 0; i < s->case_count; i++)
-        if (s->cases[i].is_timed)
-            timed +=
-                s->cases[i].entrants * s->launches *
-                (s->cases[i].is_oversubscribed ? TIMED_SECONDS_OVER : TIMED_SECONDS * MS_LOADS);
-    return samples * SAMPLE_SECONDS + counted * COUNTED_SECONDS + timed +
-           s->launches * LAUNCH_SECONDS;
+    for (size_t i = 0; i < s->case_count; i++) {
+        const struct ms_case *c = &s->cases[i];
+
+        seconds += ms_case_block_seconds(c) * (s->launches * s->blocks + CALIBRATION_SAMPLES) +
+                   ms_case_timed_seconds(c) * s->launches;
+        for (uint32_t k = 0; k < c->entrants; k++)
+            if (c->entrant[k].state == MS_STATE_READY && c->scenario->count &&
+                !c->is_oversubscribed)
+                seconds += COUNTED_SECONDS;
+    }
+    return seconds;
+}
+
+uint32_t ms_blocks_fit(const struct ms_schedule *schedule, double wanted, double left)
+{
+    uint32_t all = schedule->blocks;
+    uint32_t least = (MS_STATS_PAIRS_MIN + schedule->launches - 1) / schedule->launches;
+    uint32_t fit;
+
+    if (wanted <= left)
+        return all;
+    fit = left > 0.0 ? (uint32_t)(all * left / wanted) / 2 * 2 : 0;
+    least = (least + 1) / 2 * 2;
+    return fit > least ? fit : least < all ? least : all;
+}
+
+/* Somebody who says what is to be measured has said how long that takes; the promise of a few minutes is
+ * for those who do not. */
+static bool is_anything_chosen(const struct ms_wish *w)
+{
+    return w->scenarios.count + w->strategies.count + w->adapters.count + w->shapes.count +
+               w->filters.count + w->thread_count + w->register_count >
+           0;
 }
 
 struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
@@ -444,6 +479,8 @@ struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
     if (!cases_staff(&making))
         goto no_memory;
     s->seconds = schedule_seconds(s);
+    if (is_anything_chosen(wish))
+        s->seconds_max = scales[MS_PLAN_FULL].seconds_max;
     s->seconds_max = fmin(s->seconds_max, SECONDS_SLACK + SECONDS_STRETCH_MAX * s->seconds);
     return s;
 

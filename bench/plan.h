@@ -76,6 +76,8 @@ struct ms_case {
     struct ms_timed floor[MS_LOADS]; /* the null strategy: what the clock costs */
     uint64_t ops;                    /* a sample's, over all threads; 0 until calibrated */
     uint32_t repeated;               /* blocks taken again */
+    /* What the launches so far have shown; 0: none yet. */
+    double block_seconds, timed_seconds;
     struct ms_entrant *entrant; /* owned; the baseline is among them where strategies contend */
     uint32_t entrants;
 };
@@ -87,7 +89,7 @@ struct ms_schedule {
     uint64_t seed;
     enum ms_plan size;
     double seconds;     /* expected, undisturbed */
-    double seconds_max; /* repeats stop when this is in danger; 0: no limit */
+    double seconds_max; /* repeats, then blocks are left out to end by then; 0: no limit */
     uint32_t pus;
 };
 
@@ -96,6 +98,14 @@ struct ms_schedule *ms_schedule_make(const struct ms_catalog *catalog,
                                      const struct ms_topology *topology, const struct ms_wish *wish,
                                      struct ms_problem *problem);
 void ms_schedule_free(struct ms_schedule *schedule);
+
+/* Expected, undisturbed: a block of the case, and what each launch does for it beside blocks. */
+double ms_case_block_seconds(const struct ms_case *c);
+double ms_case_timed_seconds(const struct ms_case *c);
+/* How many blocks of `schedule->blocks` there is time for when that many take `wanted` seconds and there
+ * are `left`: an even number, for the mirrored pairs, and never so few that all launches together could
+ * not tell anything. */
+uint32_t ms_blocks_fit(const struct ms_schedule *schedule, double wanted, double left);
 
 /* Cells a person would count: strategies in cases, without limits and controls. */
 size_t ms_schedule_cells(const struct ms_schedule *schedule);

@@ -72,6 +72,39 @@ MS_TEST(plan_the_default_has_every_scenario_and_ends_in_time)
     plan_close();
 }
 
+MS_TEST(plan_what_a_person_chose_may_take_longer_than_announced)
+{
+    struct ms_problem problem;
+    struct ms_schedule *s;
+
+    plan_open();
+    s = planned("", &problem);
+    assert_true(s->seconds_max > s->seconds && s->seconds_max <= 180.0); /* the promise */
+    ms_schedule_free(s);
+    s = planned("--threads 1,2 --scenario registers,map,list", &problem);
+    assert_true(s->seconds_max > 2.4 * s->seconds);
+    assert_true(s->seconds_max > 180.0 && s->seconds_max < 3600.0);
+    ms_schedule_free(s);
+    plan_close();
+}
+
+MS_TEST(plan_blocks_are_left_out_evenly_and_never_so_many_that_nothing_is_told)
+{
+    struct ms_schedule s = {.launches = 3, .blocks = 12};
+
+    assert_int_equal(ms_blocks_fit(&s, 50.0, 50.0), 12);
+    assert_int_equal(ms_blocks_fit(&s, 50.1, 50.0), 10);
+    assert_int_equal(ms_blocks_fit(&s, 100.0, 50.0), 6);
+    assert_int_equal(ms_blocks_fit(&s, 1000.0, 50.0), 4); /* of three launches: 12 pairs */
+    assert_int_equal(ms_blocks_fit(&s, 50.0, -1.0), 4);
+    s = (struct ms_schedule){.launches = 2, .blocks = 6};
+    assert_int_equal(ms_blocks_fit(&s, 100.0, 1.0), 6);
+    s = (struct ms_schedule){.launches = 8, .blocks = 12};
+    assert_int_equal(ms_blocks_fit(&s, 100.0, 1.0), 2);
+    s = (struct ms_schedule){.launches = 1, .blocks = 6};
+    assert_int_equal(ms_blocks_fit(&s, 100.0, 1.0), 6);
+}
+
 MS_TEST(plan_shapes_of_the_full_plan_are_measured_there_and_where_asked_for)
 {
     struct ms_problem problem;

@@ -356,7 +356,7 @@ static bool run_prepare(struct run *run, int argc, char **argv, struct ms_proble
 }
 
 /* What was found out about the machine only by measuring. */
-static void note_late(struct ms_result *r, const struct ms_runner_outcome *outcome)
+static void note_late(struct ms_result *r, uint32_t blocks, const struct ms_runner_outcome *outcome)
 {
     struct ms_note *note = ms_result_add_note(r);
 
@@ -364,8 +364,8 @@ static void note_late(struct ms_result *r, const struct ms_runner_outcome *outco
     note->id = "time";
     note->text = ms_result_text(r,
                                 "the machine was so busy that %" PRIu32 " of %" PRIu32
-                                " blocks a case were left out to end in time",
-                                outcome->blocks_left_out, r->run.launches * r->run.blocks);
+                                " blocks were left out to end in time",
+                                outcome->blocks_left_out, blocks);
     note->help = "take the run again on a quiet machine";
     fprintf(stderr, "%-9s %s\n", "warning", note->text);
 }
@@ -392,7 +392,10 @@ static bool run_measure(struct run *run, struct ms_problem *problem)
     run->result->run.incomplete = outcome.is_incomplete || outcome.is_interrupted;
     ms_facts_finish(run->result, outcome.stolen_seconds);
     if (outcome.blocks_left_out > 0)
-        note_late(run->result, &outcome);
+        note_late(run->result,
+                  (uint32_t)run->schedule->case_count * run->schedule->launches *
+                      run->schedule->blocks,
+                  &outcome);
     if (!ms_judge(&judge, run->catalog, run->schedule, run->result))
         return problem_set(problem, MS_EXIT_INCOMPLETE, "out of memory");
     return ms_result_check(run->result, "the result", problem);

@@ -48,9 +48,11 @@ struct runner {
     uint64_t shown_ns; /* when progress was last shown */
     uint64_t blocks_done, blocks_all;
     uint32_t launch;
-    uint32_t blocks;          /* of a case in this launch */
-    uint64_t launch_start_ns; /* and how many blocks the launch has done and will do */
-    uint64_t launch_done, launch_all;
+    uint32_t blocks;      /* of the case at hand, in this launch */
+    size_t at;            /* the case at hand */
+    uint32_t blocks_here; /* of it that are done */
+    /* Of cases that no launch has seen before: how long they took, and were expected to take. */
+    double took_seconds, expected_seconds;
     struct ms_reading reading[MS_ENTRANTS_MAX]; /* of the block at hand, by entrant */
     uint32_t position[MS_ENTRANTS_MAX];
     struct ms_timing timing; /* of the strategy at hand */
@@ -95,7 +97,43 @@ static double runner_left(const struct runner *r)
 {
     if (r->blocks_done == 0)
         return r->schedule->seconds;
-    return runner_seconds(r) / (double)r->blocks_done * (double)(r->blocks_all - r->blocks_done);
+    double left =
+        runner_seconds(r) / (double)r->blocks_done * (double)(r->blocks_all - r->blocks_done);
+    double limit = r->schedule->seconds_max - runner_seconds(r);
+
+    return limit > 0.0 ? fmin(left, limit) : left;
+}
+
+/* ---- time: what there is of it for each case ------------------------------------------------------ */
+
+/* How long the blocks of a case take, by the launches before or by what was expected and how wrong that was
+ * so far. */
+static double case_seconds(const struct runner *r, const struct ms_case *c, uint32_t blocks)
+{
+    double slowness = r->expected_seconds > 0.0 ? r->took_seconds / r->expected_seconds : 1.0;
+
+    if (c->block_seconds > 0.0)
+        return c->block_seconds * blocks + c->timed_seconds;
+    return slowness * (ms_case_block_seconds(c) * blocks + ms_case_timed_seconds(c));
+}
+
+/* Until the launch should end, so that each launch gets its share: one alone proves nothing. */
+static double launch_left(const struct runner *r)
+{
+    const struct ms_schedule *s = r->schedule;
+
+    return s->seconds_max * (r->launch + 1) / s->launches - runner_seconds(r);
+}
+
+/* What the launch takes from here on with all its blocks. */
+static double launch_wanted(const struct runner *r)
+{
+    const struct ms_schedule *s = r->schedule;
+    double wanted = 0.0;
+
+    for (size_t i = r->at; i < s->case_count; i++)
+        wanted += case_seconds(r, &s->cases[i], s->blocks - (i == r->at ? r->blocks_here : 0));
+    return wanted;
 }
 
 static void progress_show(struct runner *r, const struct ms_case *c, uint32_t block)
@@ -377,16 +415,10 @@ static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint
     }
 }
 
-/* A repeat is allowed while this launch, at its pace so far, ends within its share of the time:
- * else the first launch would spend everything on a busy moment. */
+/* A repeat is allowed while there is time for all that is planned: repeats are the first to go. */
 static bool has_time(const struct runner *r)
 {
-    double share = r->schedule->seconds_max * (r->launch + 1) / r->schedule->launches;
-    double spent = (double)(ms_clock_ns() - r->launch_start_ns) / 1e9;
-    double done = (double)(r->launch_done + 1);
-    double left = spent / done * (double)(r->launch_all - r->launch_done);
-
-    return r->schedule->seconds_max <= 0.0 || runner_seconds(r) + left < share;
+    return r->schedule->seconds_max <= 0.0 || launch_wanted(r) < launch_left(r);
 }
 
 static bool is_anyone_ready(const struct ms_case *c)
@@ -414,7 +446,7 @@ static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint6
     }
     block_keep(r, c, block, seed, repeats);
     r->blocks_done++;
-    r->launch_done++;
+    r->blocks_here++;
 }
 
 /* From the case's name, so that a case measured alone sees the streams it saw among others. */
@@ -602,18 +634,47 @@ static void case_time(struct runner *r, struct ms_case *c, uint64_t seed)
     }
 }
 
+/* What there is time for of the case at hand. */
+static void case_plan(struct runner *r)
+{
+    const struct ms_schedule *s = r->schedule;
+
+    r->blocks_here = 0;
+    r->blocks = s->blocks;
+    if (s->seconds_max > 0.0)
+        r->blocks = ms_blocks_fit(s, launch_wanted(r), launch_left(r));
+    r->outcome->blocks_left_out += s->blocks - r->blocks;
+    r->blocks_all -= s->blocks - r->blocks;
+}
+
+/* Remembers how long the case took, for the cases and launches to come. */
+static void case_learn(struct runner *r, struct ms_case *c, uint32_t taken, double blocks_seconds,
+                       double timed_seconds)
+{
+    if (c->block_seconds <= 0.0) {
+        r->took_seconds += blocks_seconds + timed_seconds;
+        r->expected_seconds += ms_case_block_seconds(c) * taken + ms_case_timed_seconds(c);
+    }
+    c->block_seconds = taken ? blocks_seconds / taken : 0.0; /* repeats are the first to go */
+    c->timed_seconds = timed_seconds;
+}
+
 static bool launch_run(struct runner *r)
 {
     struct ms_schedule *s = r->schedule;
 
-    for (size_t i = 0; i < s->case_count; i++) {
-        struct ms_case *c = &s->cases[i];
+    for (r->at = 0; r->at < s->case_count; r->at++) {
+        struct ms_case *c = &s->cases[r->at];
         uint64_t seed = ms_seed_mix(case_seed(s->seed, c), r->launch);
+        uint32_t repeated = c->repeated;
+        double start, end;
 
         if (c->ops == 0) {
             case_count(r, c, seed);
             case_calibrate(r, c, seed);
         }
+        case_plan(r);
+        start = runner_seconds(r);
         for (uint32_t block = 0; block < r->blocks; block++) {
             if (r->config->is_stopped())
                 return false;
@@ -621,44 +682,13 @@ static bool launch_run(struct runner *r)
             if (c->ops > 0)
                 block_run(r, c, block, seed);
         }
+        end = runner_seconds(r);
         if (c->is_timed && c->ops > 0)
             case_time(r, c, ms_seed_mix(seed, 99));
+        case_learn(r, c, r->blocks_here + c->repeated - repeated, end - start,
+                   runner_seconds(r) - end);
     }
     return true;
-}
-
-/* How many blocks the next launch takes: what was planned, or what there is time for at the pace so
- * far on a machine that others slow down. Always even, for the mirrored pairs. */
-static uint32_t blocks_fit(const struct runner *r)
-{
-    const struct ms_schedule *s = r->schedule;
-    uint32_t launches_left = s->launches - r->launch;
-    double pace, wanted, have;
-    uint32_t fit;
-
-    if (r->blocks_done == 0 || s->seconds_max <= 0.0)
-        return s->blocks;
-    /* Without repeats: those are the first to go. */
-    pace = runner_seconds(r) / (double)(r->blocks_done + r->outcome->repeated);
-    wanted = pace * (double)s->case_count * s->blocks * launches_left;
-    have = s->seconds_max - runner_seconds(r);
-    if (wanted <= have)
-        return s->blocks;
-    fit = have > 0.0 ? (uint32_t)(s->blocks * have / wanted) / 2 * 2 : 0;
-    return fit < 2 ? 2 : fit;
-}
-
-static void launch_plan(struct runner *r)
-{
-    const struct ms_schedule *s = r->schedule;
-
-    r->blocks = blocks_fit(r);
-    r->launch_start_ns = ms_clock_ns();
-    r->launch_done = 0;
-    r->launch_all = (uint64_t)s->case_count * r->blocks;
-    r->blocks_all = r->blocks_done + r->launch_all * (s->launches - r->launch);
-    if (r->blocks < s->blocks)
-        r->outcome->blocks_left_out += (s->blocks - r->blocks);
 }
 
 bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *schedule,
@@ -677,13 +707,13 @@ bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *sc
     r->outcome = outcome;
     r->start_ns = ms_clock_ns();
     r->shown_ns = r->start_ns;
+    r->blocks_all = (uint64_t)schedule->case_count * schedule->blocks * schedule->launches;
     for (r->launch = 0; r->launch < schedule->launches; r->launch++) {
         if (!launch_start(r)) {
             outcome->is_incomplete = true;
             break;
         }
         is_started = true;
-        launch_plan(r);
         outcome->is_interrupted = !launch_run(r);
         ms_child_stop(r->child);
         r->child = NULL;

@@ -25,7 +25,7 @@ struct ms_runner_outcome {
     bool is_incomplete;       /* a cell crashed or failed, or a launch could not be started */
     uint32_t disturbed;       /* samples kept although disturbed */
     uint32_t repeated;        /* blocks taken again */
-    uint32_t blocks_left_out; /* of each case, because the machine was too busy for the plan */
+    uint32_t blocks_left_out; /* of all cases, because the machine was too busy for the plan */
     double stolen_seconds;
 };
 

@@ -146,7 +146,7 @@ size_t ms_stats_fold(struct ms_stats_pair *mean, size_t n, size_t cases,
 
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < more_count; j++) {
-            if (more[j].launch != mean[i].launch || more[j].block != mean[i].block)
+            if (more[j].launch != mean[i].launch || more[j].number != mean[i].number)
                 continue;
             double sum = mean[i].y * (double)cases + more[j].y;
             mean[kept] = mean[i];

@@ -22,7 +22,7 @@ enum {
 struct ms_stats_pair {
     double y;        /* ln(strategy / baseline): below zero means faster */
     uint32_t launch; /* the process it was measured in */
-    uint32_t block;
+    uint32_t number; /* within its launch */
 };
 
 /* Median and a distribution-free interval of at least 95 %. */
@@ -66,7 +66,7 @@ void ms_stats_judge(const struct ms_stats_pair *pairs, size_t n, double band, do
 /* The far end of the twin's interval: no difference below it can be seen in this run. */
 double ms_stats_visible(const struct ms_stats_interval *twin);
 
-/* Folds the pairs of one more case into the mean over cases, block by block: pairs present in
+/* Folds the pairs of one more case into the mean over cases, number by number: pairs present in
  * both stay, all others go. `cases` is how many are in `mean` already. Returns the pairs left. */
 size_t ms_stats_fold(struct ms_stats_pair *mean, size_t n, size_t cases,
                      const struct ms_stats_pair *more, size_t more_count);

@@ -17,7 +17,7 @@ static void pairs_fill(const double *y, size_t values, size_t n, uint32_t launch
 {
     for (size_t i = 0; i < n; i++)
         pairs[i] = (struct ms_stats_pair){
-            .y = y[i % values], .launch = (uint32_t)(i * launches / n), .block = (uint32_t)i};
+            .y = y[i % values], .launch = (uint32_t)(i * launches / n), .number = (uint32_t)i};
 }
 
 static enum ms_verdict judged(size_t n, double band, struct ms_stats_judgement *judgement)
@@ -119,7 +119,7 @@ MS_TEST(stats_vectors_a_verdict_that_hangs_on_one_launch_is_withdrawn)
     /* Two launches clearly faster, a third not: without the first, the interval reaches zero. */
     for (uint32_t i = 0; i < 36; i++)
         pairs[i] = (struct ms_stats_pair){
-            .y = i < 26 ? -0.10 - i * 1e-4 : -0.001, .launch = i / 12, .block = i};
+            .y = i < 26 ? -0.10 - i * 1e-4 : -0.001, .launch = i / 12, .number = i};
     assert_int_equal(judged(36, 0.01, &judgement), MS_VERDICT_UNKNOWN);
     assert_true(judgement.is_launch_bound);
     assert_int_equal(judgement.launches, 3);
@@ -160,9 +160,9 @@ MS_TEST(stats_vectors_the_band_is_the_floor_or_what_the_twin_showed)
 
 MS_TEST(stats_vectors_folding_is_the_mean_over_cases_of_common_blocks)
 {
-    struct ms_stats_pair more[2] = {{.y = 0.3, .launch = 0, .block = 0},
-                                    {.y = 0.9, .launch = 0, .block = 2}};
-    struct ms_stats_pair third[1] = {{.y = 1.1, .launch = 0, .block = 2}};
+    struct ms_stats_pair more[2] = {{.y = 0.3, .launch = 0, .number = 0},
+                                    {.y = 0.9, .launch = 0, .number = 2}};
+    struct ms_stats_pair third[1] = {{.y = 1.1, .launch = 0, .number = 2}};
     static const double y[] = {0.1, 0.2, 0.5};
     size_t n;
 
@@ -216,7 +216,7 @@ static enum ms_verdict synthetic(uint64_t *number, double truth)
             double drift = slope * (2.0 * i + p) / 72.0;
             time[order[p]] = draw_time(number, order[p] ? truth : 1.0, drift, level);
         }
-        pairs[i] = (struct ms_stats_pair){.launch = i / 12, .block = i};
+        pairs[i] = (struct ms_stats_pair){.launch = i / 12, .number = i};
         assert_true(ms_stats_ratio(time[1], time[0], &pairs[i].y));
     }
     return judged(36, 0.01, &judgement);
