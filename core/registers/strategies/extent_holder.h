@@ -233,7 +233,9 @@ static inline void shares_set(struct extent_lease *s, struct holder *h)
     h->quota = s->file.groups / (is_crowded ? 2 * seen : seen);
     uint32_t share = s->file.registers / (STOCK_SHARE * seen);
     h->stock_goal = (uint32_t)ms_min_u64(share, STOCK_MAX);
-    h->stock_least = (uint32_t)ms_min_u64(share / STOCK_SHRINK, STOCK_MAX);
+    uint32_t least = share / STOCK_SHRINK;
+    least -= (uint32_t)ms_min_u64(least / 2, STOCK_BESIDE);
+    h->stock_least = (uint32_t)ms_min_u64(least, STOCK_MAX);
     h->stock_max = h->stock_goal;
     for (uint32_t run = 1; run <= SHORT_RUN; run++)
         h->shelf[run].room =

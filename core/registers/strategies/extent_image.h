@@ -7,12 +7,12 @@
  *             group the longest of its words; each block of 8 groups the longest of those. One byte
  *             each, so three comparisons of 8 bytes find the lowest word that can hold a run of n
  *             among 4096, and none of them is a branch that cannot be foretold. There is no other
- *             search: first fit in address order costs the same wherever the hole lies. A file of up to
- *             8 groups has no blocks, and two comparisons find the word.
+ *             search: first fit in address order costs the same wherever the hole lies. In a file of up to
+ *             8 groups there are only words: eight comparisons, none of which waits for another.
  * Picture     blocks {65, 20, ..} -> groups {65, 9, 0, ..} -> longest[8 words] {3, 0, 9, ..} -> 0110..
  * Invariants  I1 bits of a group that is not leased are 0, and so are its bytes
  *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; a group's byte
- *                is the largest of its words', a block's the largest of its groups'. A search that
+ *                is the largest of its words', a block's the largest of its groups' (not kept in small files). A search that
  *                finds a word's too high (what lies behind it was taken) corrects it
  * Ordering    none here: everything belongs to one CPU, or to who drains it, see extent_lease.c.
  *             Words are relaxed atomics only so that statistics may read them.
@@ -24,6 +24,8 @@
 
 enum {
     BYTE_BITS = 8,
+    SMALL_GROUPS =
+        8, /* that many groups have words' lengths in any file; those that it lacks have 0 */
 };
 static_assert(GROUP_WORDS == 8, "a group's lengths are the bytes of one word");
 
@@ -38,10 +40,10 @@ struct extent_image {
     struct extent_lease_group *group; /* const: all of the file, and an empty one behind */
     const ms_atomic_u32 *lessee;      /* const pointer: [group], and one that nobody leases */
     uint64_t *longest;                /* const pointer: [group], a byte a word; of own leases */
-    uint64_t *groups_longest;         /* const pointer: [group / 8], a byte a group */
-    uint64_t *blocks_longest;         /* const pointer: [group / 64], a byte for 8 groups */
-    uint32_t groups;                  /* const */
-    uint32_t me;                      /* const: this CPU as it shows in `lessee` */
+    uint64_t *groups_longest; /* const pointer: [group / 8], a byte a group; of large files */
+    uint64_t *blocks_longest; /* const pointer: [group / 64], a byte for 8 groups */
+    uint32_t groups;          /* const */
+    uint32_t me;              /* const: this CPU as it shows in `lessee` */
 };
 
 /* --- lengths, a byte each ----------------------------------------------------------------- */
@@ -103,10 +105,11 @@ static inline void byte_raise(uint64_t *bytes, uint32_t i, uint32_t value)
     *bytes = byte_set(*bytes, i, larger(value, byte_get(*bytes, i)));
 }
 
-/* A small file is one block: its groups are looked at first, and nothing is kept above them. */
-static inline bool image_has_blocks(const struct extent_image *m)
+/* In a small file all words are looked at, eight at a time, and nothing is kept above them: that would cost
+ * more than it saves. */
+static inline bool image_is_small(const struct extent_image *m)
 {
-    return m->groups > 8;
+    return m->groups <= SMALL_GROUPS;
 }
 
 /* A run of at least `length` starts in the word now. Its byte is stored even if it has not changed, for
@@ -117,11 +120,10 @@ static inline void longest_raise(struct extent_image *m, uint32_t word, uint32_t
     uint32_t capped = length < LONGEST_CAP ? length : LONGEST_CAP;
 
     byte_raise(&m->longest[group], word % GROUP_WORDS, capped);
-    if (capped <= byte_get(m->groups_longest[group / 8], group % 8))
+    if (image_is_small(m) || capped <= byte_get(m->groups_longest[group / 8], group % 8))
         return;
     byte_raise(&m->groups_longest[group / 8], group % 8, capped);
-    if (image_has_blocks(m))
-        byte_raise(&m->blocks_longest[group / 64], group / 8 % 8, capped);
+    byte_raise(&m->blocks_longest[group / 64], group / 8 % 8, capped);
 }
 
 /* The lengths of a group's words have changed: brings those above up to date. Branches, so that the
@@ -130,13 +132,13 @@ static inline void group_refresh(struct extent_image *m, uint32_t group)
 {
     uint64_t *groups = &m->groups_longest[group / 8];
     uint64_t *blocks = &m->blocks_longest[group / 64];
-    uint32_t longest = bytes_largest(m->longest[group]);
 
+    if (image_is_small(m))
+        return;
+    uint32_t longest = bytes_largest(m->longest[group]);
     if (byte_get(*groups, group % 8) == longest)
         return;
     *groups = byte_set(*groups, group % 8, longest);
-    if (!image_has_blocks(m))
-        return;
     longest = bytes_largest(*groups);
     if (byte_get(*blocks, group / 8 % 8) != longest)
         *blocks = byte_set(*blocks, group / 8 % 8, longest);
@@ -279,13 +281,27 @@ static inline bool hole_is_exact(const struct extent_image *m, ms_reg first, uin
 
 /* --- searches ----------------------------------------------------------------------------- */
 
-/* The lowest block of groups that may hold a run of n (1 .. LONGEST_CAP), or UINT32_MAX. */
-static inline uint32_t image_find_block(const struct extent_image *m, uint32_t n)
+/* The lowest group of a small file that may hold a run of n, or UINT32_MAX. */
+static inline uint32_t image_find_group_small(const struct extent_image *m, uint32_t n)
+{
+    uint32_t groups = 0;
+
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < SMALL_GROUPS; i++)
+        groups |= (uint32_t)(lengths_at_least(m->longest[i], n) != 0) << i;
+    return groups != 0 ? ms_bit_lowest(groups) : UINT32_MAX;
+}
+
+/* The lowest group that may hold a run of n, or UINT32_MAX. */
+static inline uint32_t image_find_group(const struct extent_image *m, uint32_t n)
 {
     for (uint32_t i = 0; i * 64 < m->groups; i++) {
         uint64_t blocks = lengths_at_least(m->blocks_longest[i], n);
-        if (blocks != 0)
-            return i * 8 + ms_bit_lowest(blocks) / BYTE_BITS;
+        if (blocks == 0)
+            continue;
+        uint32_t block = i * 8 + ms_bit_lowest(blocks) / BYTE_BITS;
+        uint64_t groups = lengths_at_least(m->groups_longest[block], n); /* not 0, by I2 */
+        return block * 8 + ms_bit_lowest(groups) / BYTE_BITS;
     }
     return UINT32_MAX;
 }
@@ -293,16 +309,18 @@ static inline uint32_t image_find_block(const struct extent_image *m, uint32_t n
 /* The lowest word that may hold a run of n (1 .. LONGEST_CAP), or UINT32_MAX. */
 static inline uint32_t image_find_word(const struct extent_image *m, uint32_t n)
 {
-    uint32_t block = image_has_blocks(m) ? image_find_block(m, n) : 0;
+    uint32_t group = image_is_small(m) ? image_find_group_small(m, n) : image_find_group(m, n);
 
-    if (MS_UNLIKELY(block == UINT32_MAX))
+    if (MS_UNLIKELY(group == UINT32_MAX))
         return UINT32_MAX;
-    uint64_t groups = lengths_at_least(m->groups_longest[block], n);
-    if (MS_UNLIKELY(groups == 0)) /* of one block, for there are no others */
-        return UINT32_MAX;
-    uint32_t group = block * 8 + ms_bit_lowest(groups) / BYTE_BITS;
     uint64_t words = lengths_at_least(m->longest[group], n); /* not 0, by I2 */
     return group * GROUP_WORDS + ms_bit_lowest(words) / BYTE_BITS;
+}
+
+/* Which of the groups 8 * i .. 8 * i + 7 may hold a run of n: the high bit of a byte each. */
+static inline uint64_t image_groups_at_least(const struct extent_image *m, uint32_t i, uint32_t n)
+{
+    return image_is_small(m) ? BYTES_HIGH : lengths_at_least(m->groups_longest[i], n);
 }
 
 /* The word has less than it was said to have. If it was not the group's longest, nothing else changes. */
@@ -312,7 +330,7 @@ static inline void image_correct(struct extent_image *m, uint32_t word, uint32_t
     uint32_t before = longest_get(m, word);
 
     longest_set(m, word, longest);
-    if (before == byte_get(m->groups_longest[group / 8], group % 8))
+    if (!image_is_small(m) && before == byte_get(m->groups_longest[group / 8], group % 8))
         group_refresh(m, group);
 }
 
@@ -376,7 +394,7 @@ static inline ms_reg image_word_find(const struct extent_image *m, uint32_t word
 static inline ms_reg image_find_limited(const struct extent_image *m, struct ms_reg_want want)
 {
     for (uint32_t i = 0; i * 8 < m->groups; i++) {
-        uint64_t groups = lengths_at_least(m->groups_longest[i], want.run);
+        uint64_t groups = image_groups_at_least(m, i, want.run);
         for (; groups != 0; groups &= groups - 1) {
             uint32_t group = i * 8 + ms_bit_lowest(groups) / BYTE_BITS;
             uint64_t words = lengths_at_least(m->longest[group], want.run);
@@ -424,7 +442,7 @@ static inline ms_reg image_hole_place(const struct extent_image *m, uint32_t wor
 static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg_want want)
 {
     for (uint32_t i = (m->groups + 7) / 8; i-- > 0;) {
-        uint64_t groups = lengths_at_least(m->groups_longest[i], LONGEST_CAP);
+        uint64_t groups = image_groups_at_least(m, i, LONGEST_CAP);
         while (groups != 0) {
             uint32_t high = ms_bit_highest(groups);
             uint32_t group = i * 8 + high / BYTE_BITS;

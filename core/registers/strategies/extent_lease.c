@@ -12,7 +12,7 @@
  *             A run goes into the stock only if it lies at or below the place where the last search
  *             for its length ended, or would join no neighbour, so that stock hands out what first fit
  *             would have found, or no worse; when nothing fits, the stock is emptied and for a while has
- *             half as much room, down to a 64th part of the file beside the shortest runs.
+ *             half as much room, down to a 32nd part of the file, the shortest runs included.
  *             Stock is refilled and spilled several runs at a time, so a CPU that only takes, or
  *             only gives what others took, touches shared lines once for many runs; what it gives goes
  *             by post to the CPU that leases the place (extent_post.h), and is that one's stock.
@@ -52,8 +52,8 @@
  *             handler) that finds busy set uses the file
  * Placement   up to 64 registers: the lowest hole, but for the stock, see above; more: the end of the
  *             highest hole. Against address-ordered first fit on the same mix (sizes 1 to 256, random
- *             lifetimes) 0.8 times its refusals at 4096 registers and 75 % full, 1.0 at 90 %, 0.9 at
- *             65 536 and 90 %; a stock that takes every run had five times as many there.
+ *             lifetimes) 1.0 times its refusals at 4096 registers, 75 and 90 % full, 0.5 at 65 536 and
+ *             90 %; a stock that takes every run had five times as many there.
  * Limits      without an asymmetric fence on the host only the file and the open stock are used. In a
  *             small file under many threads a quota below one group is none: then the stock is refilled from
  *             single words of the file, several runs by one CAS, and nobody gets post
@@ -74,10 +74,17 @@ static uint32_t groups_for(uint32_t registers)
     return (registers + GROUP_BITS - 1) / GROUP_BITS;
 }
 
-/* What a CPU keeps about the words and groups of its image. */
+/* What a CPU keeps about the words of its image, */
+static uint32_t lengths_for(uint32_t groups)
+{
+    return groups > SMALL_GROUPS ? groups : SMALL_GROUPS;
+}
+
+/* and about words, groups and blocks. */
 static size_t lengths_bytes(uint32_t groups)
 {
-    return ms_round_up((groups + (groups + 7) / 8 + (groups + 63) / 64) * sizeof(uint64_t),
+    return ms_round_up((lengths_for(groups) + (groups + 7) / 8 + (groups + 63) / 64) *
+                           sizeof(uint64_t),
                        MS_CACHE_LINE);
 }
 
@@ -134,8 +141,8 @@ static void extent_lease_init(void *state, struct ms_reg_shape shape)
             .group = s->group,
             .lessee = s->lessee,
             .longest = (uint64_t *)at,
-            .groups_longest = (uint64_t *)at + f->groups,
-            .blocks_longest = (uint64_t *)at + f->groups + (f->groups + 7) / 8,
+            .groups_longest = (uint64_t *)at + lengths_for(f->groups),
+            .blocks_longest = (uint64_t *)at + lengths_for(f->groups) + (f->groups + 7) / 8,
             .groups = f->groups,
             .me = cpu + 1,
         };
@@ -484,10 +491,12 @@ static bool image_word_audit(const struct extent_image *m, uint32_t word)
     uint32_t group = word / GROUP_WORDS;
     uint32_t longest = longest_get(m, word);
 
-    return longest >= image_measure(m, word) && longest <= LONGEST_CAP &&
-           byte_get(m->groups_longest[group / 8], group % 8) == bytes_largest(m->longest[group]) &&
-           (!image_has_blocks(m) || byte_get(m->blocks_longest[group / 64], group / 8 % 8) ==
-                                        bytes_largest(m->groups_longest[group / 8]));
+    if (longest < image_measure(m, word) || longest > LONGEST_CAP)
+        return false;
+    return image_is_small(m) ||
+           (byte_get(m->groups_longest[group / 8], group % 8) == bytes_largest(m->longest[group]) &&
+            byte_get(m->blocks_longest[group / 64], group / 8 % 8) ==
+                bytes_largest(m->groups_longest[group / 8]));
 }
 
 static bool group_audit(const struct extent_lease *s, uint32_t group)

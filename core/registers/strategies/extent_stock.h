@@ -24,10 +24,11 @@ enum {
 #endif
     STOCK_ENTRIES = 2 * STOCK_SHORT + 14 * STOCK_MIDDLE + 48 * STOCK_LONG,
     BATCH_RUN_MAX = 16, /* lengths whose stock is refilled several runs at a time */
-    STOCK_SHARE = 4,    /* all stock of longer runs is at most this part of the file, */
-    STOCK_SHRINK = 16,  /* and down to this part of that after claims failed, */
-    STOCK_MAX = 4096,   /* but no more registers than this in one CPU's stock; */
-    SHORT_RUN = 4,      /* runs up to this, of which any place will do, have as much beside it, */
+    STOCK_SHARE = 4,    /* stock of longer runs is at most this part of the file, */
+    STOCK_SHRINK = 8,  /* and down to this part of that after claims failed; of which short runs, */
+    STOCK_BESIDE = 64, /* who have their places beside it, take this, or half; */
+    STOCK_MAX = 4096,  /* and never more registers than this in one CPU's stock */
+    SHORT_RUN = 4,     /* runs up to this are short: any place will do for them */
 #ifndef MS_SIM
     SHORT_SHARE = SHORT_RUN, /* each length this part */
     COOL_OPS = 4,            /* gives that bypass the stock for runs, after nothing fitted, */
