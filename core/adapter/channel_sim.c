@@ -4,8 +4,7 @@
  * the grant comes first (CAC-05), and which of two requests of one device object waits (ACH-04).
  */
 #include "adapter/grant.h"
-#include "platform/sim.h"
-#include "platform/test.h"
+#include "platform/test_sim.h"
 
 enum { RUNS = 3000 };
 
@@ -211,35 +210,21 @@ static void prepare_contexts(struct world *w)
 static void play(ms_thread_body *const *bodies, uint32_t count, void (*prepare)(struct world *w),
                  ms_thread_body *check)
 {
-    static const enum ms_sim_strategy strategies[] = {MS_SIM_WALK, MS_SIM_POS, MS_SIM_PCT};
     static struct world w;
     struct ms_sim_actor actors[4];
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
     world_open(&w);
-    ms_sim_config_init(&config);
-    config.actors = actors;
-    config.actor_count = count;
+    sim_cast(&config, actors, bodies, count, &w);
     config.check = check;
-    config.check_context = &w;
     config.steps_max = 20000;
-    for (uint32_t i = 0; i < count; i++)
-        actors[i] = (struct ms_sim_actor){"actor", bodies[i], &w};
     for (uint32_t run = 0; run < RUNS; run++) {
         ms_init(&w.entered, 0);
         w.cancelled = false;
         w.list = NULL;
         memset(&w.device, 0, sizeof w.device);
         prepare(&w);
-        config.schedule.strategy = strategies[run % 3];
-        config.schedule.seed = run;
-        config.schedule.depth = 2 + run % 3;
-        config.schedule.steps_estimate = 60;
-        config.schedule.stale_of_256 = run % 2 ? 64 : 0;
-        ms_sim_run(&config, &result);
-        if (result.verdict != MS_SIM_CLEAN)
-            fail_msg("seed %u: %s: %s", run, result.bug, result.story);
+        sim_play(&config, run, 60, 0, 64);
     }
     world_close(&w);
 }

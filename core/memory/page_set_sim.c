@@ -5,8 +5,7 @@
  * The race check judges hb:page-handover by a plain word a page.
  */
 #include "memory/page_set.h"
-#include "platform/sim.h"
-#include "platform/test.h"
+#include "platform/test_sim.h"
 
 enum { PAGES = 130, RUNS = 6000 };
 
@@ -117,32 +116,18 @@ static void check_all_free(void *context)
 static void play(ms_thread_body *const *bodies, uint32_t count, uint64_t taken_first,
                  uint64_t taken_count, ms_thread_body *check)
 {
-    static const enum ms_sim_strategy strategies[] = {MS_SIM_WALK, MS_SIM_POS, MS_SIM_PCT};
     static struct world w;
     struct ms_sim_actor actors[4];
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
-    ms_sim_config_init(&config);
-    config.actors = actors;
-    config.actor_count = count;
+    sim_cast(&config, actors, bodies, count, &w);
     config.check = check;
-    config.check_context = &w;
-    for (uint32_t i = 0; i < count; i++)
-        actors[i] = (struct ms_sim_actor){"actor", bodies[i], &w};
     for (uint32_t run = 0; run < RUNS; run++) {
         memset(&w, 0, sizeof w);
         assert_true(ms_page_set_init(&w.set, PAGES));
         if (taken_count)
             assert_true(ms_page_set_take_at(&w.set, taken_first, taken_count));
-        config.schedule.strategy = strategies[run % 3];
-        config.schedule.seed = run;
-        config.schedule.depth = 2 + run % 3;
-        config.schedule.steps_estimate = 30;
-        config.schedule.stale_of_256 = run % 2 ? 100 : 0;
-        ms_sim_run(&config, &result);
-        if (result.verdict != MS_SIM_CLEAN)
-            fail_msg("seed %u: %s: %s", run, result.bug, result.story);
+        sim_play(&config, run, 30, 0, 100);
         ms_page_set_fini(&w.set);
     }
 }

@@ -6,8 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "platform/sim.h"
-#include "platform/test.h"
+#include "platform/test_sim.h"
 #include "registers/registers.h"
 
 enum { LEAVING, COMING, CPUS };
@@ -68,14 +67,12 @@ static void check_audit(void *context)
 
 MS_TEST(sim_who_leases_a_group_next_sees_it_as_it_was_left)
 {
-    static const enum ms_sim_strategy strategies[] = {MS_SIM_WALK, MS_SIM_POS, MS_SIM_PCT};
     static struct world w;
     const struct ms_sim_actor actors[] = {{.name = "leaving", .body = leaving, .context = &w},
                                           {.name = "giver", .body = giver, .context = &w},
                                           {.name = "coming", .body = coming, .context = &w}};
     struct ms_reg_shape shape = {REGISTERS, CPUS};
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
     w.ops = ms_strategy_find("extent-lease");
     size_t bytes = ms_round_up(w.ops->state_size(shape), MS_CACHE_LINE);
@@ -92,14 +89,7 @@ MS_TEST(sim_who_leases_a_group_next_sees_it_as_it_was_left)
         w.ops->init(w.state, shape);
         run_take(&w, MS_CPU_NONE, GROUP); /* the higher group, for good */
         w.early = run_take(&w, LEAVING, EARLY);
-        config.schedule.strategy = strategies[run % 3];
-        config.schedule.seed = run;
-        config.schedule.depth = 2 + run % 3;
-        config.schedule.steps_estimate = 200;
-        config.schedule.stale_of_256 = run % 2 ? 160 : 40;
-        ms_sim_run(&config, &result);
-        if (result.verdict != MS_SIM_CLEAN)
-            fail_msg("seed %u: %s: %s", run, result.bug, result.story);
+        sim_play(&config, run, 200, 40, 160);
     }
     free(w.state);
 }

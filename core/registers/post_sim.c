@@ -6,8 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "platform/sim.h"
-#include "platform/test.h"
+#include "platform/test_sim.h"
 #include "registers/registers.h"
 
 enum { TAKER, GIVER, COLLECTOR, CPUS };
@@ -103,12 +102,10 @@ static void check_nothing_hidden(void *context)
 /* Plays the actors in a fresh file; of which GIVEN registers are taken, if there are givers. */
 static void play(const struct ms_sim_actor *actors, uint32_t count, uint32_t givers)
 {
-    static const enum ms_sim_strategy strategies[] = {MS_SIM_WALK, MS_SIM_POS, MS_SIM_PCT};
     static struct world w;
     struct ms_sim_actor own[CPUS];
     struct ms_reg_shape shape = {REGISTERS, CPUS};
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
     w.givers = givers;
     w.ops = ms_strategy_find("extent-lease");
@@ -132,14 +129,7 @@ static void play(const struct ms_sim_actor *actors, uint32_t count, uint32_t giv
             w.ops->give(w.state, cpu, w.ops->take(w.state, cpu, (struct ms_reg_want){1, 1, 0}), 1);
             w.ops->drain(w.state, cpu);
         }
-        config.schedule.strategy = strategies[run % 3];
-        config.schedule.seed = run;
-        config.schedule.depth = 2 + run % 3;
-        config.schedule.steps_estimate = 400;
-        config.schedule.stale_of_256 = run % 2 ? 100 : 0;
-        ms_sim_run(&config, &result);
-        if (result.verdict != MS_SIM_CLEAN)
-            fail_msg("seed %u: %s: %s", run, result.bug, result.story);
+        sim_play(&config, run, 400, 0, 100);
     }
     free(w.state);
 }

@@ -4,8 +4,7 @@
  * against cancel, stop against going off, deletion against whatever else is going on.
  */
 #include "mapstorm_wdf.h"
-#include "platform/sim.h"
-#include "platform/test.h"
+#include "platform/test_sim.h"
 #include "wdf/device.h"
 
 enum { RUNS = 3000, CHILDREN = 3 };
@@ -136,27 +135,14 @@ static void world_close(void)
 static void play(ms_thread_body *const *bodies, uint32_t count, ms_thread_body *check,
                  bool rules_may_break)
 {
-    static const enum ms_sim_strategy strategies[] = {MS_SIM_WALK, MS_SIM_POS, MS_SIM_PCT};
     struct ms_sim_actor actors[4];
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
-    ms_sim_config_init(&config);
-    config.actors = actors;
-    config.actor_count = count;
+    sim_cast(&config, actors, bodies, count, NULL);
     config.check = check;
-    for (uint32_t i = 0; i < count; i++)
-        actors[i] = (struct ms_sim_actor){"actor", bodies[i], NULL};
     for (uint32_t run = 0; run < RUNS; run++) {
         world_open();
-        config.schedule.strategy = strategies[run % 3];
-        config.schedule.seed = run;
-        config.schedule.depth = 2 + run % 3;
-        config.schedule.steps_estimate = 60;
-        config.schedule.stale_of_256 = run % 2 ? 100 : 0;
-        ms_sim_run(&config, &result);
-        if (result.verdict != MS_SIM_CLEAN)
-            fail_msg("seed %u: %s: %s", run, result.bug, result.story);
+        sim_play(&config, run, 60, 0, 100);
         if (!rules_may_break)
             assert_int_equal(ms_rules_broken(&world.kernel), 0);
         world_close();
