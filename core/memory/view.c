@@ -130,10 +130,8 @@ static void window_close(struct ms_window *window, uint64_t first, uint64_t page
 
     for (uint64_t i = 0; i < pages; i++)
         ms_store_relaxed(&window->shows[first + i], 0); /* ordered by hb:page-handover */
-    if (!ms_host_memory_unview(address, pages * MS_PAGE_BYTES))
+    if (!ms_host_memory_hide(address, pages * MS_PAGE_BYTES))
         return;
-    /* Refused: a stray access later is not caught, all else is well. */
-    (void)ms_host_protect(address, pages * MS_PAGE_BYTES, false);
     ms_fetch_sub_relaxed(&window->runs, runs);
     ms_page_set_give(&window->pages, first, pages + 1);
 }

@@ -54,6 +54,8 @@ bool ms_host_memory_view(struct ms_host_memory *memory, uint64_t offset, void *a
                          uint64_t bytes);
 /* Undoes ms_host_memory_view: the range is reserved, zero and empty again. */
 bool ms_host_memory_unview(void *address, uint64_t bytes);
+/* The same, and nobody can touch the range until the next view: one call of the host instead of two. */
+bool ms_host_memory_hide(void *address, uint64_t bytes);
 /* Gives the host its pages back; they read as zero afterwards. */
 void ms_host_memory_discard(struct ms_host_memory *memory, uint64_t offset, uint64_t bytes);
 /* Makes a page-aligned range unreadable and unwritable (guard pages in tests), or usable again. */

@@ -233,6 +233,12 @@ bool ms_host_memory_unview(void *address, uint64_t bytes)
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == address;
 }
 
+bool ms_host_memory_hide(void *address, uint64_t bytes)
+{
+    return mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+                -1, 0) == address;
+}
+
 void ms_host_memory_discard(struct ms_host_memory *memory, uint64_t offset, uint64_t bytes)
 {
     /* A failure only keeps the pages: the caller may not rely on zeros from a host without holes.

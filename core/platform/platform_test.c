@@ -3,6 +3,8 @@
 #include "platform/prng.h"
 #include "platform/test.h"
 
+#include <unistd.h>
+
 MS_TEST(masks_cover_every_first_and_count)
 {
     for (uint32_t first = 0; first < 64; first++)
@@ -18,6 +20,7 @@ MS_TEST(one_physical_page_shows_under_two_addresses)
 {
     struct ms_host_memory memory;
     uint8_t *window = ms_reserve(8192);
+    int ends[2];
 
     assert_non_null(window);
     assert_true(ms_host_memory_create(&memory, UINT64_C(1) << 36));
@@ -26,6 +29,14 @@ MS_TEST(one_physical_page_shows_under_two_addresses)
     assert_int_equal(memory.base[UINT64_C(5) << 32], 42);
     assert_true(ms_host_memory_unview(window + 4096, 4096));
     assert_int_equal(window[4096], 0);
+    assert_true(ms_host_memory_view(&memory, UINT64_C(5) << 32, window + 4096, 4096));
+    assert_int_equal(window[4096], 42);
+    assert_true(ms_host_memory_hide(window + 4096, 4096)); /* as write() tells without a fault */
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], window + 4096, 1), -1);
+    assert_int_equal(write(ends[1], window, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
     ms_host_memory_discard(&memory, UINT64_C(5) << 32, 4096);
     assert_int_equal(memory.base[UINT64_C(5) << 32], 0);
     ms_host_memory_destroy(&memory);

@@ -200,42 +200,58 @@ void ms_sim_image_leave(void)
     is_making = false;
 }
 
-/* The address sanitizer would object to the gaps between blocks, and to blocks that were given back. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define NOT_INSTRUMENTED __attribute__((no_sanitize("address"), noinline))
-#endif
-#endif
-#ifndef NOT_INSTRUMENTED
-#define NOT_INSTRUMENTED __attribute__((no_sanitize_address, noinline))
-#endif
-
 typedef uint64_t line __attribute__((vector_size(32), aligned(1), may_alias));
 
-/* Most of a subject is as it was: lines that are the same are not written. And a library's copy of this size may
- * take an instruction that some processors are ten times slower with, for some distances between the two.
- * Returns how many bytes that was; the rest is less than a line. */
-NOT_INSTRUMENTED static size_t lines_copy_back(void *to, const void *from, size_t bytes)
+/* Lines that are looked at together: what an execution changed is little. */
+enum { TOGETHER = 8, STRETCH = TOGETHER * sizeof(line) };
+
+__attribute__((always_inline)) SIM_UNWATCHED static inline size_t
+stretches_copy_back(void *to, const void *from, size_t bytes)
 {
     line *at = to;
     const line *was = from;
-    size_t lines = bytes / sizeof *at & ~(size_t)1;
+    size_t lines = bytes / STRETCH * TOGETHER;
 
-    for (size_t i = 0; i < lines; i += 2) {
-        line differs = (at[i] ^ was[i]) | (at[i + 1] ^ was[i + 1]);
-        if (differs[0] | differs[1] | differs[2] | differs[3]) {
-            at[i] = was[i];
-            at[i + 1] = was[i + 1];
-        }
+    for (size_t i = 0; i < lines; i += TOGETHER) {
+        line differs = at[i] ^ was[i];
+        for (size_t k = 1; k < TOGETHER; k++)
+            differs |= at[i + k] ^ was[i + k];
+        if (differs[0] | differs[1] | differs[2] | differs[3])
+            for (size_t k = 0; k < TOGETHER; k++)
+                at[i + k] = was[i + k];
     }
     return lines * sizeof *at;
 }
 
-static void copy_back(void *to, const void *from, size_t bytes)
+/* The same with what most processors can; chosen once. */
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) SIM_UNWATCHED static size_t
+stretches_copy_back_wide(void *to, const void *from, size_t bytes)
 {
-    size_t done = lines_copy_back(to, from, bytes);
+    return stretches_copy_back(to, from, bytes);
+}
+#endif
 
-    memcpy((uint8_t *)to + done, (const uint8_t *)from + done, bytes - done);
+/* Most of a subject is as it was: stretches that are the same are not written. And a library's copy of this size
+ * may take an instruction that some processors are ten times slower with, for some distances between the two. */
+SIM_UNWATCHED static void lines_copy_back(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    size_t done;
+
+#if defined(__x86_64__)
+    static int is_wide = -1;
+
+    if (is_wide < 0)
+        is_wide = ms_cpu_features_get().avx2;
+    if (is_wide)
+        done = stretches_copy_back_wide(to, from, bytes);
+    else
+#endif
+        done = stretches_copy_back(to, from, bytes);
+    for (; done + sizeof(line) <= bytes; done += sizeof(line))
+        *(line *)(void *)(to + done) = *(const line *)(const void *)(from + done);
+    for (; done < bytes; done++)
+        to[done] = from[done];
 }
 
 /* What may be touched: the image's blocks, and nothing else of the arena. */
@@ -267,10 +283,10 @@ static void image_restore(const struct image *image)
 {
     const uint8_t *copy = (const uint8_t *)(image->block + image->blocks);
 
-    ms_require(lines_copy_back(arena, copy, image->used) == image->used);
+    lines_copy_back(arena, copy, image->used);
     poison_restore(image);
     arena_used = arena_high = image->used;
-    copy_back(image->own, copy + image->used, image->own_bytes);
+    lines_copy_back(image->own, copy + image->used, image->own_bytes);
     ms_thread_local_set(image->local_value, NULL);
 }
 

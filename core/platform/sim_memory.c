@@ -77,14 +77,33 @@ void sim_memory_begin(void)
 }
 
 /* The engines' builds leave this file to itself, for speed; what the accesses touch is somebody's all the same.
- * So the address sanitizer is asked, where there is one. */
+ * So where there is an address sanitizer its shadow is looked at: a byte for eight, 0 when all may be touched. */
+__attribute__((weak)) void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 __attribute__((weak)) int __asan_address_is_poisoned(void const volatile *address);
 __attribute__((weak)) void __asan_report_load_n(const void *address, size_t bytes);
 __attribute__((weak)) void __asan_report_store_n(const void *address, size_t bytes);
+static uintptr_t shadow; /* 0: none */
+
+__attribute__((constructor)) static void shadow_find(void)
+{
+    size_t scale = 3;
+    size_t offset = 0;
+
+    if (__asan_get_shadow_mapping)
+        __asan_get_shadow_mapping(&scale, &offset);
+    shadow = scale == 3 ? offset : 0;
+}
+
+SIM_UNWATCHED static bool is_forbidden(const void *address)
+{
+    return MS_UNLIKELY(shadow != 0) &&
+           MS_UNLIKELY(*(const volatile uint8_t *)(shadow + ((uintptr_t)address >> 3)) != 0) &&
+           __asan_address_is_poisoned(address);
+}
 
 uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
 {
-    if (__asan_address_is_poisoned && MS_UNLIKELY(__asan_address_is_poisoned(address)))
+    if (is_forbidden(address))
         __asan_report_load_n(address, width == MS_SIM_U32 ? 4 : 8);
     return width == MS_SIM_U32 ? *(const volatile uint32_t *)address
                                : *(const volatile uint64_t *)address;
@@ -92,7 +111,7 @@ uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
 
 void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value)
 {
-    if (__asan_address_is_poisoned && MS_UNLIKELY(__asan_address_is_poisoned(address)))
+    if (is_forbidden(address))
         __asan_report_store_n(address, width == MS_SIM_U32 ? 4 : 8);
     sim_image_note(address, width);
     if (width == MS_SIM_U32)

@@ -34,6 +34,7 @@ struct sim_word {
 };
 
 static struct sim_word words[SLOTS];
+static uint16_t used_at[USED_MAX]; /* where the words of this execution are */
 static uint32_t used;
 
 void sim_race_begin(void)
@@ -53,7 +54,7 @@ static struct sim_word *word_find(uintptr_t address)
     }
     if (used == USED_MAX)
         return NULL;
-    used++;
+    used_at[used++] = (uint16_t)at;
     words[at] = (struct sim_word){.address = address, .generation = sim.generation};
     return &words[at];
 }
@@ -123,11 +124,11 @@ void sim_race_forget(const void *memory, size_t bytes)
 {
     if (used == 0)
         return;
-    if (bytes / WORD >= SLOTS) { /* a reserve: the table is shorter */
-        for (uint32_t at = 0; at < SLOTS; at++)
-            if (words[at].generation == sim.generation &&
-                words[at].address - (uintptr_t)memory < bytes)
-                word_clear(&words[at]);
+    if (bytes / WORD >= used) { /* fewer were touched than there are in it */
+        for (uint32_t i = 0; i < used; i++)
+            if (words[used_at[i]].address + WORD > (uintptr_t)memory &&
+                words[used_at[i]].address <= (uintptr_t)memory + bytes)
+                word_clear(&words[used_at[i]]);
         return;
     }
     for (uintptr_t i = (uintptr_t)memory / WORD; i <= ((uintptr_t)memory + bytes) / WORD; i++) {

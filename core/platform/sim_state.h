@@ -11,6 +11,16 @@
 #include "platform/prng.h"
 #include "platform/sim.h"
 
+/* For functions that look where the address sanitizer would object: at its shadow, at gaps between blocks. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIM_UNWATCHED __attribute__((no_sanitize("address")))
+#endif
+#endif
+#ifndef SIM_UNWATCHED
+#define SIM_UNWATCHED __attribute__((no_sanitize_address))
+#endif
+
 /* --- clocks: one 16-bit component per fiber, all eight in one vector -----------------------------
  */
 
