@@ -37,6 +37,16 @@ __attribute__((weak)) void __sanitizer_start_switch_fiber(void **fake_stack_save
 __attribute__((weak)) void
 __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
 
+__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *memory, size_t bytes);
+
+/* What was poisoned of a stack that was left for good is nobody's any more: a frame that comes to lie there must
+ * not be taken for it. */
+static void stack_renew(const struct sim_context *context)
+{
+    if (__asan_unpoison_memory_region)
+        __asan_unpoison_memory_region(context->stack_bottom, context->stack_bytes);
+}
+
 /* Whose stack we just left, to learn where main's lies. */
 static struct sim_context *left;
 
@@ -119,6 +129,7 @@ void sim_context_prepare(struct sim_context *context, uint32_t index)
 {
     if (!context->stack_bottom)
         stack_create(context);
+    stack_renew(context);
     uint64_t *top = (uint64_t *)(void *)((uint8_t *)context->stack_bottom + context->stack_bytes);
 
     *--top = 0; /* keeps the stack 16-byte aligned at the call in ms_sim_fiber_entry */
@@ -170,6 +181,7 @@ void sim_context_prepare(struct sim_context *context, uint32_t index)
 {
     if (!context->stack_bottom)
         stack_create(context);
+    stack_renew(context);
     context->portable = &contexts[index];
     context->fake_stack = NULL;
     ms_require(getcontext(portable(context)) == 0);
