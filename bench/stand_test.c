@@ -98,6 +98,45 @@ MS_TEST(stand_small_register_files_have_room_for_every_shape)
 }
 
 /* Counts depend on the stream alone, so they say whether two runs did the same. */
+MS_TEST(stand_a_ring_between_two_threads_leaves_registers_free)
+{
+    static const char *const strategies[] = {"spin-bitmap", "mutex-segfit", "extent-lease"};
+    static const uint32_t registers[] = {512, 4096};
+
+    stand_open();
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            char cell[MS_CELL_NAME_BYTES];
+
+            snprintf(cell, sizeof cell,
+                     "registers/strategy:%s/shape:handover8/threads:2/registers:%u", strategies[i],
+                     registers[k]);
+            struct ms_reading reading = measured(cell, 9, 20000);
+            assert_string_equal(reading.tally.count[0].name, "requests refused");
+            assert_true(reading.tally.count[0].per_op == 0.0);
+        }
+    }
+    stand_close();
+}
+
+MS_TEST(stand_control_and_limit_stand_where_strategies_do)
+{
+    static const char *const shapes[] = {"1r", "mix75", "handover8"};
+
+    stand_open();
+    for (size_t i = 0; i < 3; i++) {
+        char cell[MS_CELL_NAME_BYTES];
+
+        snprintf(cell, sizeof cell, "registers/strategy:null/shape:%s/threads:2/registers:4096",
+                 shapes[i]);
+        assert_true(measured(cell, 9, 20000).tally.count[0].per_op == 0.0);
+        snprintf(cell, sizeof cell,
+                 "registers/strategy:locked-pair/shape:%s/threads:2/registers:4096", shapes[i]);
+        assert_true(measured(cell, 9, 20000).tally.count[0].per_op == 0.0);
+    }
+    stand_close();
+}
+
 MS_TEST(exact_counts_are_equal_in_two_runs_and_in_the_twin)
 {
     static const char *const cells[] = {

@@ -24,8 +24,7 @@
 
 enum {
     BYTE_BITS = 8,
-    SMALL_GROUPS =
-        8, /* that many groups have words' lengths in any file; those that it lacks have 0 */
+    SMALL_GROUPS = 8, /* of a small file, or less: those that it lacks have lengths of 0 */
 };
 static_assert(GROUP_WORDS == 8, "a group's lengths are the bytes of one word");
 
