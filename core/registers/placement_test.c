@@ -116,6 +116,45 @@ MS_TEST(the_default_refuses_no_more_mixed_requests_than_first_fit_at_90_percent)
     expect_as_good_as_first_fit(65536, 90, 50000);
 }
 
+static ms_reg plain_take(const struct ms_reg_ops *ops, void *state, uint32_t run)
+{
+    return ops->take(state, 0, (struct ms_reg_want){run, 1, 0});
+}
+
+/* What was given back last is handed out next, because it is warm; in a small file that is crowded the
+ * lowest is, because it leaves the longest hole. */
+static void expect_after_refusals(uint32_t registers, bool is_last_first)
+{
+    enum { RUN = 20, RUNS = 5, REFUSALS = 20, GIVES = 16 };
+    const struct ms_reg_ops *ops = ms_strategy_find("extent-lease");
+    struct ms_reg_shape shape = {registers, 1};
+    size_t bytes = ms_round_up(ops->state_size(shape), MS_CACHE_LINE);
+    void *state = ms_alloc(bytes);
+    ms_reg first[RUNS];
+
+    assert_non_null(state);
+    memset(state, 0, bytes);
+    ops->init(state, shape);
+    assert_true(plain_take(ops, state, 1) == 0);
+    for (uint32_t i = 0; i < REFUSALS; i++)
+        assert_true(plain_take(ops, state, registers) == MS_REG_NONE);
+    for (uint32_t i = 0; i < GIVES; i++) /* which pass the stock by, for a while */
+        ops->give(state, 0, plain_take(ops, state, RUN + 1), RUN + 1);
+    for (uint32_t i = 0; i < RUNS; i++)
+        first[i] = plain_take(ops, state, RUN);
+    assert_true(plain_take(ops, state, 1) != MS_REG_NONE);
+    for (uint32_t i = 0; i < RUNS; i++)
+        ops->give(state, 0, first[i], RUN);
+    assert_int_equal(plain_take(ops, state, RUN), first[is_last_first ? RUNS - 1 : 0]);
+    ms_free(state, bytes);
+}
+
+MS_TEST(a_large_file_keeps_its_stock_when_requests_are_refused)
+{
+    expect_after_refusals(65536, true);
+    expect_after_refusals(1024, false);
+}
+
 /* Asserts on, a ledger of 4 bytes a register comes on top. */
 MS_TEST(the_default_needs_at_most_4_bytes_a_register_and_8_kib_a_cpu)
 {
