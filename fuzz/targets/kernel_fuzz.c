@@ -359,6 +359,7 @@ enum kind {
     MAP,
     UNMAP,
     ACCESS,
+    LIST,
 };
 
 static void kernel_perform(uint32_t actor, const struct fuzz_op *op)
@@ -436,6 +437,9 @@ static void kernel_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case ACCESS:
         do_access(actor, op);
+        break;
+    case LIST:
+        do_list(actor, op->operand[0]);
         break;
     }
 }
@@ -587,6 +591,7 @@ static const struct fuzz_kind kinds[] = {
     [MAP] = {"map", 3, 7, "registers; where, bytes, protection"},
     [UNMAP] = {"unmap", 1, 7, "registers, or what are none"},
     [ACCESS] = {"access", 3, 7, "registers; width and way; where"},
+    [LIST] = {"list", 1, 7, "interlocked: head, tail, out of it; a barrier"},
 };
 
 const struct fuzz_target fuzz_target_kernel = {

@@ -4,7 +4,8 @@
  * another: device queues, interlocked words, requests, device objects. Registers: kernel_registers.h.
  *
  * Proves       a device queue has one owner at a time and loses no entry; what interlocked routines return and
- *              leave adds up, and hands over (a pointer taken is nobody else's); a request is completed once,
+ *              leave adds up, and hands over (a pointer taken is nobody else's); an interlocked list gives each
+ *              entry to one thread, with what was written into it; a request is completed once,
  *              its routines are called for what they asked for, up the stack
  */
 #ifndef FUZZ_KERNEL_OBJECTS_H
@@ -12,7 +13,16 @@
 
 #include "stage.h"
 
-enum { ACTORS = 3, DPCS = 2, TIMERS = 2, CELLS = 256, ENTRIES = 2, BOXES = 2, RANGES = 2 };
+enum {
+    ACTORS = 3,
+    DPCS = 2,
+    TIMERS = 2,
+    CELLS = 256,
+    ENTRIES = 2,
+    BOXES = 2,
+    RANGES = 2,
+    PARTS = 4
+};
 
 struct cell {
     uint64_t value;
@@ -48,6 +58,13 @@ struct entry {
     bool is_in, is_held; /* in the queue; whoever has the device works on it */
 };
 
+/* Of the interlocked list. */
+struct part {
+    LIST_ENTRY link;
+    bool is_in;
+    uint32_t value; /* its owner's, plain: the list hands it over */
+};
+
 /* A driver's note about its request; in the lowest stack location's parameters. */
 struct box {
     uint32_t done, told;
@@ -78,6 +95,10 @@ static struct subject {
     int64_t counted, counted64, put, got, put64, got64;
     PVOID token;
     uint32_t bits_of[ACTORS];
+    LIST_ENTRY list;
+    KSPIN_LOCK list_lock;
+    struct part part[PARTS];
+    struct part *parts_of[ACTORS][PARTS]; /* who has which: nobody else touches it */
 
     DRIVER_OBJECT upper, lower;
     DEVICE_OBJECT upper_device, lower_device;
@@ -431,12 +452,86 @@ static void do_device(uint8_t how)
     n.made = device;
 }
 
+/* --- an interlocked list -------------------------------------------------------------------------------------- */
+
+static void part_use(struct part *p)
+{
+    ms_data_write(&p->value, sizeof p->value);
+    p->value++;
+}
+
+static struct part *part_of(PLIST_ENTRY link)
+{
+    for (uint32_t i = 0; i < PARTS; i++)
+        if (link == &n.part[i].link)
+            return &n.part[i];
+    ms_sim_fail("O2 a list gives what was never in it", "%p", (void *)link);
+}
+
+static void do_list(uint32_t actor, uint8_t how)
+{
+    PLIST_ENTRY seen;
+    uint32_t i = 0;
+    KIRQL old;
+
+    if (how % 4 == 3) {
+        old = KeRaiseIrqlToDpcLevel();
+        KeMemoryBarrier();
+        if (old != PASSIVE_LEVEL || KeGetCurrentIrql() != DISPATCH_LEVEL)
+            ms_sim_fail("O7 another IRQL", "%u, was %u", KeGetCurrentIrql(), old);
+        KeLowerIrql(old);
+        return;
+    }
+    while (i < PARTS && (n.parts_of[actor][i] != NULL) == (how % 4 == 2))
+        i++; /* one's own part for an insertion, a free place for a removal */
+    if (i == PARTS)
+        return;
+    if (how % 4 == 2) {
+        seen = ExInterlockedRemoveHeadList(&n.list, &n.list_lock);
+        ms_sim_state(9, seen != NULL);
+        if (!seen)
+            return;
+        struct part *p = part_of(seen);
+        if (!p->is_in)
+            ms_sim_fail("O1 an entry of a list has two owners", "part %u", (uint32_t)(p - n.part));
+        p->is_in = false;
+        n.parts_of[actor][i] = p;
+        part_use(p);
+        return;
+    }
+    struct part *p = n.parts_of[actor][i];
+    n.parts_of[actor][i] = NULL;
+    part_use(p);
+    p->is_in = true;
+    seen = how % 4 == 0 ? ExInterlockedInsertHeadList(&n.list, &p->link, &n.list_lock)
+                        : ExInterlockedInsertTailList(&n.list, &p->link, &n.list_lock);
+    ms_sim_state(9, 2u + how % 4 * 2 + (seen != NULL));
+    if (seen && part_of(seen) == p)
+        ms_sim_fail("O7 who was first before is who came", "part %u", (uint32_t)(p - n.part));
+}
+
+static void list_check(void)
+{
+    uint32_t in = 0, found = 0;
+
+    for (uint32_t i = 0; i < PARTS; i++)
+        in += n.part[i].is_in;
+    for (PLIST_ENTRY link = n.list.Flink; link != &n.list && found <= PARTS; link = link->Flink)
+        found += part_of(link)->is_in && link->Flink->Blink == link;
+    if (found != in)
+        ms_sim_fail("O2 an entry is lost in an interlocked list", "%u of %u", found, in);
+}
+
 /* --- the beginning and the end ------------------------------------------------------------------------------ */
 
 static void objects_reset(void)
 {
     KeInitializeDeviceQueue(&n.queue);
     n.token = &n;
+    InitializeListHead(&n.list);
+    KeInitializeSpinLock(&n.list_lock);
+    for (uint32_t i = 0; i < PARTS; i++)
+        n.parts_of[i % ACTORS][i] = &n.part[i];
     n.upper.MajorFunction[IRP_MJ_READ] = upper_dispatch;
     n.lower.MajorFunction[IRP_MJ_READ] = lower_dispatch;
     n.upper_device.DriverObject = &n.upper;
@@ -467,6 +562,7 @@ static void objects_end(void)
 
 static void objects_check(void)
 {
+    list_check();
     for (uint32_t i = 0; i < ACTORS; i++)
         for (uint32_t e = 0; e < ENTRIES; e++)
             if (n.entry[i][e].is_in || n.entry[i][e].is_held || n.entry[i][e].entry.Inserted)
@@ -504,6 +600,7 @@ static const char *objects_tell(uint32_t which, const struct fuzz_op *op, char *
         "map registers",
         "unmap registers",
         "access a register",
+        "an interlocked list, or a barrier at DISPATCH_LEVEL",
     };
 
     snprintf(text, bytes, "%s (%u)", said[which], op->operand[0]);
