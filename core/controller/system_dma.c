@@ -206,8 +206,11 @@ uint32_t ms_channel_take(struct ms_controller *controller, uint32_t line)
 
     while ((all & ~seen) != 0) {
         uint32_t channel = ms_bit_lowest(all & ~seen);
-        if (ms_cas_seq_cst(&controller->taken, &seen, seen | UINT64_C(1) << channel))
+        if (ms_cas_seq_cst(&controller->taken, &seen, seen | UINT64_C(1) << channel)) {
+            ms_data_write(&controller->channel[channel].epoch,
+                          sizeof(uint32_t)); /* ours from here */
             return channel;
+        }
     }
     return UINT32_MAX;
 }
@@ -349,9 +352,10 @@ enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *contr
         return CANCEL_MARKED_BEFORE;
     if (!ms_cas_seq_cst(&channel->state, &was.raw, next.raw))
         return CANCEL_CHANGED;
+    /* CMT-12; also when a flush stopped it, which may not have come so far. */
+    if (was.looped && was.phase != CHANNEL_IDLE)
+        ms_loop_window_close(channel, (uint32_t)was.transfer);
     if (was.phase == CHANNEL_RUNNING) {
-        if (was.looped)
-            ms_loop_window_close(channel, (uint32_t)was.transfer); /* CMT-12 */
         ms_record_fire(channel, next);
         if (controller->config.tells_at_cancel)
             ms_channel_deliver(controller, index); /* not inside another of its callbacks: CPL-15 */
@@ -441,6 +445,7 @@ void ms_channel_leave(struct ms_controller *controller, uint32_t index)
     struct ms_channel *channel = &controller->channel[index];
     union ms_channel_word seen = channel_stop(channel);
 
+    ms_data_write(&channel->epoch, sizeof channel->epoch);
     channel->epoch++; /* a cancel meant for us fails on the next owner's word */
     channel->period = 0;
     channel_reset(controller, channel, seen);

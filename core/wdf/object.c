@@ -242,6 +242,7 @@ NTSTATUS ms_attributes_check(const WDF_OBJECT_ATTRIBUTES *attributes, enum ms_pa
 
 static void brood_init(struct ms_brood *brood, ms_atomic_u64 *slot, uint32_t count)
 {
+    ms_data_write(&brood->count, sizeof brood->count);
     brood->count = count;
     brood->slot = slot;
     ms_init(&brood->next, NULL);
@@ -576,6 +577,7 @@ static bool brood_enter(struct ms_brood *brood, struct ms_object *child, bool *c
 {
     uint32_t start = (uint32_t)child->handle >> 4; /* so that not all look at one slot first */
 
+    ms_data_read(&brood->count, sizeof brood->count);
     for (uint32_t i = 0; i < brood->count; i++) {
         ms_atomic_u64 *slot = &brood->slot[(start + i) % brood->count];
         uint64_t seen = ms_load_relaxed(slot); /* a guess: the CAS decides */
@@ -697,6 +699,7 @@ void ms_object_visit(struct ms_object *object, enum ms_object_kind kind,
     struct ms_brood *brood = &object->brood;
 
     while (brood) {
+        ms_data_read(&brood->count, sizeof brood->count);
         for (uint32_t i = 0; i < brood->count; i++) {
             uint64_t handle = ms_load_acquire(&brood->slot[i]); /* hb:brood */
             struct ms_object *child =

@@ -59,6 +59,7 @@ static struct ms_ticket *ticket_take(struct ms_trx *trx, union ms_trx_word word)
         uint32_t index = (uint32_t)__builtin_ctzll(~seen);
         if (!ms_cas_acquire(&trx->tickets, &seen, seen | UINT64_C(1) << index)) /* hb:ticket */
             continue;
+        ms_data_write(&trx->ticket[index].serial, sizeof trx->ticket[index].serial);
         ms_object_hold(&trx->object);
         trx->ticket[index].trx = trx;
         trx->ticket[index].serial = word.serial;
@@ -120,6 +121,7 @@ static VOID hal_completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID con
     (void)device;
     if (trx->enabler->duplex && trx->enabler->way[1].adapter == adapter)
         way = &trx->enabler->way[1];
+    ms_data_read(&ticket->serial, sizeof ticket->serial);
     last = !way->looped || status != DmaComplete; /* PRG-17: periods come before the end */
     told(trx, ticket->serial, &ticket->tellee, status);
     if (last)

@@ -23,7 +23,8 @@ enum {
     PAGES = 2,
     BYTES = PAGES * MS_PAGE_BYTES,
     STARTS_MAX = 32,
-    BEGUN = 3
+    BEGUN = 3,
+    PASSES = 16
 };
 
 static const PFN_NUMBER pfn[PAGES] = {0x4002, 0x4000};
@@ -38,7 +39,10 @@ struct start {
     uint32_t offset, length;
     uint32_t moved;           /* bytes the device gave or took for it; of a loop, in this pass */
     uint32_t passes, periods; /* of a loop: made, and told */
-    uint32_t counted;         /* bytes the controller said were moved, when it was flushed */
+    uint64_t
+        pass[PASSES]; /* what the device did before it was made; told of it, the driver sees that */
+    bool must_end;    /* a cancel was accepted while it was just being started (MTX-60) */
+    uint32_t counted; /* bytes the controller said were moved, when it was flushed */
 };
 
 static struct {
@@ -54,6 +58,10 @@ static struct {
     ms_atomic_u32 is_made; /* hb:ctrl-fuzz: the context may be cancelled */
     PVOID base;
     bool is_held, is_mapped, to_device;
+    bool is_starting;   /* the driver is in the call that starts a transfer */
+    bool is_refused;    /* and a cancel that began and ended meanwhile was accepted */
+    bool is_broken;     /* the device faults */
+    uint32_t steps;     /* so often the engine's thread began */
     bool is_stepping;   /* the engine's thread is inside */
     bool has_cancelled; /* a cancel was accepted since the mark was last taken away */
     uint32_t offset, length;
@@ -90,6 +98,11 @@ static uint32_t device_ready(void *fifo, uint64_t address, bool to_device, bool 
                              uint32_t wanted)
 {
     c.burst = c.programmed;
+    if (c.loops && c.burst->moved == 0 && c.burst->passes < PASSES)
+        ms_data_write(&c.burst->pass[c.burst->passes], sizeof(uint64_t));
+    ms_sim_here("the engine holds a burst");
+    if (c.is_broken)
+        return MS_ENDPOINT_FAULT;
     if (c.loops)
         return wanted;
     return ms_fifo_endpoint(fifo).ops->ready(fifo, address, to_device, demand, wanted);
@@ -148,8 +161,13 @@ static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
         if (s->told || ++s->periods > s->passes)
             ms_sim_fail("O3 told of a pass that was not made", "transfer %u: %u of %u",
                         (unsigned)(s - c.start), s->periods, s->passes);
+        if (s->periods <= PASSES)
+            ms_data_read(&s->pass[s->periods - 1], sizeof(uint64_t));
         return;
     }
+    if (s->must_end && status == DmaComplete)
+        ms_sim_fail("O4 complete, after an accepted cancel", "transfer %u",
+                    (unsigned)(s - c.start));
     if (s->told++ != 0)
         ms_sim_fail("O3 a transfer was told twice", "transfer %u", (unsigned)(s - c.start));
     s->status = status;
@@ -326,9 +344,13 @@ static void do_map(uint8_t length_class, uint8_t how)
     for (uint32_t i = 0; i < length + 1; i++)
         *byte_at(c.offset + i) = c.to_device ? sent(s, i) : untouched(i);
     c.programmed = s;
+    c.is_starting = true;
+    c.is_refused = false;
     NTSTATUS status = c.adapter->DmaOperations->MapTransferEx(c.adapter, c.mdl, c.base, c.offset, 0,
                                                               &length, (BOOLEAN)c.to_device, NULL,
                                                               0, s->has_routine ? told : NULL, s);
+    c.is_starting = false;
+    s->must_end = c.is_refused;
     c.digest = c.digest * 31 + (uint32_t)status;
     if (status == STATUS_CANCELLED) {
         if (s->told != 0)
@@ -373,12 +395,17 @@ static void do_cancel(void)
 
     if (!ms_load_acquire(&c.is_made)) /* hb:ctrl-fuzz */
         return;
+    bool is_starting = c.is_starting && !c.is_stepping; /* nor has the engine seen it yet */
+    uint32_t steps = c.steps;
     c.cancels++;
     c.cancels_inside++;
     NTSTATUS status = c.adapter->DmaOperations->CancelMappedTransfer(c.adapter, c.context);
     c.cancels_inside--;
     if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
         ms_sim_fail("O7 a cancel of another status", "%08x", (unsigned)status);
+    if (status == STATUS_SUCCESS && is_starting && c.is_starting && starts == c.starts &&
+        steps == c.steps)
+        c.is_refused = true;
     if (status != STATUS_SUCCESS || !was_mapped || !c.is_mapped || starts != c.starts)
         return;
     c.has_cancelled = true;
@@ -396,6 +423,8 @@ static void ctrl_reset(const uint8_t *setup)
         stage_pages_fill(&c.stage, pfn[i], 1);
     memset(c.context, 0, sizeof c.context);
     ms_init(&c.is_made, 0);
+    c.is_starting = c.is_refused = c.is_broken = false;
+    c.steps = 0;
     c.is_stepping = c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
     c.offset = c.length = 0;
     c.base = NULL;
@@ -412,7 +441,7 @@ static void ctrl_reset(const uint8_t *setup)
         do_map(0, 0);
 }
 
-enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT };
+enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT, BREAK };
 
 static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -439,11 +468,15 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case STEP:
         c.is_stepping = true;
+        c.steps++;
         ms_controller_step(c.controller, 1 + op->operand[0] % 130);
         c.is_stepping = false;
         break;
     case CANCEL_IT:
         do_cancel();
+        break;
+    case BREAK:
+        c.is_broken ^= true;
         break;
     }
 }
@@ -499,6 +532,8 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
         break;
     case CANCEL_IT:
         return "cancel the transfer";
+    case BREAK:
+        return "the device breaks, or is mended";
     }
     return text;
 }
@@ -514,6 +549,7 @@ static const struct fuzz_kind kinds[] = {
     [COUNT] = {"count", 0, 1, "reads the counter"},
     [STEP] = {"step", 1, 2, "bytes, less one"},
     [CANCEL_IT] = {"cancel", 0, 4, "CancelMappedTransfer"},
+    [BREAK] = {"break", 0, 2, "the device faults, or does again what it should"},
 };
 
 const struct fuzz_target fuzz_target_ctrl = {

@@ -23,6 +23,15 @@ static void later_begin(struct later *l, struct inside *scope, KIRQL irql, const
     if (++l->begun > l->asked)
         ms_sim_fail("O3 something ran more often than it was asked for", "%s: %u of %u", what,
                     l->begun, l->asked);
+    if (l->begun <= RUNS)
+        ms_data_write(&l->run[l->begun - 1], sizeof l->run[0]);
+}
+
+/* All that had begun when a wait for them began are over when it ends. */
+static void later_seen(const struct later *l, uint32_t begun)
+{
+    for (uint32_t i = 0; i < begun && i < RUNS; i++)
+        ms_data_read(&l->run[i], sizeof l->run[i]);
 }
 
 static void later_end(struct later *l, struct inside *scope)
@@ -88,6 +97,7 @@ static void do_timer(const struct fuzz_op *op)
 {
     uint32_t which = op->operand[0] % TIMERS;
     struct later *l = &f.timers[which];
+    uint32_t begun = l->begun;
 
     switch (op->operand[1] % 4) {
     case 0:
@@ -99,6 +109,7 @@ static void do_timer(const struct fuzz_op *op)
         break;
     case 2:
         l->taken_back += WdfTimerStop(f.timer[which], TRUE);
+        later_seen(l, begun);
         break;
     default:
         if (ms_wdf_timer_fire(f.timer[which]) && l->asked == 0)
@@ -110,6 +121,8 @@ static void do_timer(const struct fuzz_op *op)
 
 static void do_later(uint8_t what)
 {
+    uint32_t dpcs = f.dpcs.begun, interrupts = f.interrupts.begun;
+
     switch (what % 7) {
     case 0:
         f.dpcs.asked++;
@@ -120,6 +133,8 @@ static void do_later(uint8_t what)
         break;
     case 2:
         f.dpcs.taken_back += WdfDpcCancel(f.dpc, TRUE);
+        later_seen(&f.dpcs, dpcs);
+        later_seen(&f.interrupts, interrupts);
         break;
     case 3:
         f.works.asked++;

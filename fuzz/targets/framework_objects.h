@@ -86,6 +86,11 @@ static void slot_create(uint32_t actor, int32_t which, uint8_t how)
         ms_sim_fail("O7 an object is made with another status", "%08x", (unsigned)status);
     if (!NT_SUCCESS(status))
         return;
+    for (uint32_t i = 0; i < f.made && i < HANDLES; i++)
+        if (f.handle[i] == s->object)
+            ms_sim_fail("O1 two objects have one handle", "%p", s->object);
+    if (f.made < HANDLES)
+        f.handle[f.made] = s->object;
     f.made++;
     s->is_alive = true;
     s->references = 1;
@@ -111,6 +116,22 @@ static void slot_context(struct slot *s, uint8_t how)
     if (WdfObjectAllocateContext(s->object, &attributes, &again) != STATUS_OBJECT_NAME_EXISTS ||
         again != room || WdfObjectGet_more_context(s->object) != room)
         ms_sim_fail("O2 an object has two contexts of one type", "%p", s->object);
+}
+
+/* Of the device, by several at a time: one of them makes it. */
+static void shared_context(void)
+{
+    WDF_OBJECT_ATTRIBUTES attributes;
+    PVOID room = NULL;
+
+    WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, more_context);
+    NTSTATUS status = WdfObjectAllocateContext(f.device, &attributes, &room);
+    if (status == STATUS_INSUFFICIENT_RESOURCES)
+        return; /* another thread's memory ran out here */
+    if ((status != STATUS_SUCCESS && status != STATUS_OBJECT_NAME_EXISTS) || !room ||
+        (f.shared && f.shared != room) || WdfObjectGet_more_context(f.device) != room)
+        ms_sim_fail("O2 an object has two contexts of one type", "%08x", (unsigned)status);
+    f.shared = room;
 }
 
 static void slot_drop(struct slot *s)
@@ -154,7 +175,9 @@ static void do_object(uint32_t actor, const struct fuzz_op *op)
             slot_drop(s);
         break;
     default:
-        if (s->is_alive)
+        if (op->operand[1] & 2)
+            shared_context();
+        else if (s->is_alive)
             slot_context(s, op->operand[1]);
         break;
     }

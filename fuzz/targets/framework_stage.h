@@ -11,7 +11,7 @@
 #include "mapstorm_wdf.h"
 #include "wdf/device.h"
 
-enum { ACTORS = 3, NOTES = 24, TIMERS = 2, SLOTS = 4, PARALLEL = 2 };
+enum { ACTORS = 3, NOTES = 24, TIMERS = 2, SLOTS = 4, PARALLEL = 2, RUNS = 32, HANDLES = 64 };
 enum scope { SCOPE_NONE, SCOPE_QUEUE, SCOPE_DEVICE, SCOPES };
 enum dispatch { SEQUENTIAL, SOME, MANUAL, DISPATCHES };
 
@@ -50,6 +50,7 @@ struct slot {
 
 struct later {
     uint32_t asked, taken_back, begun, finished;
+    uint64_t run[RUNS]; /* what the first runs left: whoever waited for one sees it */
 };
 
 static struct {
@@ -79,6 +80,8 @@ static struct {
     uint32_t isrs;
     struct slot slot[ACTORS][SLOTS];
     uint32_t made, cleaned, destroyed;
+    WDFOBJECT handle[HANDLES]; /* that were ever made */
+    PVOID shared;              /* a context of the device, which any thread may add */
     uint64_t buffer[4];
     ms_atomic_u32 finished;
     const struct ms_rule_info *blamed;

@@ -50,7 +50,7 @@ struct run {
     struct job *job;
     uint32_t execution;
     bool is_given_up;
-    uint32_t over; /* if so: the step at which it was over; 0: not yet */
+    uint32_t over; /* if so: the number of its end among all such; 0: it is not over yet */
 };
 
 struct job {
@@ -73,10 +73,12 @@ struct job {
     uint32_t execution;
     bool is_executing, is_reserving, is_held, held_direction;
     bool stop_asked, stop_returned, cancel_asked, has_resent, is_inside, has_failed_staging;
-    bool is_refused; /* lists: a cancel came too late, so the next list is refused (CAN-11) */
+    bool is_reporting; /* and may be over before the call returns */
+    bool is_refused;   /* lists: a cancel came too late, so the next list is refused (CAN-11) */
     uint32_t programs, programs_after_stop, programs_after_cancel, reported, staged_end;
     struct fragment *current;
     struct run *run;
+    uint64_t inside; /* what callbacks hand on */
     uint8_t expected[BYTES];
     bool is_known[BYTES];
     /* What the device was programmed with. */
@@ -104,7 +106,9 @@ static struct {
     uint32_t fragments;
     struct run run[RUNS_MAX];
     uint32_t runs;
-    uint32_t begun[MS_SIM_FIBERS_MAX];            /* the step at which an actor's operation began */
+    bool gives_up;          /* some job does */
+    ms_atomic_u32 given_up; /* hb:kmdf-given-up; so many executions ended before they were told */
+    uint32_t seen[MS_SIM_FIBERS_MAX];             /* of these, when an actor's operation began */
     const struct job *in_stop[MS_SIM_FIBERS_MAX]; /* whose stop or cancel an actor is in */
     uint64_t digest;
 } k;
@@ -201,6 +205,8 @@ static uint32_t line_ready(void *context, uint64_t address, bool to_device, bool
             (k.profile != DUPLEX || k.job[i].to_device == (d == &k.device[2])))
             if (!d->burst || k.job[i].current > d->burst)
                 d->burst = k.job[i].current;
+    if (d->burst)
+        ms_data_write(&d->burst->moved, sizeof d->burst->moved);
     return wanted;
 }
 
@@ -366,6 +372,7 @@ static void report(struct job *j, struct fragment *f, enum report how, uint32_t 
     }
     if (!overrun)
         j->reported += bytes;
+    j->is_reporting = true;
     if (how == WHOLE)
         over = WdfDmaTransactionDmaCompleted(trx, &status);
     else if (final)
@@ -373,10 +380,10 @@ static void report(struct job *j, struct fragment *f, enum report how, uint32_t 
     else
         over = WdfDmaTransactionDmaCompletedWithLength(trx, bytes, &status);
     if (run->is_given_up)
-        run->over = ms_sim_step();
+        run->over = ms_fetch_add_release(&k.given_up, 1) + 1; /* hb:kmdf-given-up */
     if (status == STATUS_INVALID_DEVICE_REQUEST)
         ms_sim_fail("O7 a report was refused", "%s", report_names[how]);
-    if (!over) {
+    if (!over) { /* the job may be another's by now */
         if (status != STATUS_MORE_PROCESSING_REQUIRED || final || overrun)
             ms_sim_fail("O7 a report was not the last", "%s: %08x", report_names[how],
                         (unsigned)status);
@@ -448,6 +455,8 @@ static void callback_enter(const struct job *j)
         ms_sim_fail("O4 a callback after the end", "job %u", index_of(j));
     if (j->is_inside)
         ms_sim_fail("O3 two callbacks of one transaction at a time", "job %u", index_of(j));
+    if (!j->gives_up) /* each sees what the one before it wrote (STG-12) */
+        ms_data_write(&j->inside, sizeof j->inside);
 }
 
 /* One stop for each initialisation (STP-04), by somebody who holds the job or is in a callback of it. */
@@ -480,9 +489,18 @@ static BOOLEAN on_program(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT co
         ms_sim_fail("O1 a callback about another transaction", "job %u", index_of(j));
     if (j->stop_returned && ++j->programs_after_stop > 1)
         ms_sim_fail("O4 programmed after a stop", "job %u", index_of(j)); /* RCE-P21 */
+    if (j->has_failed_staging)
+        ms_sim_fail("O4 programmed after it was stopped", "job %u",
+                    index_of(j)); /* STP-03, STP-06 */
+    for (uint32_t i = 0; k.profile == PACKET_2 && i < JOBS; i++)
+        if (&k.job[i] != j && k.job[i].is_executing && k.job[i].programs > 0 &&
+            !k.job[i].is_reporting)
+            ms_sim_fail("O1 two transactions of one enabler of version 2", "%u and %u", i,
+                        index_of(j)); /* EXE-10 */
     if (j->is_refused && ++j->programs_after_cancel > 1)
         ms_sim_fail("O4 programmed after a cancel", "job %u", index_of(j)); /* CAN-11 */
     j->is_inside = true;
+    j->is_reporting = false;
     j->programs++;
     if (list->NumberOfElements > ELEMENTS_MAX)
         ms_sim_fail("O5 a list too long", "%u elements", (unsigned)list->NumberOfElements);
@@ -533,7 +551,7 @@ static bool is_late(const struct run *run)
 
     if (j->is_executing && j->execution == run->execution && !run->is_given_up)
         return false;
-    if (!run->is_given_up || (run->over != 0 && k.begun[ms_sim_self()] > run->over))
+    if (!run->is_given_up || (run->over != 0 && k.seen[ms_sim_self()] >= run->over))
         ms_sim_fail("O4 a callback after the end", "job %u", index_of(j)); /* STP-12 */
     return true;
 }
@@ -564,10 +582,11 @@ static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT cont
     if (status == DmaCancelled && !j->stop_asked)
         ms_sim_fail("O3 cancelled by nobody", "job %u", index_of(j));
     if (!f || !f->is_programmed || f->is_reported) { /* STG-08: it was never programmed */
-        if (status != DmaCancelled || j->has_failed_staging)
+        bool is_again = j->has_failed_staging; /* it asked for more, and was refused (STP-03) */
+        if (status != DmaCancelled || (is_again && j->how != NONE_FIRST))
             ms_sim_fail("O3 told of a fragment that is not there", "status %d", status);
         j->has_failed_staging = true;
-        report(j, NULL, FINAL, 0);
+        report(j, NULL, j->how == NONE_FIRST && !is_again ? NONE_FIRST : FINAL, 0);
         return;
     }
     if (f->is_told)
@@ -576,6 +595,8 @@ static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT cont
         period_told(j, f);
         return;
     }
+    if (status == DmaComplete) /* the device is done with it */
+        ms_data_read(&f->moved, sizeof f->moved);
     if (status == DmaComplete && f->moved != f->length)
         ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", f->moved, f->length);
     if (j->gives_up && ms_exchange_acq_rel(&j->pending, 0) == 0) /* hb:kmdf-pending */

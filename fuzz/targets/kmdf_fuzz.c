@@ -3,6 +3,8 @@
  * kmdf_fuzz.c: DMA transactions of the driver framework: two threads of a driver initialise, execute,
  * reserve, release and delete three transactions of one enabler; the device moves bytes, interrupts and
  * reports, inside the driver's callbacks or from its own thread; a fourth thread cancels, stops and looks.
+ *              Who learns that an execution is over may begin the next at once, while the call that began it runs; a
+ *              system transfer may be ended before it is told (CMP-20), or run round and round (PRG-17).
  *
  * Proves       an execution ends once, by a failing Execute, a Cancel that says TRUE or a report that says
  *              TRUE (STM-02), and after that no callback comes (STM-03); a fragment is told at most once, not
@@ -21,7 +23,7 @@ static NTSTATUS job_initialise(struct job *j)
 {
     j->execution++;
     j->stop_asked = j->stop_returned = j->cancel_asked = j->has_resent = false;
-    j->is_inside = j->has_failed_staging = j->is_refused = false;
+    j->is_inside = j->has_failed_staging = j->is_refused = j->is_reporting = false;
     j->programs = j->programs_after_stop = j->programs_after_cancel = j->reported = 0;
     j->run = &k.run[k.runs++];
     *j->run = (struct run){.job = j, .execution = j->execution};
@@ -102,6 +104,7 @@ static void job_plan(struct job *j, const uint8_t *operand)
     j->how = (operand[2] >> 2 & 7) % REPORTS;
     j->polls = is_system() && k.profile != LOOPED && (operand[2] >> 5 & 3) == 3;
     j->gives_up = is_system() && !j->polls && j->where == 3;
+    k.gives_up |= j->gives_up;
     j->again = operand[3] >> 7;
     j->ends_in_configure = is_system() && (operand[3] & 15) == 15;
     j->dies = (operand[3] >> 4 & 7) == 7;
@@ -342,7 +345,9 @@ static void kmdf_reset(const uint8_t *setup)
         k.job[i].trx = k.trx[i];
     }
     k.fragments = k.runs = 0;
-    memset(k.begun, 0, sizeof k.begun);
+    memset(k.seen, 0, sizeof k.seen);
+    ms_init(&k.given_up, 0);
+    k.gives_up = false;
     memset(k.in_stop, 0, sizeof k.in_stop);
     k.digest = 0;
     for (uint8_t i = 0; i < setup[1]; i++) /* outside of the execution: what it begins with */
@@ -354,7 +359,8 @@ static void kmdf_perform(uint32_t actor, const struct fuzz_op *op)
     struct job *j = &k.job[(op->operand[0] & 3) % JOBS];
 
     stage_cpu(&k.stage.stage, actor);
-    k.begun[actor] = ms_sim_step();
+    if (k.gives_up)
+        k.seen[actor] = ms_load_acquire(&k.given_up); /* hb:kmdf-given-up */
     switch ((enum kind)op->kind) {
     case START:
         do_start(op->operand);
@@ -411,7 +417,7 @@ static bool drain(void)
     for (uint32_t round = 0; is_busy && round < DRAIN_ROUNDS; round++) {
         uint64_t bytes = is_system() ? ms_controller_step(k.stage.controller, 128) : 0;
         is_busy = false;
-        k.begun[ms_sim_self()] = ms_sim_step();
+        k.seen[ms_sim_self()] = ms_load_relaxed(&k.given_up); /* nobody else is left */
         for (uint32_t i = 0; i < JOBS; i++) {
             struct job *j = &k.job[i];
             if (k.profile == LOOPED && j->is_executing) {
@@ -449,9 +455,13 @@ static void kmdf_check(void *unused)
     if (ms_wdf_objects(k.stage.wdf) != k.objects)
         ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u",
                     ms_wdf_objects(k.stage.wdf), k.objects);
-    for (uint32_t i = 0; i < JOBS; i++)
-        if (ms_object_holders(ms_object_find((WDFOBJECT)k.job[i].trx, MS_OBJECT_TRANSACTION)) != 1)
+    for (uint32_t i = 0; i < JOBS; i++) {
+        struct ms_trx *trx = ms_object_find((WDFOBJECT)k.job[i].trx, MS_OBJECT_TRANSACTION);
+        if (ms_object_holders(&trx->object) != 1)
             ms_sim_fail("O9 a reference is left", "job %u", i);
+        if (ms_load_relaxed(&trx->tickets) != 0) /* each completion came, or was never due */
+            ms_sim_fail("O9 a ticket is left", "job %u", i);
+    }
     if (ms_dma_grants_used(k.stage.stage.dma) != 0)
         ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(k.stage.stage.dma));
     if (!ms_dma_audit(k.stage.stage.dma))
