@@ -208,12 +208,12 @@ static void locked_look(const struct ms_result *r, const struct ms_cell *own, co
                         struct ms_goal_found *found)
 {
     const struct ms_control *control = ms_result_control(r, own->threads);
+    const struct ms_limit *locked = ms_result_limit(r, own);
     const struct ms_cell *worst = found->where;
-    double limit = own->time.value * own->of_limit.value; /* paired */
+    double limit = locked ? locked->time.value : 0.0; /* of calm samples, as the others */
     double around = control ? control->harness.value : 0.0;
 
-    if (own->of_limit.count == 0 || !ms_text_same(own->limit, name) || around <= 0.0 ||
-        limit <= around)
+    if (!ms_text_same(own->limit, name) || around <= 0.0 || limit <= around)
         return;
     found_add(found, own->time.value > around ? (own->time.value - around) / (limit - around) : 0.0,
               own, own->limit);

@@ -96,10 +96,12 @@ MS_TEST(goals_against_the_limit_take_loop_and_calls_off_both)
     result->controls[0].harness = (struct ms_estimate){7, 6, 8, 36};
     result->cells[one].limit = "locked-pair";
     result->cells[eight].limit = "locked-pair";
-    result->cells[one].of_limit = (struct ms_estimate){1.2, 1.1, 1.3, 36};    /* 3 of 5 */
-    result->cells[eight].of_limit = (struct ms_estimate){1.11, 1.1, 1.2, 36}; /* 3 of 4.1 */
+    *ms_result_add_limit(result) = (struct ms_limit){
+        .name = "locked-pair", .shape = "1r", .threads = 1, .time = {12, 11, 13, 36}}; /* 3 of 5 */
+    *ms_result_add_limit(result) = (struct ms_limit){
+        .name = "locked-pair", .shape = "8r", .threads = 1, .time = {11.1, 11, 12, 36}};
     assert_int_equal(goal_of("two locked instructions").held, MS_GOAL_HELD);
-    result->cells[eight].of_limit = (struct ms_estimate){1.09, 1.0, 1.2, 36}; /* 3 of 3.9 */
+    result->limits[1].time.value = 10.9; /* 3 of 3.9; before 3 of 4.1 */
     assert_int_equal(goal_of("two locked instructions").held, MS_GOAL_MISSED);
     assert_ptr_equal(goal_of("two locked instructions").where, &result->cells[eight]);
     assert_int_equal(goal_of("two locked instructions").cells, 2);
@@ -107,7 +109,7 @@ MS_TEST(goals_against_the_limit_take_loop_and_calls_off_both)
     assert_true(fabs(goal_of("two locked instructions").whole - 1 / 1.09) < 1e-9);
     /* Faster than nothing: as good as nothing. A limit below the control says nothing. */
     result->cells[eight].time.value = 6.9;
-    result->cells[one].of_limit.value = 0.69;
+    result->limits[0].time.value = 6.9;
     assert_true(goal_of("two locked instructions").worst == 0.0);
     assert_int_equal(goal_of("two locked instructions").cells, 1);
     /* Nor does one that was measured in another place, or a run without the control. */
