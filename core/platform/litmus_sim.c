@@ -256,3 +256,40 @@ MS_TEST(a_write_must_come_after_all_reads_not_only_after_the_last_write)
 {
     assert_true(count_races(race_write, race_over_reader, race_third) > 0);
 }
+
+/* --- mutants ------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+BODY(split_left)  { uint32_t seen = 0; l->r[0] = ms_cas_acq_rel(&l->x, &seen, 1); l->r[1] = seen; }
+BODY(split_right) { l->r[2] = ms_exchange_acq_rel(&l->x, 5); }
+/* clang-format on */
+
+MS_TEST(a_split_update_loses_what_came_between_its_halves_and_does_not_know_it)
+{
+    struct litmus l;
+    struct ms_sim_actor actors[2] = {{"left", split_left, &l}, {"right", split_right, &l}};
+    struct ms_sim_config config;
+    struct ms_sim_result result;
+    uint32_t lost = 0;
+
+    ms_sim_config_init(&config);
+    config.actors = actors;
+    config.actor_count = 2;
+    for (uint32_t run = 0; run < 2000; run++) {
+        memset(&l, 0, sizeof l);
+        config.schedule.strategy = MS_SIM_WALK;
+        config.schedule.seed = run;
+        ms_sim_run(&config, &result);
+        assert_int_equal(result.verdict, MS_SIM_CLEAN);
+        if (config.mutant_site != 0 && l.r[0])
+            assert_int_equal(l.r[1], 0);
+        lost += l.r[0] && l.r[2] == 0 && ms_load_relaxed(&l.x) == 1;
+        for (uint32_t i = 0; run == 0 && i < result.event_count; i++)
+            if (result.events[i].site->kind == MS_SIM_CAS) {
+                config.mutant_site = result.events[i].site->id;
+                config.mutation = MS_SIM_MUTATE_SPLIT;
+            }
+    }
+    assert_int_not_equal(config.mutant_site, 0);
+    assert_true(lost > 0);
+}

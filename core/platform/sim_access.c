@@ -250,10 +250,12 @@ bool ms_sim_cas(struct ms_sim_site *site, void *a, enum ms_sim_width width, uint
     }
     sim_step_begin(site, a, true);
     bool is_split = is_mutated(site, MS_SIM_MUTATE_SPLIT);
-    bool stores =
-        is_split ? split_load(site, a, width) == *expected : sim_raw_read(a, width) == *expected;
+    uint64_t loaded = is_split ? split_load(site, a, width) : sim_raw_read(a, width);
+    bool stores = loaded == *expected;
     enum ms_sim_order order = stores ? order_of(site) : failure_order(order_of(site));
     struct sim_seen seen = sim_memory_newest(site, sim.current, a, width, order);
+    if (is_split)
+        seen.value = loaded; /* it has not seen what came between its halves */
     struct ms_sim_event event = event_of(site, a, width, &seen);
     event.written = v;
     event.wrote = stores;

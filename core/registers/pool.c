@@ -236,16 +236,6 @@ struct ms_reg_set ms_hoard_close(ms_hoard *hoard, uint32_t serial)
     return hoard_set(seen);
 }
 
-bool ms_hoard_read(const ms_hoard *hoard, uint32_t serial, struct ms_reg_set *set)
-{
-    union hoard_word seen = {.raw = ms_load_acquire(hoard)}; /* hb:hoard-push */
-
-    if (!hoard_is_open(seen, serial))
-        return false;
-    *set = hoard_set(seen);
-    return true;
-}
-
 /* Pushes a run that we hold; false when somebody changed the hoard first. */
 static bool hoard_push(ms_hoard *hoard, union hoard_word seen, struct ms_pool *pool, ms_reg first,
                        uint32_t run)

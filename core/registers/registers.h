@@ -206,8 +206,6 @@ typedef ms_atomic_u64 ms_hoard;
 void ms_hoard_open(ms_hoard *hoard, uint32_t serial);
 /* Closes it for good and returns what was in it. */
 struct ms_reg_set ms_hoard_close(ms_hoard *hoard, uint32_t serial);
-/* The set inside, if the hoard is open for this life: complete when count == want.count. */
-bool ms_hoard_read(const ms_hoard *hoard, uint32_t serial, struct ms_reg_set *set);
 enum ms_collected {
     MS_COLLECTED_ALL,     /* the hoard holds want.count */
     MS_COLLECTED_TOO_FEW, /* nothing fits any more; the last search began after the last put-back */

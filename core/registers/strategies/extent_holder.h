@@ -290,7 +290,8 @@ static inline bool holder_enter(struct holder *h)
         return false; /* a nested call */
     ms_store_relaxed(&h->busy, 1);
     ms_fence_compiler(); /* hb:revoke: busy, then state */
-    if (MS_LIKELY(phase_of(ms_load_acquire(&h->state)) == PHASE_OWNED))
+    /* Relaxed: only this CPU moves it to OWNED; what others did to its stock meanwhile shows as another phase. */
+    if (MS_LIKELY(phase_of(ms_load_relaxed(&h->state)) == PHASE_OWNED))
         return true;
     ms_store_release(&h->busy, 0);
     return false;

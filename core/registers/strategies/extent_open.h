@@ -11,8 +11,8 @@
  * Invariants  I1 a register named by a cell belongs to nobody; whoever exchanges the cell for 0 has it
  *             I2 only the CPU itself fills a cell, and only from the top; a cell below the top may have
  *                been emptied by others
- * Ordering    hb:run-given  filling and emptying are sequentially consistent exchanges, so a cell is as
- *             good as a word of the file for who looks for waiters after giving
+ * Ordering    hb:run-given  filling and emptying by others are sequentially consistent exchanges, so a cell is
+ *             as good as a word of the file for who looks for waiters after giving
  * ABA         none: an exchange takes whatever is in the cell
  * Progress    wait-free
  */
@@ -40,8 +40,8 @@ static inline ms_reg open_pop(struct extent_open *open, uint32_t run)
 {
     while (open->top[run - 1] > 0) {
         uint32_t top = --open->top[run - 1];
-        uint32_t got =
-            ms_exchange_seq_cst(&open->cell[run - 1][top], 0); /* others may empty it too */
+        /* Relaxed: others may empty it too, but what is there only this CPU put in. */
+        uint32_t got = ms_exchange_relaxed(&open->cell[run - 1][top], 0);
         if (got != 0)
             return got - 1;
     }
