@@ -565,6 +565,10 @@ static inline enum ms_trx_cancel ms_trx_step_cancel(union ms_trx_word *word, boo
         word->cancel = 1;
         return CANCEL_STARTED;
     case TRX_WAITING:
+        /* SG: one that was cancelled before may have been left to who is still asking for it, who ends it then
+         * (I5); else the adapter has said that it is too late, or the list that was just being asked for comes. */
+        if (lists && word->asked && word->cancel)
+            return CANCEL_FALSE;
         if (word->asked)
             return CANCEL_ASK;
         if (lists)
