@@ -77,11 +77,14 @@ void sim_memory_begin(void)
 }
 
 /* The engines' builds leave this file to itself, for speed; what the accesses touch is somebody's all the same.
- * So where there is an address sanitizer its shadow is looked at: a byte for eight, 0 when all may be touched. */
+ * So where there is an address sanitizer its shadow is looked at: a byte for eight, 0 when all may be touched. Its
+ * functions have names of our own, as compilers that know them disagree about their types. */
 __attribute__((weak)) void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 __attribute__((weak)) int __asan_address_is_poisoned(void const volatile *address);
-__attribute__((weak)) void __asan_report_load_n(const void *address, size_t bytes);
-__attribute__((weak)) void __asan_report_store_n(const void *address, size_t bytes);
+__attribute__((weak)) void report_load(const void *address,
+                                       size_t bytes) __asm__("__asan_report_load_n");
+__attribute__((weak)) void report_store(const void *address,
+                                        size_t bytes) __asm__("__asan_report_store_n");
 static uintptr_t shadow; /* 0: none */
 
 __attribute__((constructor)) static void shadow_find(void)
@@ -104,7 +107,7 @@ SIM_UNWATCHED static bool is_forbidden(const void *address)
 uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
 {
     if (is_forbidden(address))
-        __asan_report_load_n(address, width == MS_SIM_U32 ? 4 : 8);
+        report_load(address, width == MS_SIM_U32 ? 4 : 8);
     return width == MS_SIM_U32 ? *(const volatile uint32_t *)address
                                : *(const volatile uint64_t *)address;
 }
@@ -112,7 +115,7 @@ uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
 void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value)
 {
     if (is_forbidden(address))
-        __asan_report_store_n(address, width == MS_SIM_U32 ? 4 : 8);
+        report_store(address, width == MS_SIM_U32 ? 4 : 8);
     sim_image_note(address, width);
     if (width == MS_SIM_U32)
         *(volatile uint32_t *)address = (uint32_t)value;
