@@ -60,7 +60,7 @@ static void subject_is_as_kept(const struct subject *s)
 
 MS_TEST(what_was_done_to_a_kept_subject_is_undone)
 {
-    struct subject s = {0};
+    static struct subject s;
     uint8_t *taken[2];
 
     assert_false(ms_sim_image_use(owner, 1));
@@ -104,9 +104,9 @@ MS_TEST(each_byte_comes_back_when_it_alone_was_changed)
 
 MS_TEST(each_owner_and_number_has_an_image_of_its_own)
 {
-    struct subject first = {0};
-    struct subject second = {0};
-    struct subject third = {0};
+    static struct subject first;
+    static struct subject second;
+    static struct subject third;
 
     assert_false(ms_sim_image_use(&owner[1], 1));
     subject_make(&first);
@@ -129,7 +129,7 @@ MS_TEST(each_owner_and_number_has_an_image_of_its_own)
 
 MS_TEST(a_subject_that_was_not_kept_or_changed_too_much_is_made_anew)
 {
-    struct subject s = {0};
+    static struct subject s;
 
     assert_false(ms_sim_image_use(&owner[3], 1));
     assert_non_null(ms_alloc(10));
@@ -146,7 +146,7 @@ MS_TEST(a_subject_that_was_not_kept_or_changed_too_much_is_made_anew)
 
 MS_TEST(memory_is_the_hosts_again_when_an_image_is_left)
 {
-    struct subject s = {0};
+    static struct subject s;
 
     assert_false(ms_sim_image_use(&owner[4], 1));
     subject_make(&s);
@@ -164,7 +164,7 @@ MS_TEST(memory_is_the_hosts_again_when_an_image_is_left)
 
 MS_TEST(what_an_execution_takes_is_gone_with_it)
 {
-    struct subject s = {0};
+    static struct subject s;
 
     assert_false(ms_sim_image_use(&owner[7], 1));
     subject_make(&s);
@@ -178,7 +178,7 @@ MS_TEST(what_an_execution_takes_is_gone_with_it)
 MS_TEST(memory_of_others_is_not_touched_when_a_subject_comes_back)
 {
     static const char mine[1];
-    struct subject s = {0};
+    static struct subject s;
     ms_atomic_u64 here; /* on a stack that others use meanwhile */
 
     ms_init(&here, 1);
@@ -250,7 +250,7 @@ byte_of(const volatile uint8_t *memory)
 
 MS_TEST(freed_memory_is_nonsense_and_not_given_out_again)
 {
-    struct subject s = {0};
+    static struct subject s;
 
     assert_false(ms_sim_image_use(&owner[6], 1));
     subject_make(&s);

@@ -218,8 +218,8 @@ uint32_t ms_sim_memory_held(void);
  * execution.
  *
  * use: true: the subject is as it was kept, `own` too. False: there is none of this owner and number; the
- * caller makes its subject and keeps it. All images of an owner keep the same `own`, and it is zero when a
- * subject is made. Memory taken meanwhile belongs to the image. Brought back are all blocks of ms_alloc,
+ * caller makes its subject and keeps it. All images of an owner keep the same `own`, which stays where it is
+ * as long as the program runs, and it is zero when a subject is made. Memory taken meanwhile belongs to the image. Brought back are all blocks of ms_alloc,
  * reserves of up to 32 KiB, and of what is larger (physical memory) the atomics alone: bytes in pages that
  * must not show what was there before are the caller's to clear.
  * leave: who comes next knows nothing of images. */
