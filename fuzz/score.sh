@@ -40,6 +40,19 @@ for plant in $plants; do
     [ -f "fuzz/plants/$plant.patch" ] || usage "there is no plant $plant"
 done
 mkdir -p "$out" && out=$(readlink -f "$out") || exit 3
+# Commands are taken apart as text below, so all is built where no name has a blank or the like in it.
+kept=$out
+case $out in *[!A-Za-z0-9/._-]*)
+    out=$(mktemp -d "${TMPDIR:-/tmp}/mapstorm-score.XXXXXX") || exit 3
+    trap 'rm -rf "$out"' EXIT
+    trap 'exit 130' INT TERM
+    case $out in *[!A-Za-z0-9/._-]*)
+        echo "score.sh: give --out, or TMPDIR, a folder whose name has letters, digits, '.', '_' and '-' alone" >&2
+        exit 3
+        ;;
+    esac
+    ;;
+esac
 rm -rf "$out/rows"
 mkdir -p "$out/rows" || exit 3
 launcher=''
@@ -191,6 +204,11 @@ for plant in $plants; do
 done
 printf '{"seconds_max": %s, "found": %s, "of": %s, "took_seconds": %s, "processor_seconds": %s, "plants": [%s\n]}\n' "$seconds" "$hits" \
     "$total" "$took" "$processor" "$json" >"$out/score.json.new" && mv "$out/score.json.new" "$out/score.json"
+if [ "$kept" != "$out" ]; then
+    for file in score.md score.json; do
+        cp "$out/$file" "$kept/$file.new" && mv "$kept/$file.new" "$kept/$file" || exit 3
+    done
+fi
 cat "$out/score.md"
 printf '\n%s of %s pairs found within %s s, in %s s with %s jobs, %s s of the processor; %s plants or their regressions are stale\n' \
     "$hits" "$total" "$seconds" "$took" "$jobs" "$processor" "$bad"
