@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-enum { CALM_SAMPLES_MIN = 5 }; /* fewer say less than all samples, calm or not */
+/* Fewer say less than all samples, calm or not: of one or two it is not known whether they agree. */
+enum { CALM_SAMPLES_MIN = 3 };
 
 static double whole_ns(const struct ms_sample *s)
 {

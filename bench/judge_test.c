@@ -138,16 +138,18 @@ MS_TEST(judge_compares_calm_moments_with_calm_moments_only)
     assert_true(fabs(result->cells[1].time.value - 25.0) < 0.01);
     schedule_close();
 
-    /* A cell's own time is that of its calm samples, however many were not. */
-    schedule_open(1);
-    c = case_make(1, sound, 2);
-    for (uint32_t i = 0; i < LAUNCHES * BLOCKS; i += 5) {
-        c->entrant[1].samples[i].calm_ops = 1000;
-        c->entrant[1].samples[i].calm_ns = 25000;
+    /* A cell's own time is that of its calm samples, however many were not, if there are three. */
+    for (uint32_t calm = 2; calm <= 3; calm++) {
+        schedule_open(1);
+        c = case_make(1, sound, 2);
+        for (uint32_t i = 0; i < calm; i++) {
+            c->entrant[1].samples[i * BLOCKS].calm_ops = 1000;
+            c->entrant[1].samples[i * BLOCKS].calm_ns = 25000;
+        }
+        judge_now();
+        assert_int_equal(fabs(result->cells[1].time.value - 25.0) < 0.01, calm == 3);
+        schedule_close();
     }
-    judge_now();
-    assert_true(fabs(result->cells[1].time.value - 25.0) < 0.01);
-    schedule_close();
 
     /* One of the two was never calm: all of its time, against all of the other's. */
     schedule_open(1);
