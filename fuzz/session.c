@@ -236,6 +236,7 @@ static bool hunter_start(struct session *s, uint32_t number, uint64_t round, dou
     job->seen_executions = 0;
     job->moved_at = seconds_now();
     fflush(NULL);
+    ms_sim_image_forget(); /* what the merge played: hunters would share its physical memory */
     job->pid = fork();
     if (job->pid == 0)
         hunter_main(s, job, seconds);
