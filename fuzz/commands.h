@@ -75,6 +75,15 @@ void shell_word(const char *word, FILE *out);
 /* The tree's corpus: below here, or beside the build folder this program is in; else "corpus". */
 const char *corpus_folder(void);
 
+/* --- apart.c -------------------------------------------------------------------------------------
+ */
+
+/* Memory, zeroed, that processes forked later share with this one. NULL: there is none. munmap ends it. */
+void *shared_map(size_t bytes);
+/* Does `work` in a process of its own and waits for it: whatever it plays leaves nothing here, above all no
+ * physical memory, which all processes forked later would share. False after having said how it died. */
+bool work_apart(void (*work)(void *context), void *context);
+
 /* --- table.c -------------------------------------------------------------------------------------
  */
 

@@ -66,56 +66,49 @@ struct facts {
     bool is_clean, is_bug;
 };
 
-static void corpus_look(struct mutants *m, struct facts *facts)
+struct look {
+    struct mutants *m;
+    struct facts *facts;
+};
+
+static void corpus_look(void *context)
 {
+    const struct look *look = context;
+    struct mutants *m = look->m;
+
     for (uint32_t i = 0; i < m->count; i++) {
         struct ms_sim_result result;
         fuzz_play(m->input[i].target, &m->input[i].input, NULL, &result);
-        facts[i] = (struct facts){.steps = result.steps,
-                                  .is_clean = result.verdict == MS_SIM_CLEAN,
-                                  .is_bug = result.verdict == MS_SIM_BUG};
+        look->facts[i] = (struct facts){.steps = result.steps,
+                                        .is_clean = result.verdict == MS_SIM_CLEAN,
+                                        .is_bug = result.verdict == MS_SIM_BUG};
         for (uint32_t e = 0; e < result.event_count; e++)
             m->memory[(size_t)i * m->sites + mutants_site(m, result.events[e].site->id)] = 1;
     }
 }
 
-static void *shared_map(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    ms_require(memory != MAP_FAILED);
-    return memory;
-}
-
-/* In a process of its own: physical memory that a target once made is shared by all processes that come
- * of this one, and mutants run side by side. */
+/* Apart: mutants run side by side, and would share the physical memory that was made here. */
 static bool corpus_play(struct mutants *m)
 {
-    struct facts *facts = shared_map((m->count + 1) * sizeof *facts);
-    bool is_good = true;
-    int status = 0;
+    size_t facts_bytes = (m->count + 1) * sizeof(struct facts);
+    struct look look = {m, shared_map(facts_bytes)};
+    bool is_good;
 
     m->memory_bytes = ((size_t)m->count + 1) * m->sites;
     m->memory = shared_map(m->memory_bytes);
-    fflush(stdout);
-    pid_t child = fork();
-    ms_require(child >= 0);
-    if (child == 0) {
-        corpus_look(m, facts);
-        _exit(0);
-    }
-    waitpid(child, &status, 0);
+    ms_require(look.facts && m->memory);
+    is_good = work_apart(corpus_look, &look);
     for (uint32_t i = 0; i < m->count && is_good; i++) {
         struct mutant_input *input = &m->input[i];
         input->comes_to = m->memory + (size_t)i * m->sites;
-        input->is_clean = facts[i].is_clean;
-        input->steps = facts[i].steps;
-        is_good = status == 0 && !facts[i].is_bug;
+        input->is_clean = look.facts[i].is_clean;
+        input->steps = look.facts[i].steps;
+        is_good = !look.facts[i].is_bug;
         if (!is_good)
             fprintf(stderr, "%s: the corpus of %s fails as it is: `%s corpus` tells more\n",
                     program_name(), input->target->name, program_name());
     }
-    munmap(facts, (m->count + 1) * sizeof *facts);
+    munmap(look.facts, facts_bytes);
     return is_good;
 }
 

@@ -47,6 +47,11 @@ struct shared {
     struct fuzz_input kept[FUZZ_KEPT_MAX];
 };
 
+/* What the process that merges says. */
+struct merged {
+    uint32_t fixed, seed_count, features;
+};
+
 struct job {
     struct shared *shared;
     pid_t pid; /* 0: none */
@@ -71,9 +76,11 @@ struct session {
     bool saves_canary;    /* --findings was given: then the planted bug becomes a folder too */
 
     struct job job[JOBS_MAX];
-    struct fuzz_input *seeds; /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX */
-    uint32_t fixed;           /* the first so many stay as they are: the committed ones */
+    struct fuzz_input
+        *seeds;     /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX; shared with the process that merges */
+    uint32_t fixed; /* the first so many stay as they are: the committed ones */
     uint32_t seed_count;
+    struct merged *merged;
     double began;
     uint64_t executions, steps, inconclusive;
     uint32_t features;
@@ -236,7 +243,6 @@ static bool hunter_start(struct session *s, uint32_t number, uint64_t round, dou
     job->seen_executions = 0;
     job->moved_at = seconds_now();
     fflush(NULL);
-    ms_sim_image_forget(); /* what the merge played: hunters would share its physical memory */
     job->pid = fork();
     if (job->pid == 0)
         hunter_main(s, job, seconds);
@@ -333,8 +339,18 @@ static bool round_run(struct session *s, uint64_t round, double seconds, double 
     return true;
 }
 
-/* What the round showed goes to the seeds. */
-static void round_merge(struct session *s)
+static void seeds_cover(void *context)
+{
+    struct session *s = context;
+
+    s->merged->fixed = s->fixed;
+    s->merged->seed_count =
+        fuzz_cover(s->target, s->seeds, s->seed_count, &s->merged->fixed, &s->merged->features);
+}
+
+/* What the round showed goes to the seeds. Nothing is played here: all hunters of later rounds would share the
+ * physical memory that it makes. */
+static bool round_merge(struct session *s)
 {
     double longest = 0;
 
@@ -352,9 +368,12 @@ static void round_merge(struct session *s)
     if (s->hunted <= 0)
         s->seed_features = s->job[0].shared->board.seed_features;
     s->hunted += longest;
-    s->seed_count = fuzz_cover(s->target, s->seeds, s->seed_count, &s->fixed, &s->features);
-    if (s->seed_count > SEEDS_MAX)
-        s->seed_count = SEEDS_MAX;
+    if (!work_apart(seeds_cover, s))
+        return false;
+    s->fixed = s->merged->fixed;
+    s->features = s->merged->features;
+    s->seed_count = (uint32_t)ms_min_u64(s->merged->seed_count, SEEDS_MAX);
+    return true;
 }
 
 static const struct job *job_with_finding(const struct session *s)
@@ -453,7 +472,8 @@ static int target_fuzz(struct session *s)
             break;
         if (!round_run(s, round, s->seconds_max > 0 ? seconds : 0, &told))
             return EXIT_HERE;
-        round_merge(s);
+        if (!round_merge(s))
+            return EXIT_HERE;
         finding = job_with_finding(s);
         if (s->executions_max)
             break;
@@ -491,28 +511,33 @@ static int target_fuzz(struct session *s)
     return is_well && is_kept ? code : EXIT_HERE;
 }
 
+static size_t seeds_bytes(const struct session *s)
+{
+    return (SEEDS_MAX + (size_t)s->job_count * FUZZ_KEPT_MAX) * sizeof *s->seeds;
+}
+
 static bool session_open(struct session *s)
 {
-    s->seeds = calloc(SEEDS_MAX + (size_t)s->job_count * FUZZ_KEPT_MAX, sizeof *s->seeds);
-    for (uint32_t i = 0; s->seeds && i < s->job_count; i++) {
-        void *area = mmap(NULL, sizeof *s->job[i].shared, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (area == MAP_FAILED)
-            break;
-        s->job[i].shared = area;
+    bool is_whole;
+
+    s->seeds = shared_map(seeds_bytes(s));
+    s->merged = shared_map(sizeof *s->merged);
+    is_whole = s->seeds && s->merged;
+    for (uint32_t i = 0; is_whole && i < s->job_count; i++) {
+        s->job[i].shared = shared_map(sizeof *s->job[i].shared);
+        is_whole = s->job[i].shared != NULL;
     }
-    if (s->seeds && s->job[s->job_count - 1].shared)
-        return true;
-    fprintf(stderr, "mapstorm: no memory for %u hunters\n", s->job_count);
-    return false;
+    if (!is_whole)
+        fprintf(stderr, "mapstorm: no memory for %u hunters\n", s->job_count);
+    return is_whole;
 }
 
 static void session_close(struct session *s)
 {
     for (uint32_t i = 0; i < s->job_count; i++)
-        if (s->job[i].shared)
-            munmap(s->job[i].shared, sizeof *s->job[i].shared);
-    free(s->seeds);
+        munmap(s->job[i].shared, sizeof *s->job[i].shared);
+    munmap(s->seeds, seeds_bytes(s));
+    munmap(s->merged, sizeof *s->merged);
 }
 
 /* A hunt of hours must not find out at its end that nothing can be kept. Nothing is made: most find nothing. */

@@ -219,15 +219,14 @@ uint32_t ms_sim_memory_held(void);
  *
  * use: true: the subject is as it was kept, `own` too. False: there is none of this owner and number; the
  * caller makes its subject and keeps it. All images of an owner keep the same `own`, which stays where it is
- * as long as the program runs, and it is zero when a subject is made. Memory taken meanwhile belongs to the image. Brought back are all blocks of ms_alloc,
- * reserves of up to 32 KiB, and of what is larger (physical memory) the atomics alone: bytes in pages that
- * must not show what was there before are the caller's to clear.
- * leave: who comes next knows nothing of images.
- * forget: there are none any more. Before a fork: physical memory is the host's, and a child would share it. */
+ * as long as the program runs, and it is zero when a subject is made. Memory taken meanwhile belongs to the
+ * image. Brought back are all blocks of ms_alloc, reserves of up to 32 KiB, and of what is larger (physical
+ * memory) the atomics alone: bytes in pages that must not show what was there before are the caller's to clear.
+ * leave: who comes next knows nothing of images. Physical memory is the host's: processes that fork off a
+ * program that has images share it. */
 bool ms_sim_image_use(const void *owner, uint32_t number);
 void ms_sim_image_keep(void *own, size_t bytes);
 void ms_sim_image_leave(void);
-void ms_sim_image_forget(void);
 
 /* Tells a search that something is in a state: a small number under a label. Sequential targets have no
  * interleaving to learn from; they say which edge they met. */

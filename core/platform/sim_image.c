@@ -200,14 +200,6 @@ void ms_sim_image_leave(void)
     is_making = false;
 }
 
-void ms_sim_image_forget(void)
-{
-    ms_sim_image_leave();
-    for (uint32_t i = 0; i < image_count; i++)
-        image_drop(&images[i]);
-    image_count = 0;
-}
-
 typedef uint64_t line __attribute__((vector_size(32), aligned(1), may_alias));
 
 /* Lines that are looked at together: what an execution changed is little. */

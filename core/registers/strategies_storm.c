@@ -21,11 +21,13 @@ struct storm {
     bool drains;     /* threads also drain, which keeps stock and leases away for a while */
     uint32_t steps;
     uint32_t threads;
+    uint32_t taken_min;     /* fewer runs prove nothing */
     uint32_t live_max;      /* runs one thread may hold, so that a small file is not just hoarded */
     uint32_t mailboxes;     /* in use: 1..MAILBOXES, few in a small file */
     ms_atomic_u32 *owner;   /* [register]: thread + 1, or 0 */
     uint64_t *payload;      /* [register]: the owner's */
     ms_atomic_u32 starting; /* threads that have not arrived yet */
+    ms_atomic_u32 taking;   /* threads that only take and are not done */
     ms_atomic_u64 mailbox[MAILBOXES]; /* {run, first} somebody else gives back */
     ms_atomic_u64 taken;
     ms_atomic_u64 refused;
@@ -79,6 +81,8 @@ static void worker_take(struct worker *w)
     ms_reg first = s->ops->take(s->file, w->index, want);
     if (first == MS_REG_NONE) {
         ms_fetch_add_relaxed(&s->refused, 1);
+        if (s->hands_over) /* who gives may be waiting for a processor */
+            ms_thread_yield();
         return;
     }
     ms_require(first % want.align == 0);
@@ -127,6 +131,20 @@ static void worker_hand_over(struct worker *w)
     }
 }
 
+/* Takers may have used up their steps before the first giver runs at all, so steps are not enough: they
+ * go on until enough was taken (a strategy that never gives enough fails by its steps), and givers until
+ * nobody takes any more. */
+static bool worker_hands_on(const struct worker *w, uint32_t step)
+{
+    struct storm *s = w->storm;
+
+    if (step < s->steps)
+        return true;
+    if (w->index % 2 == 1)
+        return ms_load_relaxed(&s->taking) != 0;
+    return ms_load_relaxed(&s->taken) < s->taken_min && step < s->steps * 1000;
+}
+
 static void worker_run(void *context)
 {
     struct worker *w = context;
@@ -135,8 +153,10 @@ static void worker_run(void *context)
     ms_fetch_sub_acq_rel(&s->starting, 1);
     while (ms_load_acquire(&s->starting) != 0)
         ms_thread_yield();
-    for (uint32_t i = 0; s->hands_over && i < s->steps; i++)
+    for (uint32_t i = 0; s->hands_over && worker_hands_on(w, i); i++)
         worker_hand_over(w);
+    if (s->hands_over && w->index % 2 == 0)
+        ms_fetch_sub_relaxed(&s->taking, 1);
     for (uint32_t i = 0; !s->hands_over && i < s->steps; i++) {
         uint32_t dice = ms_prng_below(&w->prng, 100);
         if (dice < 1 && s->drains)
@@ -177,7 +197,7 @@ static void storm_end(struct storm *s)
     if (s->ops->is_exact && s->ops->run_max == UINT32_MAX)
         assert_int_equal(s->ops->take(s->file, 0, (struct ms_reg_want){s->shape.registers, 1, 0}),
                          0);
-    if (ms_load_relaxed(&s->taken) < ms_min_u64(s->steps / 20, MAILBOXES / 2))
+    if (ms_load_relaxed(&s->taken) < s->taken_min)
         fail_msg("%s: only %u runs were taken", s->ops->name, (unsigned)ms_load_relaxed(&s->taken));
 }
 
@@ -199,6 +219,7 @@ static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t
                         .hands_over = kind == STORM_HANDS_OVER,
                         .steps = STEPS / threads,
                         .threads = threads};
+    s->taken_min = (uint32_t)ms_min_u64(s->steps / 20, MAILBOXES / 2);
     s->live_max = (uint32_t)ms_min_u64(LIVE_MAX, 1 + registers / threads / 2);
     s->mailboxes =
         kind == STORM_HANDS_OVER ? MAILBOXES : (uint32_t)ms_min_u64(16, 1 + registers / 16);
@@ -209,6 +230,7 @@ static void storm_run(const struct ms_reg_ops *ops, uint32_t registers, uint32_t
     assert_true(s->file && s->owner && s->payload);
     ops->init(s->file, s->shape);
     ms_init(&s->starting, threads);
+    ms_init(&s->taking, (threads + 1) / 2);
 
     for (uint32_t i = 0; i < threads; i++) {
         worker[i] = (struct worker){.storm = s, .index = i, .prng = {registers + i}};

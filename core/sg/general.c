@@ -188,7 +188,8 @@ bool ms_sg_piece_is_block(const struct ms_sg_limits *limits, const struct ms_sg_
     uint64_t first = (piece->pfn[0] << MS_PAGE_SHIFT) + piece->first_offset;
     uint64_t bytes = ms_min_u64(piece->bytes, limits->element_bytes_max);
 
-    if (first + piece->bytes - 1 > limits->reach_last)
+    /* Both ends: a device's frames may run over the end of all addresses, where the last is small. */
+    if (first > limits->reach_last || first + piece->bytes - 1 > limits->reach_last)
         return false;
     if (((first ^ (first + bytes - 1)) & ~(limits->boundary - 1)) != 0)
         return false;
