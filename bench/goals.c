@@ -40,8 +40,7 @@ static const struct goal {
     double bound;
 } goals[] = {
     {.text = "one register, runs of 8 and 64, 1 thread, beyond loop and calls: at most 0.75x two "
-             "locked "
-             "instructions",
+             "locked instructions",
      .shapes = {"1r", "8r", "64r"},
      .threads = 1,
      .against = AGAINST_LOCKED,
