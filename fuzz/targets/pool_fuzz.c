@@ -57,7 +57,7 @@ static struct {
     /* When each asked, and when it stood in line (0: it does not); by a clock that is no step. */
     uint32_t clock, called[CUSTOMERS], queued[CUSTOMERS];
     bool is_asking[CUSTOMERS]; /* neither granted nor withdrawn */
-    uint32_t began[CUSTOMERS]; /* shadow: when its last operation began, */
+    uint32_t came[CUSTOMERS];  /* shadow: when it last began to take or give, */
     uint32_t waits[CUSTOMERS]; /* and when its wait was shown */
     uint32_t time;
     struct ms_reg_set set[CUSTOMERS];
@@ -247,6 +247,7 @@ static void do_ask(uint32_t who, uint32_t count)
         count = 1;
     if (p.is_held[who] || (seen & 0xFF) != IDLE)
         return;
+    p.came[who] = ++p.time;
     p.called[who] = ++p.clock;
     p.is_asking[who] = true;
     if (ms_pool_take(p.pool, who, want_of(count), &set)) {
@@ -293,6 +294,7 @@ static void do_withdraw(uint32_t who)
         do_accept(who);
         return;
     }
+    p.came[who] = ++p.time;
     leave_line(who);
     ms_turnstile_unwait(&p.pool->waiters, who, ms_load_relaxed(&p.ticket[who]));
     ms_pool_give(p.pool, who, ms_hoard_close(&p.hoard[who], p.serial[who]));
@@ -305,6 +307,7 @@ static void do_give(uint32_t who)
 {
     if (!p.is_held[who] && !do_accept(who))
         return;
+    p.came[who] = ++p.time;
     set_disown(who);
     ms_pool_give(p.pool, who, p.set[who]);
     if (ms_turnstile_has_waiters(&p.pool->waiters))
@@ -315,7 +318,6 @@ enum kind { ASK, GIVE, ACCEPT, WITHDRAW };
 
 static void pool_perform(uint32_t actor, const struct fuzz_op *op)
 {
-    p.began[actor] = ++p.time;
     switch ((enum kind)op->kind) {
     case ASK:
         do_ask(actor, 1 + op->operand[0] % 4);
@@ -360,7 +362,7 @@ static bool is_starved(void)
 }
 
 /* Somebody is served by a look that nothing asked for: it was forgotten. A strategy that strands keeps a CPU's
- * stock out of sight of others: that CPU has only to look there when it came behind who waits. */
+ * stock out of sight of others: that CPU has only to look there when it took or gave behind who waits. */
 static bool is_forgotten(void)
 {
     uint64_t ticket;
@@ -370,7 +372,7 @@ static bool is_forgotten(void)
         return serve(0);
     uint32_t since = p.waits[slot];
     for (uint32_t i = 0; i < CUSTOMERS; i++)
-        if (p.began[i] > since && serve(i))
+        if (p.came[i] > since && serve(i))
             return true;
     return serve(MS_CPU_NONE);
 }
