@@ -50,7 +50,7 @@ MS_TEST(text_that_is_not_understood_is_refused_with_its_line)
         {"target canary\n\nschedule sometimes\n", "line 3: no schedule of that name"},
         {"target canary\nschedule sparse 5:a 4:b\n", "line 2: step 4 comes after step 5"},
         {"target strategies\nsetup strategy=1\n", "line 2: strategies has 2 settings"},
-        {"target strategies\nsetup strategy=1 shape=8\n", "line 2: '8' is more than 7"},
+        {"target strategies\nsetup strategy=1 shape=99\n", "line 2: '99' is more than 9"},
         {"target canary\ntarget map\n", "line 2: target is said twice"},
         {"target canary\nmemory strong\nmemory weak stale=1\n", "line 3: memory is said twice"},
         {"target bounds_map\nmemory strong\n",

@@ -7,7 +7,7 @@
  * Judged      each started transfer is told once, with an end that fits; none that never started; bytes that
  *             reached the buffer are those the device gave; after a cancel has returned none is counted; the
  *             next owner of a channel does not feel a cancel meant for the last one; a refused map goes after
- *             a flush. The race check judges staging, records and callbacks (CPL-07: one at a time).
+ *             a flush; no routine runs behind the end of its adapter (PUT-06). The race check judges staging, records and callbacks (CPL-07: one at a time).
  */
 #include "adapter/test_fixture.h"
 #include "platform/sim_explore.h"
@@ -36,6 +36,7 @@ enum op {
     STEP2,  /* two bursts */
     MAP_B,
     FLUSH_B,
+    PUT,  /* adapter A, which holds nothing */
     TELL, /* delivers what waits, as PutDmaAdapter and a full ring do */
 };
 
@@ -62,6 +63,7 @@ static struct {
     uint64_t given; /* A's bytes that were seen in its buffer */
     uint32_t frees; /* of A: bytes that came meanwhile are lost */
     uint32_t cancels, cancels_refused;
+    bool is_put;             /* A */
     uint32_t left_at_cancel; /* A's counter when the first cancel had returned */
     ms_atomic_u32 b_granted;
     ms_atomic_u32 ring; /* stands for the bytes of a loop's ring: their writers meet here */
@@ -115,7 +117,9 @@ static VOID completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context
 {
     struct transfer *t = context;
 
-    (void)adapter, (void)device;
+    (void)device;
+    if (w.is_put && adapter == w.adapter[0])
+        ms_sim_fail("O3 told behind the end of the adapter", "status %d", status);
     ms_data_write(&t->told, sizeof t->told);
     t->told++;
     t->status = status;
@@ -255,6 +259,11 @@ static void actor_run(void *context)
         case FLUSH_B:
             flush(1, BYTES);
             break;
+        case PUT:
+            w.adapter[0]->DmaOperations->PutDmaAdapter(w.adapter[0]);
+            w.is_put = true;
+            ms_data_read(&w.transfer[0][0].told, sizeof w.transfer[0][0].told);
+            break;
         case TELL:
             ms_channel_deliver(w.controller, 0);
             break;
@@ -328,7 +337,7 @@ static void reset(void *context)
     buffer_fill();
     ms_init(&w.b_granted, 0);
     ms_init(&w.ring, 0);
-    w.is_whole = false;
+    w.is_whole = w.is_put = false;
     w.is_b_waiting = scene == B_WAITS || scene == B_WAITS_RUNNING;
     grant(0, DMA_SYNCHRONOUS_CALLBACK, NULL);
     if (scene == BOTH)
@@ -422,7 +431,7 @@ static void check(void *context)
             ms_sim_fail("O4 a cancel hit the next owner of the channel", "%08x, status %d",
                         (unsigned)w.transfer[1][0].mapped, w.transfer[1][0].status);
     }
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = w.is_put ? 1 : 0; i < 2; i++) {
         w.adapter[i]->DmaOperations->FreeAdapterChannel(w.adapter[i]);
         w.adapter[i]->DmaOperations->PutDmaAdapter(w.adapter[i]);
     }
@@ -484,6 +493,7 @@ static const struct play small[] = {
     {"cancel, free", RUNNING, {{{CANCEL}}, {{FREE}}}},
     {"flush, the bursts that complete", RUNNING, {{{FLUSH}}, {{STEP2}}}},
     {"free, a burst", RUNNING, {{{FREE}}, {{STEP}}}},
+    {"free and put the adapter, a burst", RUNNING, {{{FREE, PUT}}, {{STEP}}}},
     {"map, cancel", GRANTED, {{{MAP}}, {{CANCEL}}}},
     {"map, cancel, cancel", GRANTED, {{{MAP}}, {{CANCEL}}, {{CANCEL}}}},
     {"map, a burst", GRANTED, {{{MAP}}, {{STEP}}}},
@@ -527,7 +537,7 @@ static void explore(const struct play *play, size_t plays, uint64_t most, bool i
 }
 
 /* CMT-05, CMT-08, CMT-10, CMT-11, CMT-12, CMT-16, CMT-19, CMT-20, CPL-07, CPL-09, MTX-46, MTX-60, FLX-07,
- * FLX-12, FLX-13, FRE-13, QUE-04 */
+ * FLX-12, FLX-13, FRE-13, PUT-06, QUE-04 */
 MS_TEST(every_interleaving_of_a_cancel_with_other_calls_and_the_engine_ends_well)
 {
     explore(small, sizeof small / sizeof small[0], 100000, true);

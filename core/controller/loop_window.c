@@ -75,7 +75,8 @@ static bool slot_fill(struct ms_controller *controller, const struct ms_record *
 bool ms_loop_window_open(struct ms_controller *controller, struct ms_channel *channel,
                          struct ms_record *record, uint32_t transfer)
 {
-    uint32_t engine = ms_load_seq_cst(&channel->engine_at); /* hb:engine-at */
+    /* Relaxed: transfer_choose has just looked, sequentially consistent, and this look is no older. */
+    uint32_t engine = ms_load_relaxed(&channel->engine_at); /* hb:engine-at */
 
     for (uint32_t i = 0; i < LOOP_WINDOWS; i++) {
         union slot_word open = {.raw = 0};

@@ -35,15 +35,13 @@ void ms_record_fire(struct ms_channel *channel, union ms_channel_word over)
     ms_cas_acq_rel(&record->word, &seen.raw, next.raw); /* hb:record-fired */
 }
 
-static void tell(struct ms_controller *controller, struct ms_channel *channel,
-                 const struct ms_record *copy, DMA_COMPLETION_STATUS status)
+static void tell(struct ms_controller *controller, const struct ms_record *copy,
+                 DMA_COMPLETION_STATUS status)
 {
     if (status == DmaAborted || !copy->routine || !controller->config.interrupts)
         return; /* a skipped record (see transfer_choose); AMB-37, CPL-04 */
-    ms_store_seq_cst(&channel->telling, ms_load_relaxed(&copy->owner));
     controller->done(ms_load_relaxed(&copy->owner), status, copy->routine, copy->context,
                      copy->device);
-    ms_store_seq_cst(&channel->telling, NULL);
 }
 
 /* One callback, or none left. By the holder of dpc. */
@@ -59,7 +57,7 @@ static bool deliver_one(struct ms_controller *controller, struct ms_channel *cha
     /* A late engine may have counted a period of the transfer that had this record before: see I3. */
     bool is_skipped = word.phase == RECORD_FIRED && word.status == DmaAborted;
     if (ms_exchange_acq_rel(&record->periods, 0) > 0 && !is_skipped) {
-        tell(controller, channel, record, DmaComplete); /* CPL-10, CPL-11 */
+        tell(controller, record, DmaComplete); /* CPL-10, CPL-11 */
         return true;
     }
     if (word.phase == RECORD_ARMED) {
@@ -73,11 +71,12 @@ static bool deliver_one(struct ms_controller *controller, struct ms_channel *cha
     struct ms_record copy = {
         .routine = record->routine, .context = record->context, .device = record->device};
     ms_init(&copy.owner, ms_load_relaxed(&record->owner));
-    ms_store_seq_cst(&channel->telling, ms_load_relaxed(&record->owner));
+    /* Relaxed: whoever finds the record empty acquired that, and with it this (hb:record-fired). */
+    ms_store_relaxed(&channel->telling, ms_load_relaxed(&record->owner));
     ms_store_release(&channel->next, (transfer + 1) & MS_TRANSFER_MASK);
     ms_record_set(record, RECORD_EMPTY, DmaComplete, transfer); /* the routine may start the next */
-    tell(controller, channel, &copy, (DMA_COMPLETION_STATUS)word.status);
-    ms_store_seq_cst(&channel->telling, NULL);
+    tell(controller, &copy, (DMA_COMPLETION_STATUS)word.status);
+    ms_store_release(&channel->telling, NULL); /* hb:telling */
     return true;
 }
 
@@ -119,12 +118,14 @@ bool ms_controller_owner_is_quiet(struct ms_controller *controller, const void *
 {
     for (uint32_t i = 0; i < controller->config.channels; i++) {
         struct ms_channel *channel = &controller->channel[i];
-        if (ms_load_seq_cst(&channel->telling) == owner)
-            return false;
         for (uint32_t r = 0; r < MS_RECORDS; r++)
             if (ms_record_look(&channel->record[r]).phase != RECORD_EMPTY &&
                 ms_load_relaxed(&channel->record[r].owner) == owner)
                 return false;
+        /* Behind the records: a look before them would miss who empties one between the two, and calls only
+         * then. hb:telling, acquire: what the routine did comes before what our caller does. */
+        if (ms_load_acquire(&channel->telling) == owner)
+            return false;
     }
     return true;
 }

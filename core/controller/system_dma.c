@@ -22,6 +22,8 @@
  * Ordering    hb:channel-program  start writes record and staging's reuse, then releases RUNNING; the
  *             engine acquires it. hb:channel-moved: the engine writes staging, then releases the count;
  *             flush acquires it. hb:record-fired: firing releases; delivery acquires.
+ *             hb:telling: a routine has returned, released; who ends its owner acquires that. Between its record's
+ *             becoming empty and that, `telling` names the owner, so he looks at the records first.
  *             hb:engine-at (seq_cst both sides): the engine says which record it looks at, then looks at
  *             the state again; a starter ends the old transfer, then looks at what the engine said. One of
  *             them sees the other, so a record in use is not rewritten.

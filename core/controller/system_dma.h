@@ -66,7 +66,7 @@ struct ms_channel {
     /* delivery */
     ms_atomic_u32 dpc __attribute__((aligned(MS_CACHE_LINE))); /* DPC_* */
     ms_atomic_u32 next;    /* transfer to deliver next; holder of dpc writes */
-    ms_atomic_ptr telling; /* owner whose routine runs now */
+    ms_atomic_ptr telling; /* owner whose routine runs now, its record being empty already */
     struct ms_record record[MS_RECORDS];
 } __attribute__((aligned(MS_CACHE_LINE)));
 

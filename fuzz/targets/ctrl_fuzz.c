@@ -3,17 +3,24 @@
  * ctrl_fuzz.c: system DMA: a driver allocates the channel, maps, flushes and frees; the engine is stepped
  * beside it; a third thread cancels at any moment.
  *
- *              Transfers end by themselves, or loop until they are stopped.
+ *              Transfers end by themselves, or loop until they are stopped, or wait for a device that asks for
+ *              some bytes at a time.
  *
  * Proves       each started transfer with a routine is told exactly once, and one that was refused never
  *              (CMT-11, MTX-46); complete means all bytes, cancelled means at least as many as the
  *              counter said before, a prefix in order and nothing behind it (O5, O6, CMT-12); what is counted
  *              for a transfer was moved for it; a map after an accepted cancel is refused until the mark is
  *              taken away, and no other is (CMT-05, FLX-08); a loop is told of passes that were
- *              made, and no byte of it lands behind its cancel or flush (CPL-10, CMT-12); statuses (O7); at the
- *              end the channel is free (O9)
+ *              made, and no byte of it lands behind its cancel or flush (CPL-10, CMT-12); statuses (O7); a map
+ *              that the host refuses changes nothing, and no mark (MTX-46); no routine is called behind the
+ *              adapter's end, which sees what they did (PUT-06); a device is asked for no more and no fewer bytes
+ *              than it asked for (SDM-12); at the end the channel is free, and no window of a loop open (O9)
  */
 #include "stage.h"
+
+#include <inttypes.h>
+
+#include "controller/system_dma.h" /* to see that no window is left open */
 
 enum {
     DRIVER,
@@ -51,19 +58,25 @@ static struct {
     struct ms_fifo fifo;
     PDMA_ADAPTER adapter;
     PMDL mdl;
-    bool loops; /* its transfers begin again at their end (AutoInitialize) */
+    bool loops;   /* its transfers begin again at their end (AutoInitialize) */
+    bool demands; /* they go on only while the device asks (DemandMode) */
     /* From here on each execution's own. */
     uint8_t taken[BYTES];
     char context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
     ms_atomic_u32 is_made; /* hb:ctrl-fuzz: the context may be cancelled */
     PVOID base;
     bool is_held, is_mapped, to_device;
-    bool is_starting;   /* the driver is in the call that starts a transfer */
-    bool is_refused;    /* and a cancel that began and ended meanwhile was accepted */
-    bool is_broken;     /* the device faults */
-    uint32_t steps;     /* so often the engine's thread began */
-    bool is_stepping;   /* the engine's thread is inside */
-    bool has_cancelled; /* a cancel was accepted since the mark was last taken away */
+    bool is_starting;           /* the driver is in the call that starts a transfer */
+    bool is_refused;            /* and a cancel that began and ended meanwhile was accepted */
+    bool is_broken;             /* the device faults */
+    uint32_t steps;             /* so often the engine's thread began */
+    bool is_stepping;           /* the engine's thread is inside */
+    bool has_cancelled;         /* a cancel was accepted since the mark was last taken away */
+    bool is_clearing;           /* the driver is in a call that takes marks away, */
+    uint32_t clears;            /* and so often it came to one */
+    bool is_put, is_gone;       /* the adapter's end began, and is over */
+    uint32_t heard;             /* routines so far: plain data of the driver */
+    uint64_t credited, obliged; /* bytes that the device asked for, and moved when asked */
     uint32_t offset, length;
     uint64_t given; /* bytes of the device that arrived so far */
     struct start start[STARTS_MAX];
@@ -124,6 +137,7 @@ static void burst_moved(uint32_t count)
         ms_sim_fail("O5 the device moved more than was mapped", "%u and %u of %u", c.burst->moved,
                     count, c.burst->length);
     c.burst->moved += count;
+    c.obliged += c.demands ? count : 0;
     if (c.loops && c.burst->moved == c.burst->length) {
         c.burst->moved = 0;
         c.burst->passes++;
@@ -157,6 +171,11 @@ static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
     struct start *s = context;
 
     (void)adapter, (void)device;
+    if (c.is_gone)
+        ms_sim_fail("O3 told behind the end of the adapter", "transfer %u",
+                    (unsigned)(s - c.start));
+    ms_data_write(&c.heard, sizeof c.heard);
+    c.heard++;
     if (c.loops && status == DmaComplete) { /* CPL-10, CPL-17 */
         if (s->told || ++s->periods > s->passes)
             ms_sim_fail("O3 told of a pass that was not made", "transfer %u: %u of %u",
@@ -189,6 +208,7 @@ static void machine_make(void)
         .InterfaceType = ACPIBus,
         .ScatterGather = TRUE,
         .AutoInitialize = c.loops,
+        .DemandMode = c.demands,
         .DmaWidth = Width8Bits,
         .MaximumLength = BYTES,
         .DmaRequestLine = 0x1003,
@@ -204,6 +224,8 @@ static void machine_make(void)
     stage_dma(&c.stage, &config, ACTORS);
     c.controller = ms_dma_controller(c.stage.dma, 0);
     ms_fifo_init(&c.fifo, 99, c.taken, sizeof c.taken);
+    if (c.demands)
+        ms_init(&c.fifo.credit, 0);
     ms_controller_attach(c.controller, 0x1003,
                          (struct ms_endpoint){.ops = &device_ops, .device = &c.fifo});
     c.adapter = ms_adapter_open(c.stage.dma, &c.stage.pdo, &description, &most);
@@ -256,13 +278,25 @@ static void loop_flushed(const struct start *s, uint32_t left)
 
 /* --- the driver ---------------------------------------------------------------------------------- */
 
+/* Around each call that takes marks away. */
+static void clearing(bool begins)
+{
+    c.is_clearing = begins;
+    c.clears += begins;
+}
+
 static void do_grant(void)
 {
-    if (c.is_held)
+    uint32_t cancels = c.cancels_inside == 0 ? c.cancels : c.cancels_cleared;
+
+    if (c.is_held || c.is_put)
         return;
+    clearing(true);
     if (!NT_SUCCESS(c.adapter->DmaOperations->InitializeDmaTransferContext(c.adapter, c.context)))
         ms_sim_fail("O7 a context cannot be initialised", "%u transfers", c.starts);
     c.has_cancelled = false;
+    c.cancels_cleared = cancels;
+    clearing(false);
     ms_store_release(&c.is_made, 1); /* hb:ctrl-fuzz */
     NTSTATUS status = c.adapter->DmaOperations->AllocateAdapterChannelEx(
         c.adapter, &c.stage.pdo, c.context, 2, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &c.base);
@@ -294,11 +328,13 @@ static void do_flush(void)
 
     if (!c.is_held)
         return;
+    clearing(true);
     NTSTATUS status = c.adapter->DmaOperations->FlushAdapterBuffersEx(
         c.adapter, c.mdl, c.base, c.is_mapped ? c.offset : 0, c.is_mapped ? c.length : 0,
         (BOOLEAN)c.to_device);
     if (status != STATUS_SUCCESS)
         ms_sim_fail("O7 a flush failed", "%08x", (unsigned)status);
+    clearing(false);
     c.cancels_cleared = cancels;
     if (!c.is_mapped)
         return; /* it takes a mark away, and a cancel may set one again: the shadow keeps quiet */
@@ -321,7 +357,8 @@ static void do_flush(void)
         ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", arrived, c.length);
 }
 
-static void do_map(uint8_t length_class, uint8_t how)
+/* `is_starved`: the host refuses what it is asked for. */
+static void do_map(uint8_t length_class, uint8_t how, bool is_starved)
 {
     struct start *s = &c.start[c.starts];
     bool was_cancelled = c.has_cancelled, was_stepping = c.is_stepping;
@@ -346,10 +383,13 @@ static void do_map(uint8_t length_class, uint8_t how)
     c.programmed = s;
     c.is_starting = true;
     c.is_refused = false;
+    ms_fault_arm(is_starved ? 0 : UINT32_MAX);
     NTSTATUS status = c.adapter->DmaOperations->MapTransferEx(c.adapter, c.mdl, c.base, c.offset, 0,
                                                               &length, (BOOLEAN)c.to_device, NULL,
                                                               0, s->has_routine ? told : NULL, s);
     c.is_starting = false;
+    bool fired = ms_fault_fired();
+    ms_fault_arm(UINT32_MAX);
     s->must_end = c.is_refused;
     c.digest = c.digest * 31 + (uint32_t)status;
     if (status == STATUS_CANCELLED) {
@@ -360,8 +400,10 @@ static void do_map(uint8_t length_class, uint8_t how)
         memset(s, 0, sizeof *s);
         return;
     }
+    if (fired && NT_SUCCESS(status))
+        ms_sim_fail("O7 a transfer that the host refused", "%u", c.starts);
     if (status == STATUS_INSUFFICIENT_RESOURCES &&
-        was_stepping) { /* nobody can tell of the older ones now */
+        (fired || was_stepping)) { /* or nobody can tell of the older ones now */
         memset(s, 0, sizeof *s);
         return;
     }
@@ -381,7 +423,21 @@ static void do_free(void)
     if (c.is_mapped)
         do_flush();
     c.is_held = false;
+    clearing(true);
     c.adapter->DmaOperations->FreeAdapterChannel(c.adapter);
+    clearing(false);
+}
+
+/* Nobody calls on an adapter that is being put; who is inside keeps it from being so. */
+static void do_put(void)
+{
+    if (c.is_put || c.cancels_inside > 0)
+        return;
+    c.is_put = true;
+    do_free();
+    c.adapter->DmaOperations->PutDmaAdapter(c.adapter);
+    c.is_gone = true;
+    ms_data_read(&c.heard, sizeof c.heard); /* PUT-06: all routines have returned */
 }
 
 /* --- the canceller ------------------------------------------------------------------------------- */
@@ -393,8 +449,10 @@ static void do_cancel(void)
     uint32_t starts = c.starts;
     bool was_mapped = c.is_mapped;
 
-    if (!ms_load_acquire(&c.is_made)) /* hb:ctrl-fuzz */
+    if (!ms_load_acquire(&c.is_made) || c.is_put) /* hb:ctrl-fuzz */
         return;
+    bool is_judged = !c.is_clearing;
+    uint32_t clears = c.clears;
     bool is_starting = c.is_starting && !c.is_stepping; /* nor has the engine seen it yet */
     uint32_t steps = c.steps;
     c.cancels++;
@@ -406,9 +464,10 @@ static void do_cancel(void)
     if (status == STATUS_SUCCESS && is_starting && c.is_starting && starts == c.starts &&
         steps == c.steps)
         c.is_refused = true;
+    if (status == STATUS_SUCCESS && is_judged && clears == c.clears)
+        c.has_cancelled = true;
     if (status != STATUS_SUCCESS || !was_mapped || !c.is_mapped || starts != c.starts)
         return;
-    c.has_cancelled = true;
     if (c.loops)
         loop_stopped(&c.start[c.starts - 1]);
 }
@@ -416,7 +475,8 @@ static void do_cancel(void)
 static void ctrl_reset(const uint8_t *setup)
 {
     if (!stage_ready(&c.stage, setup[0] / BEGUN)) {
-        c.loops = setup[0] / BEGUN != 0;
+        c.loops = setup[0] / BEGUN == 1;
+        c.demands = setup[0] / BEGUN == 2;
         machine_make();
     }
     for (uint32_t i = 0; i < PAGES; i++)
@@ -431,17 +491,20 @@ static void ctrl_reset(const uint8_t *setup)
     c.given = 0;
     c.programmed = c.burst = NULL;
     c.stopped = NULL;
-    c.cancels = c.cancels_inside = c.cancels_cleared = 0;
+    c.cancels = c.cancels_inside = c.cancels_cleared = c.clears = 0;
+    c.is_clearing = c.is_put = c.is_gone = false;
+    c.heard = 0;
+    c.credited = c.obliged = 0;
     c.starts = 0;
     memset(c.start, 0, sizeof c.start);
     c.digest = 0;
     if (setup[0] % BEGUN >= 1)
         do_grant();
     if (setup[0] % BEGUN >= 2)
-        do_map(0, 0);
+        do_map(0, 0, false);
 }
 
-enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT, BREAK };
+enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT, BREAK, STARVED, CREDIT, PUT };
 
 static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -451,8 +514,9 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
         do_grant();
         break;
     case MAP:
+    case STARVED:
         do_grant();
-        do_map(op->operand[0], op->operand[1]);
+        do_map(op->operand[0], op->operand[1], op->kind == STARVED);
         break;
     case FLUSH:
         if (c.is_mapped)
@@ -477,6 +541,15 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case BREAK:
         c.is_broken ^= true;
+        break;
+    case CREDIT:
+        if (!c.demands)
+            break;
+        c.credited += 1 + op->operand[0] % 130;
+        ms_fifo_credit(&c.fifo, 1 + op->operand[0] % 130);
+        break;
+    case PUT:
+        do_put();
         break;
     }
 }
@@ -505,6 +578,13 @@ static void ctrl_check(void *unused)
         ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(c.stage.dma));
     if (!ms_dma_audit(c.stage.dma))
         ms_sim_fail("O2 the audit fails", "at the end");
+    for (uint32_t i = 0; i < LOOP_WINDOWS; i++)
+        if (ms_load_relaxed(&c.controller->channel[0].window[i]) != 0)
+            ms_sim_fail("O9 a window of a loop is left open", "%u", i);
+    if (c.demands && ms_load_relaxed(&c.fifo.credit) + c.obliged != c.credited)
+        ms_sim_fail("O5 the device asked for another number of bytes",
+                    "%" PRIu64 " of %" PRIu64 ", and %" PRIu64 " are left", c.obliged, c.credited,
+                    ms_load_relaxed(&c.fifo.credit));
 }
 
 static uint64_t ctrl_digest(void)
@@ -534,13 +614,22 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
         return "cancel the transfer";
     case BREAK:
         return "the device breaks, or is mended";
+    case STARVED:
+        snprintf(text, bytes, "map %u bytes, and the host refuses", lengths[op->operand[0] & 7]);
+        break;
+    case CREDIT:
+        snprintf(text, bytes, "the device asks for %u bytes", 1 + op->operand[0] % 130u);
+        break;
+    case PUT:
+        return "put the adapter away";
     }
     return text;
 }
 
 static const char *const actor_names[] = {"driver", "engine", "cancel"};
 static const struct fuzz_setting settings[] = {
-    {"begun", 2 * BEGUN}}; /* 1: granted, 2: and 64 bytes mapped; 3 more: transfers loop */
+    {"begun",
+     3 * BEGUN}}; /* 1: granted, 2: and 64 bytes mapped; 3 more: loops; 6 more: on demand */
 static const struct fuzz_kind kinds[] = {
     [GRANT] = {"grant", 0, 1, "context and channel"},
     [MAP] = {"map", 2, 1, "length class; direction, routine, offset class; stops what runs"},
@@ -550,6 +639,9 @@ static const struct fuzz_kind kinds[] = {
     [STEP] = {"step", 1, 2, "bytes, less one"},
     [CANCEL_IT] = {"cancel", 0, 4, "CancelMappedTransfer"},
     [BREAK] = {"break", 0, 2, "the device faults, or does again what it should"},
+    [STARVED] = {"starved", 2, 1, "as map, and the host refuses"},
+    [CREDIT] = {"credit", 1, 4, "bytes that the device asks for, less one"},
+    [PUT] = {"put", 0, 1, "the adapter, for good"},
 };
 
 const struct fuzz_target fuzz_target_ctrl = {

@@ -16,29 +16,33 @@
 
 #include "registers/registers.h"
 
-enum { CUSTOMERS = 4, REGISTERS_MAX = 64 };
+enum { CUSTOMERS = 4, REGISTERS_MAX = 256 };
 enum phase { IDLE, WAITING, GRANTED, WITHDRAWN };
 
 static const struct {
     uint32_t registers;
     bool contiguous;
     uint16_t boundary;
-    uint32_t taken; /* by a stranger who keeps them */
-} shapes[] = {{3, false, 0, 0},
-              {4, true, 0, 0},
-              {6, false, 0, 0},
-              {1, false, 0, 0},
-              {8, true, 4, 0},
-              {5, true, 0, 0},
-              {2, false, 0, 0},
-              {16, false, 8, 0},
-              {1, false, 0, 1},
-              {3, false, 0, 1},
-              {6, true, 0, 1},
-              {5, true, 0, 2},
+    uint32_t taken; /* by a stranger, who keeps them until somebody gives them back */
+    uint32_t unit;  /* 0: of one register; how many a customer asks for are units of so many */
+} shapes[] = {{3, false, 0, 0, 0},
+              {4, true, 0, 0, 0},
+              {6, false, 0, 0, 0},
+              {1, false, 0, 0, 0},
+              {8, true, 4, 0, 0},
+              {5, true, 0, 0, 0},
+              {2, false, 0, 0, 0},
+              {16, false, 8, 0, 0},
+              {1, false, 0, 1, 0},
+              {3, false, 0, 1, 0},
+              {6, true, 0, 1, 0},
+              {5, true, 0, 2, 0},
               /* Enough for a stock of each CPU, nearly all of it a stranger's. */
-              {64, false, 0, 61},
-              {64, false, 0, 60}};
+              {64, false, 0, 61, 0},
+              {64, false, 0, 60, 0},
+              {66, true, 0, 61, 0}, /* three in the first word, two in the second */
+              {256, true, 0, 0, 64},
+              {16, false, 0, 1, 4}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0], SHAPES_SMALL = 12 };
 
 static struct {
@@ -63,6 +67,7 @@ static struct {
     struct ms_reg_set set[CUSTOMERS];
     uint8_t owner[REGISTERS_MAX];
     uint32_t cell[REGISTERS_MAX];
+    bool is_given_back; /* the stranger's */
     uint64_t digest;
 } p;
 
@@ -99,6 +104,7 @@ static void pool_reset(const uint8_t *setup)
         for (uint32_t i = 0; i < shapes[shape].taken; i++)
             p.owner[ms_reg_cursor_next(&cursor)] = CUSTOMERS + 1;
     }
+    p.is_given_back = false;
     p.digest = 0;
 }
 
@@ -241,6 +247,7 @@ static void do_ask(uint32_t who, uint32_t count)
     struct ms_reg_set set;
     uint64_t seen = ms_load_acquire(&p.state[who]);
 
+    count *= shapes[p.shape].unit ? shapes[p.shape].unit : 1;
     if (count > p.pool->registers || (shapes[p.shape].contiguous && count > p.pool->ops->run_max))
         count = 1;
     if (shapes[p.shape].contiguous && shapes[p.shape].boundary && count > shapes[p.shape].boundary)
@@ -314,7 +321,27 @@ static void do_give(uint32_t who)
         serve(who);
 }
 
-enum kind { ASK, GIVE, ACCEPT, WITHDRAW };
+/* What the stranger took comes back by another CPU, or by somebody without one; once. */
+static void do_return(uint32_t who, bool has_cpu)
+{
+    uint32_t cpu = has_cpu ? who : MS_CPU_NONE;
+    struct ms_reg_cursor cursor;
+
+    if (shapes[p.shape].taken == 0 || p.is_given_back)
+        return;
+    p.is_given_back = true;
+    ms_reg_cursor_start(&cursor, p.pool, p.taken);
+    for (uint32_t i = 0; i < shapes[p.shape].taken; i++) {
+        ms_reg reg = ms_reg_cursor_next(&cursor);
+        ms_data_write(&p.cell[reg], sizeof p.cell[reg]);
+        p.owner[reg] = 0;
+    }
+    ms_pool_give(p.pool, cpu, p.taken);
+    if (ms_turnstile_has_waiters(&p.pool->waiters))
+        serve(cpu);
+}
+
+enum kind { ASK, GIVE, ACCEPT, WITHDRAW, RETURN };
 
 static void pool_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -330,6 +357,9 @@ static void pool_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case WITHDRAW:
         do_withdraw(actor);
+        break;
+    case RETURN:
+        do_return(actor, op->operand[0] % 2 == 0);
         break;
     }
 }
@@ -391,8 +421,7 @@ static void pool_check(void *unused)
             do_give(i);
         }
     }
-    if (shapes[p.shape].taken > 0)
-        ms_pool_give(p.pool, MS_CPU_NONE, p.taken);
+    do_return(0, false);
     for (uint32_t i = 0; i < CUSTOMERS; i++)
         p.pool->ops->drain(p.pool->state, i);
     p.pool->ops->drain_all(p.pool->state);
@@ -423,6 +452,9 @@ static const char *pool_tell(const struct fuzz_op *op, char *text, size_t bytes)
         return "accept what was granted";
     case WITHDRAW:
         return "withdraw";
+    case RETURN:
+        return op->operand[0] % 2 ? "return the stranger's, without a CPU"
+                                  : "return the stranger's";
     }
     return text;
 }
@@ -434,6 +466,7 @@ static const struct fuzz_kind kinds[] = {
     [GIVE] = {"give", 0, 15, "what is held; serves who waits"},
     [ACCEPT] = {"accept", 0, 15, "what was granted"},
     [WITHDRAW] = {"withdraw", 0, 15, "from waiting"},
+    [RETURN] = {"return", 1, 15, "the stranger's registers; odd: without a CPU"},
 };
 
 const struct fuzz_target fuzz_target_pool = {

@@ -26,8 +26,13 @@ struct held {
 static const struct {
     uint32_t registers;
     bool last_has_no_cpu; /* the last actor calls as MS_CPU_NONE */
-} shapes[] = {{8, false},   {3, true},   {64, false}, {70, true},
-              {130, false}, {192, true}, {1, false},  {1100, false}};
+    uint32_t taken;       /* by a stranger, in one run, who keeps it */
+    uint32_t dealt;       /* runs of DEALT_RUN that the first actor took for each of the next two */
+} shapes[] = {{8, false, 0, 0},    {3, true, 0, 0},   {64, false, 0, 0}, {70, true, 0, 0},
+              {130, false, 0, 0},  {192, true, 0, 0}, {1, false, 0, 0},  {1100, false, 0, 0},
+              {520, true, 516, 0}, /* two groups of 512, and four registers left */
+              {192, true, 0, 4}};
+enum { DEALT_RUN = 3 };
 
 static const struct ms_reg_want shapes_wanted[] = {{0, 1, 0}, {0, 1, 16}, {0, 2, 0}, {0, 4, 8}};
 static const uint32_t runs[] = {1, 2, 3, 4, 100, 7, 33, 64};
@@ -36,6 +41,7 @@ static struct {
     const struct ms_reg_ops *ops;
     struct ms_reg_shape shape;
     bool last_has_no_cpu;
+    struct held taken; /* by the stranger */
     void *state;
     size_t state_bytes; /* allocated */
     uint8_t owner[REGISTERS_MAX];
@@ -61,6 +67,34 @@ static const struct ms_reg_ops *strategy_at(uint32_t index)
     return ms_strategies[index % count];
 }
 
+/* Where the strategy has such a run. */
+static void strangers_take(uint32_t run)
+{
+    struct ms_reg_want want = {.run = run, .align = 1};
+
+    s.taken = (struct held){MS_REG_NONE, run};
+    if (run == 0 || run > s.ops->run_max)
+        return;
+    s.taken.first = s.ops->take(s.state, MS_CPU_NONE, want);
+    if (s.taken.first != MS_REG_NONE)
+        memset(s.owner + s.taken.first, ACTORS + 1, run);
+}
+
+/* What one CPU took others give back, more of it than they would keep. */
+static void runs_deal(uint32_t runs_each)
+{
+    struct ms_reg_want want = {.run = DEALT_RUN, .align = 1};
+
+    for (uint32_t i = 0; i < 2 * runs_each && DEALT_RUN <= s.ops->run_max; i++) {
+        uint32_t to = 1 + i / runs_each;
+        ms_reg first = s.ops->take(s.state, 0, want);
+        if (first == MS_REG_NONE)
+            return;
+        memset(s.owner + first, (int)to + 1, DEALT_RUN);
+        s.held[to][s.held_count[to]++] = (struct held){first, DEALT_RUN};
+    }
+}
+
 static void strategies_reset(const uint8_t *setup)
 {
     uint32_t which = setup[1] % (sizeof shapes / sizeof shapes[0]);
@@ -82,6 +116,8 @@ static void strategies_reset(const uint8_t *setup)
     for (uint32_t i = 0; i < ACTORS; i++)
         ms_init(&s.mail[i], 0);
     s.result_count = 0;
+    strangers_take(shapes[which].taken);
+    runs_deal(shapes[which].dealt);
 }
 
 static void note(uint32_t result)
@@ -236,6 +272,8 @@ static void strategies_check(void *unused)
         while (s.held_count[a] > 0)
             give_back(cpu_of(a), held_remove(a, s.held_count[a] - 1));
     }
+    if (s.taken.first != MS_REG_NONE)
+        s.ops->give(s.state, MS_CPU_NONE, s.taken.first, s.taken.run);
     for (uint32_t a = 0; a < ACTORS; a++)
         s.ops->drain(s.state, a);
     s.ops->drain_all(s.state);
@@ -295,7 +333,8 @@ static const char *strategies_tell(const struct fuzz_op *op, char *text, size_t 
 }
 
 static const char *const actor_names[] = {"a", "b", "c", "d"};
-static const struct fuzz_setting settings[] = {{"strategy", 32}, {"shape", 8}};
+static const struct fuzz_setting settings[] = {{"strategy", 32},
+                                               {"shape", sizeof shapes / sizeof shapes[0]}};
 static const struct fuzz_kind kinds[] = {
     [TAKE] = {"take", 2, 15, "run class, shape class"},
     [GIVE] = {"give", 1, 15, "which of the runs held"},

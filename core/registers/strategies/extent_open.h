@@ -11,8 +11,8 @@
  * Invariants  I1 a register named by a cell belongs to nobody; whoever exchanges the cell for 0 has it
  *             I2 only the CPU itself fills a cell, and only from the top; a cell below the top may have
  *                been emptied by others
- * Ordering    hb:run-given  filling and emptying by others are sequentially consistent exchanges, so a cell is
- *             as good as a word of the file for who looks for waiters after giving
+ * Ordering    hb:run-given  filling is a sequentially consistent exchange, so a cell is as good as a word of
+ *             the file for who looks for waiters after giving; who empties another's acquires it
  * ABA         none: an exchange takes whatever is in the cell
  * Progress    wait-free
  */
@@ -71,9 +71,10 @@ static inline bool open_empty(struct extent_open *open, struct extent_file *f)
 
     for (uint32_t run = 1; run <= OPEN_RUN_MAX; run++)
         for (uint32_t i = 0; i < OPEN_ROOM; i++) {
-            if (ms_load_seq_cst(&open->cell[run - 1][i]) == 0)
+            if (ms_load_relaxed(&open->cell[run - 1][i]) ==
+                0) /* a waiter's lies behind its fence */
                 continue;
-            uint32_t got = ms_exchange_seq_cst(&open->cell[run - 1][i], 0);
+            uint32_t got = ms_exchange_acquire(&open->cell[run - 1][i], 0); /* hb:run-given */
             if (got == 0)
                 continue;
             file_give(f, got - 1, got - 1 + run);

@@ -92,9 +92,10 @@ static inline bool parcel_is_full(const struct extent_parcel *parcel)
 static inline bool parcel_take(struct extent_parcel *parcel, uint32_t *run, ms_reg *runs,
                                uint32_t *count)
 {
-    uint32_t state = ms_load_seq_cst(&parcel->state);
+    uint32_t state = ms_load_relaxed(&parcel->state); /* a waiter's lies behind its fence */
 
-    if (state < PARCEL_FULL || !ms_cas_seq_cst(&parcel->state, &state, PARCEL_IN_HANDS))
+    if (state < PARCEL_FULL ||
+        !ms_cas_acquire(&parcel->state, &state, PARCEL_IN_HANDS)) /* hb:run-given, acquire */
         return false;
     *run = parcel_run(state);
     *count = parcel_count(state);
