@@ -187,9 +187,16 @@ void ms_wake(const ms_atomic_u32 *word, uint32_t count)
     sim_step_end(&event);
 }
 
+static bool host_has_no_fence;
+
+void ms_sim_host_fence(bool has_one)
+{
+    host_has_no_fence = !has_one;
+}
+
 bool ms_has_asymmetric_fence(void)
 {
-    return true;
+    return !host_has_no_fence;
 }
 
 bool ms_fence_asymmetric_heavy(void)

@@ -25,24 +25,26 @@ static const struct {
     uint16_t boundary;
     uint32_t taken; /* by a stranger, who keeps them until somebody gives them back */
     uint32_t unit;  /* 0: of one register; how many a customer asks for are units of so many */
-} shapes[] = {{3, false, 0, 0, 0},
-              {4, true, 0, 0, 0},
-              {6, false, 0, 0, 0},
-              {1, false, 0, 0, 0},
-              {8, true, 4, 0, 0},
-              {5, true, 0, 0, 0},
-              {2, false, 0, 0, 0},
-              {16, false, 8, 0, 0},
-              {1, false, 0, 1, 0},
-              {3, false, 0, 1, 0},
-              {6, true, 0, 1, 0},
-              {5, true, 0, 2, 0},
+    bool unfenced;  /* on a host without a fence of all CPUs */
+} shapes[] = {{3, false, 0, 0, 0, false},
+              {4, true, 0, 0, 0, false},
+              {6, false, 0, 0, 0, false},
+              {1, false, 0, 0, 0, false},
+              {8, true, 4, 0, 0, false},
+              {5, true, 0, 0, 0, false},
+              {2, false, 0, 0, 0, false},
+              {16, false, 8, 0, 0, false},
+              {1, false, 0, 1, 0, false},
+              {3, false, 0, 1, 0, false},
+              {6, true, 0, 1, 0, false},
+              {5, true, 0, 2, 0, false},
               /* Enough for a stock of each CPU, nearly all of it a stranger's. */
-              {64, false, 0, 61, 0},
-              {64, false, 0, 60, 0},
-              {66, true, 0, 61, 0}, /* three in the first word, two in the second */
-              {256, true, 0, 0, 64},
-              {16, false, 0, 1, 4}};
+              {64, false, 0, 61, 0, false},
+              {64, false, 0, 60, 0, false},
+              {66, true, 0, 61, 0, false}, /* three in the first word, two in the second */
+              {256, true, 0, 0, 64, false},
+              {16, false, 0, 1, 4, false},
+              {16, false, 0, 1, 4, true}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0], SHAPES_SMALL = 12 };
 
 static struct {
@@ -77,7 +79,9 @@ static void pool_make(const struct ms_reg_ops *ops, uint32_t shape)
 
     (void)stage_memory(&p.stage);
     ms_kernel_init(&p.stage.kernel, NULL, p.stage.memory);
+    ms_sim_host_fence(!shapes[shape].unfenced);
     p.pool = ms_pool_create(p.stage.memory, &p.stage.kernel, &config);
+    ms_sim_host_fence(true);
     ms_require(p.pool != NULL);
     if (shapes[shape].taken > 0) {
         struct ms_pool_want want = {.count = shapes[shape].taken};
@@ -330,6 +334,8 @@ static void do_return(uint32_t who, bool has_cpu)
     if (shapes[p.shape].taken == 0 || p.is_given_back)
         return;
     p.is_given_back = true;
+    if (has_cpu)
+        p.came[who] = ++p.time;
     ms_reg_cursor_start(&cursor, p.pool, p.taken);
     for (uint32_t i = 0; i < shapes[p.shape].taken; i++) {
         ms_reg reg = ms_reg_cursor_next(&cursor);

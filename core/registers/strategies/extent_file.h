@@ -35,6 +35,11 @@ enum {
     GROUP_WORDS = 8, /* one cache line */
     GROUP_BITS = GROUP_WORDS * MS_WORD_BITS,
     BOUND_UNKNOWN = 255,
+#ifndef MS_SIM
+    BOUND_WORDS = 8, /* so many before groups share one; fewer from twice so many groups on */
+#else
+    BOUND_WORDS = 1, /* the simulator's files are small */
+#endif
 };
 #define BYTES_ONE  UINT64_C(0x0101010101010101)
 #define BYTES_HIGH UINT64_C(0x8080808080808080)
@@ -58,7 +63,7 @@ static inline uint32_t bound_shift_for(uint32_t groups)
 {
     uint32_t shift = 0;
 
-    while (shift < 3 && groups >> shift > 8)
+    while (shift < 3 && groups >> shift > BOUND_WORDS)
         shift++;
     return shift;
 }
