@@ -291,6 +291,7 @@ static void pair_waits(void *context)
             return;
     }
     p->seen = ms_load_relaxed(&p->word);
+    ms_data_write(&p->seen, sizeof p->seen);
 }
 
 static void pair_wakes(void *context)
@@ -311,10 +312,14 @@ static void pair_forgets(void *context)
 static void pair_starts(void *context)
 {
     struct pair *p = context;
+
+    ms_data_write(&p->seen,
+                  sizeof p->seen); /* no race with the threads: a start orders, and a join */
     struct ms_thread *waiter = ms_thread_start(pair_waits, p);
     struct ms_thread *waker = ms_thread_start(pair_wakes, p);
 
     ms_thread_join(waiter);
+    ms_data_write(&p->seen, sizeof p->seen);
     ms_thread_join(waker);
     p->ended++;
 }

@@ -217,6 +217,9 @@ BODY(race_neighbour)     { ms_data_write((char *)&l->plain + 1, 1); }
 BODY(race_first_byte)    { ms_data_write((char *)&l->plain, 1); }
 BODY(race_reads_on)      { ms_data_read(&l->plain, 4); ms_store_release(&l->y, 1); ms_store_relaxed(&l->z, 1); ms_data_read(&l->plain, 1); ms_store_relaxed(&l->z, 1); }
 BODY(race_behind_second) { if (ms_load_acquire(&l->y)) ms_data_write((char *)&l->plain + 1, 1); }
+BODY(race_write_behind)  { ms_store_release(&l->y, 1); ms_data_write(&l->plain, 4); l->plain = 1; }
+BODY(race_read_behind)   { ms_store_release(&l->y, 1); ms_data_read(&l->plain, 4); }
+BODY(race_behind_any)    { if (ms_load_acquire(&l->y)) ms_data_write(&l->plain, 4); }
 BODY(race_behind_first)  { if (ms_load_acquire(&l->y)) ms_data_write((char *)&l->plain, 1); }
 /* clang-format on */
 
@@ -250,6 +253,12 @@ MS_TEST(plain_data_handed_over_without_an_edge_is_a_race_even_when_the_values_ar
     assert_true(count_races(race_first_byte, race_first_byte, NULL) > 0);
     assert_int_equal(count_races(race_reads_on, race_behind_second, NULL), 0);
     assert_true(count_races(race_reads_on, race_behind_first, NULL) > 0);
+}
+
+MS_TEST(a_release_does_not_publish_what_is_done_behind_it)
+{
+    assert_true(count_races(race_write_behind, race_read, NULL) > 0);
+    assert_true(count_races(race_read_behind, race_behind_any, NULL) > 0);
 }
 
 MS_TEST(a_write_must_come_after_all_reads_not_only_after_the_last_write)

@@ -122,6 +122,7 @@ void ms_thread_join(struct ms_thread *thread)
             sim.current->blocked_on = other;
             sim_block();
         }
+        other->clock[thread->fiber]++; /* what it did behind its last step */
         sim.current->clock = clock_join(sim.current->clock, other->clock);
         sim.current->visible = clock_join(sim.current->visible, other->visible);
         if (sim.current->fence_sequence < other->fence_sequence)

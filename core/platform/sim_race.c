@@ -4,6 +4,8 @@
  *
  * Idea        per four bytes: who wrote last and when, and when each fiber last read. A read must
  *             happen-after the last write, a write after the last write and all reads.
+ * When        an access lies behind its fiber's last step and before the next: a release in the last one does not
+ *             publish it, a release in the next one does.
  * Bytes       a mask of the four bytes an access covers, so neighbours of different owners in one
  *             word do not meet. A write replaces what is known of the word, a read what is known of its
  *             fiber's: of accesses to parts of one word the older ones are forgotten, never mixed up.
@@ -59,6 +61,12 @@ static struct sim_word *word_find(uintptr_t address)
     return &words[at];
 }
 
+/* When an access of `f` is made, as others' clocks count its steps. */
+static uint16_t now_of(const struct sim_fiber *f)
+{
+    return (uint16_t)(f->clock[f->index] + 1);
+}
+
 static bool is_after_reads(const struct sim_word *w, uint8_t mask, const struct sim_fiber *f)
 {
     for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
@@ -77,14 +85,14 @@ static const struct ms_sim_site *word_access(const struct ms_sim_site *site, str
     if (is_write) {
         w->writer = site;
         w->fiber = (uint8_t)f->index;
-        w->epoch = f->clock[f->index];
+        w->epoch = now_of(f);
         w->write_mask = mask;
         for (uint32_t i = 0; i < MS_SIM_FIBERS_MAX; i++)
             w->read_mask[i] &= (uint8_t)~mask;
     } else {
         w->reader = site;
         w->read_mask[f->index] = mask;
-        w->reads[f->index] = f->clock[f->index];
+        w->reads[f->index] = now_of(f);
     }
     return NULL;
 }

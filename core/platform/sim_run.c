@@ -201,6 +201,9 @@ uint32_t sim_fiber_add(ms_thread_body *body, void *context, const char *name)
         fiber_begin(f, body, context, name);
         sim.has_threads = true;
         f->pending.site = &start;
+        sim.current->clock
+            [sim.current->index]++; /* what it did since its last step is before the thread */
+        sim.current->visible[sim.current->index]++;
         f->clock = sim.current->clock;
         f->clock[i] = 1;
         f->visible = clock_join(f->visible, sim.current->visible);

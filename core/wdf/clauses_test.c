@@ -413,6 +413,36 @@ MS_TEST(more_registers_than_there_are_can_not_be_reserved)
     rig_close(rig);
 }
 
+/* CAN-13, RES-10, RES-12: what was not reserved limits no fragment of what is executed next. */
+MS_TEST(a_reservation_that_failed_or_was_cancelled_counts_for_nothing)
+{
+    for (int how = 0; how <= 1; how++) {
+        struct rig *rig = rig_open();
+        struct job job, holder;
+        rig_system(rig, WdfDmaProfileSystem, 0x1003, 0x4000, false);
+        rig_mdl(rig, 0, 0x2000);
+        job_make(rig, &holder, WdfDmaDirectionWriteToDevice);
+        job_make(rig, &job, WdfDmaDirectionWriteToDevice);
+        assert_status(
+            WdfDmaTransactionAllocateResources(holder.trx, job.direction, 1, job_reserve, &holder),
+            STATUS_SUCCESS);
+        WdfDmaTransactionSetImmediateExecution(job.trx, how == 0);
+        assert_status(
+            WdfDmaTransactionAllocateResources(job.trx, job.direction, 1, job_reserve, &job),
+            how == 0 ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
+        if (how == 1)
+            assert_true(WdfDmaTransactionCancel(job.trx));
+        assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
+        WdfDmaTransactionFreeResources(holder.trx);
+        job_start(&job, 0, ALL);
+        assert_int_equal(job.programs, 1);
+        assert_int_equal(job.length[0], 0x2000);
+        report_none_and_end(&job);
+        assert_true(job.over);
+        rig_close(rig);
+    }
+}
+
 /* RES-16, REL-08: released, freed or deleted while it waits. */
 MS_TEST(a_queued_reservation_is_withdrawn_first)
 {

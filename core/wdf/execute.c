@@ -188,6 +188,7 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
             MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
             uint64_t serial = next.serial;
             MS_TRX_MOVE(trx, next, entered, ms_trx_step_withdraw(&next, serial, false));
+            ms_trx_bury(trx); /* deleted meanwhile: nobody else ends it (FTL-01) */
         }
     } else {
         MS_TRX_MOVE(trx, next, entered, ms_trx_step_enter(&next));
@@ -270,7 +271,8 @@ static BOOLEAN cancel_reservation(struct ms_trx *trx, union ms_trx_word word)
         return FALSE;
     MS_TRX_MOVE(trx, next, moved, ms_trx_step_unreserve(&next, true));
     if (!moved)
-        return next.phase == TRX_FAILED && next.cancel;
+        return FALSE; /* another cancel ended it, and said so; the adapter withdraws an idle one to all */
+    ms_trx_bury(trx);             /* deleted meanwhile: no grant comes that would end it (FTL-01) */
     ms_object_drop(&trx->object); /* of the queued reservation */
     return TRUE;                  /* CAN-13 */
 }

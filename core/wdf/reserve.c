@@ -10,17 +10,26 @@
  */
 #include "wdf/transaction.h"
 
-/* c9 */
-void ms_trx_unhold(struct ms_trx *trx)
+/* Takes the reservation away, if it is held; *to_device: its direction. */
+static bool unhold(struct ms_trx *trx, bool *to_device)
 {
-    union ms_trx_word next = ms_trx_look(trx);
-    bool to_device = next.to_device, ours;
-    PVOID base = trx->base;
-    ULONG count = trx->reserved;
+    union ms_trx_word next;
+    bool ours;
 
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_unhold(&next));
-    if (!ours)
+    *to_device = next.to_device;
+    return ours;
+}
+
+/* c9. The caller owns the fields. A grant that comes meanwhile writes them before `held`: they are read behind it. */
+void ms_trx_unhold(struct ms_trx *trx)
+{
+    bool to_device;
+
+    if (!unhold(trx, &to_device))
         return;
+    PVOID base = trx->base;
+    ULONG count = trx->reserved;
     trx->reserved = 0;
     trx->base = NULL;
     ms_trx_free_grant(trx, to_device, base, count);
@@ -33,8 +42,10 @@ static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVO
     bool system = trx->enabler->system;
     PFN_WDF_RESERVE_DMA routine = trx->reserve_routine;
     PVOID routine_context = trx->reserve_context;
+    ULONG count = trx->reserved;
     struct ms_visit visit;
     union ms_trx_word next;
+    bool to_device;
 
     (void)device, (void)irp;
     trx->base = base;
@@ -43,8 +54,8 @@ static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVO
     visit = ms_visit_begin(DISPATCH_LEVEL, NULL);
     routine(ms_trx_handle(trx), routine_context); /* RES-09 */
     ms_visit_end(&visit, trx->object.handle);
-    if (next.drop)
-        ms_trx_unhold(trx); /* RES-16 */
+    if (next.drop && unhold(trx, &to_device)) /* RES-16; the fields may be another's by now */
+        ms_trx_free_grant(trx, to_device, base, count);
     ms_trx_bury(trx);
     ms_object_drop(&trx->object); /* I1 */
     return system ? KeepObject : DeallocateObjectKeepRegisters;

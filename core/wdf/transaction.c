@@ -99,8 +99,8 @@ static NTSTATUS single_check(struct ms_trx *trx, const struct ms_dma_way *way, b
     return buffer_grow(trx, info.V1.ScatterGatherListSize);
 }
 
-/* TRX-12, in its order; the caller owns the fields. */
-static NTSTATUS init_fields(struct ms_trx *trx, const struct init *init)
+/* TRX-12, in its order; the caller owns the fields. `word` as it was when it became their owner. */
+static NTSTATUS init_fields(struct ms_trx *trx, const struct init *init, union ms_trx_word word)
 {
     bool to_device = init->direction == WdfDmaDirectionWriteToDevice;
     struct ms_dma_way *way = ms_enabler_way(trx->enabler, to_device);
@@ -108,6 +108,8 @@ static NTSTATUS init_fields(struct ms_trx *trx, const struct init *init)
     NTSTATUS status = STATUS_SUCCESS;
 
     ms_trx_own(trx);
+    if (!word.held && !word.queued)
+        trx->reserved = 0; /* of one that failed, or was withdrawn (RES-10, CAN-13) */
     trx->fragment_max = way->fragment_length;
     trx->mdl = trx->at = init->mdl;
     trx->at_base = 0;
@@ -139,7 +141,7 @@ static NTSTATUS init_change(struct ms_trx *trx, const struct init *init)
     }
     if (next.queued)
         ms_trx_misuse(trx, MS_RULE_WDF_INITIALIZE_QUEUED, next); /* 13.1, note 1 */
-    status = init_fields(trx, init);
+    status = init_fields(trx, init, next);
     if (!NT_SUCCESS(status)) {
         ms_trx_forget_fields(trx); /* TRX-15 */
         MS_TRX_MUST(trx, next, ms_trx_step_released(&next, false));

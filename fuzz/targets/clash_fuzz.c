@@ -9,14 +9,33 @@
  *              rule, about that object (OBJ-05, REQ-02, REL-08, CMP-02, CMP-14); nobody is blamed who came alone;
  *              a request whose cancel callback is on its way is not completed before it has begun, and that is
  *              told (REQ-09); a callback comes once, or an unmark says that it never will (REQ-06, REQ-07);
+ *              whatever is done to a transaction at once, each execution ends once (clash_tangle.h);
  *              nothing crashes, and at the end nothing is held by anybody (O2, O9)
  */
 #include "misuse_driver.h"
 
 #include "wdf/request.h"
+#include "wdf/transaction.h"
 
 enum { ACTORS = 3, FRAGMENT = 64, FINAL_FIBER = MS_SIM_ACTORS_MAX };
-enum profile { PACKET, LISTS, SYSTEM, PROFILES };
+enum profile { PACKET, LISTS, SYSTEM, PACKET_2, PROFILES };
+
+enum kind {
+    DELETE_OBJECT,
+    COMPLETE,
+    UNMARK,
+    CANCEL,
+    REPORT,
+    CANCEL_TRX,
+    DELETE_TRX,
+    INITIALIZE,
+    EXECUTE,
+    RESERVE,
+    RELEASE,
+    FREE,
+    STOP,
+    GIVE_WAY
+};
 
 /* Calls of which one has its way. Told between switch points, so always of one moment. */
 struct contest {
@@ -28,27 +47,38 @@ struct contest {
 static struct {
     struct kmdf_stage stage; /* from here on kept in the image */
     enum profile profile;
+    uint32_t begins;
     bool is_marked, has_two;
+    bool is_tangle; /* of the transaction no single outcome is judged (clash_tangle.h) */
+    bool has_holder;
     WDFDEVICE device;
     WDFQUEUE queue;
     WDFDMAENABLER enabler;
     PMDL mdl;
-    uint32_t objects; /* before the three that follow; the driver has a reference on each */
+    uint32_t objects; /* before those that follow; the driver has a reference on the first three */
     WDFOBJECT object;
     WDFREQUEST request;
-    WDFDMATRANSACTION trx;
-    struct ms_request *inside; /* the request's state, looked at without a step */
-    uint32_t programmed;       /* from here on set anew */
+    WDFDMATRANSACTION trx, holder;
+    struct ms_object *trx_inside; /* likewise */
+    uint32_t begun, ends;         /* a tangle's executions and reservations */
+    struct ms_request *inside;    /* the request's state, looked at without a step */
+    uint32_t programmed;          /* from here on set anew */
     uint32_t reports[MS_SIM_FIBERS_MAX];
     struct ms_rule_report report[MS_SIM_FIBERS_MAX]; /* the first */
     struct contest delete, complete, delete_trx, end;
     uint32_t changing; /* calls on the request that have not returned */
     uint32_t unmarks, unmarked, cancels, entered, done, cleaned, destroyed, stages;
+    uint32_t withdrawn;    /* reservations that a broken rule may have withdrawn */
+    uint32_t inside_calls; /* of a tangle, that have not returned */
+    bool gave_way;
     NTSTATUS status;
     uint64_t digest;
 } c;
 
 static const PFN_NUMBER pfn = 0x4000;
+static const PFN_NUMBER tangle_pfn[2] = {0x140000, 0x140008}; /* out of reach */
+
+#include "clash_tangle.h"
 
 static uint32_t self_index(void)
 {
@@ -63,6 +93,11 @@ static VOID watch(const struct ms_rule_report *report, void *context)
 
     (void)context;
     report_check(report);
+    if (c.is_tangle && (report->object == (uint64_t)(uintptr_t)c.trx ||
+                        report->object == (uint64_t)(uintptr_t)c.holder)) {
+        tangle_watch(report);
+        return;
+    }
     if (c.reports[self]++ == 0)
         c.report[self] = *report;
 }
@@ -322,8 +357,6 @@ static void do_delete_trx(void)
 
 /* --- the target ----------------------------------------------------------------------------------------- */
 
-enum kind { DELETE_OBJECT, COMPLETE, UNMARK, CANCEL, REPORT, CANCEL_TRX, DELETE_TRX };
-
 /* Outside of an execution: what it begins with. */
 static void make_subjects(void)
 {
@@ -341,10 +374,15 @@ static void make_subjects(void)
     if (c.is_marked)
         ms_require(NT_SUCCESS(WdfRequestMarkCancelableEx(c.request, on_cancel)));
     ms_require(NT_SUCCESS(WdfDmaTransactionCreate(c.enabler, NULL, &c.trx)));
-    ms_require(NT_SUCCESS(
-        WdfDmaTransactionInitializeUsingOffset(c.trx, on_program, WdfDmaDirectionReadFromDevice,
-                                               c.mdl, 0, c.has_two ? FRAGMENT + 1 : FRAGMENT)));
-    ms_require(NT_SUCCESS(WdfDmaTransactionExecute(c.trx, NULL)));
+    c.trx_inside = ms_object_find(c.trx, MS_OBJECT_TRANSACTION);
+    if (c.is_tangle) {
+        tangle_make();
+    } else {
+        ms_require(NT_SUCCESS(
+            WdfDmaTransactionInitializeUsingOffset(c.trx, on_program, WdfDmaDirectionReadFromDevice,
+                                                   c.mdl, 0, c.has_two ? FRAGMENT + 1 : FRAGMENT)));
+        ms_require(NT_SUCCESS(WdfDmaTransactionExecute(c.trx, NULL)));
+    }
     WdfObjectReference(c.object);
     WdfObjectReference(c.request);
     WdfObjectReference(c.trx);
@@ -353,9 +391,9 @@ static void make_subjects(void)
 static void make_machine(void)
 {
     static const WDF_DMA_PROFILE profiles[PROFILES] = {
-        WdfDmaProfilePacket, WdfDmaProfileScatterGather, WdfDmaProfileSystem};
+        WdfDmaProfilePacket, WdfDmaProfileScatterGather, WdfDmaProfileSystem, WdfDmaProfilePacket};
     struct ms_controller_config controller = ms_controller_soc();
-    const struct ms_dma_config config = {
+    struct ms_dma_config config = {
         .strategy = &ms_reg_cas_bitmap,
         .variant = ms_sg_variant_find("scalar"),
         .registers = {4, 16},
@@ -365,13 +403,20 @@ static void make_machine(void)
     };
 
     (void)stage_memory(&c.stage.stage);
-    c.mdl = ms_mdl_create(&pfn, 0, 2 * FRAGMENT);
+    if (c.is_tangle) { /* two transactions do not fit */
+        config.registers[0] = 2;
+        config.registers[1] = 3;
+        c.mdl = ms_mdl_create(tangle_pfn, MS_PAGE_BYTES - 60, 2 * FRAGMENT);
+    } else {
+        c.mdl = ms_mdl_create(&pfn, 0, 2 * FRAGMENT);
+    }
     ms_require(c.mdl != NULL);
     kmdf_stage_make(&c.stage, &config, ACTORS);
     ms_rules_watch(&c.stage.stage.kernel, watch, NULL);
     bad_driver_start(&c.stage, &c.device);
     c.queue = bad_queue_make(c.device, true);
-    c.enabler = bad_enabler_make(c.device, profiles[c.profile], 3, FRAGMENT);
+    c.enabler =
+        bad_enabler_make(c.device, profiles[c.profile], c.profile == PACKET_2 ? 2 : 3, FRAGMENT);
     if (c.profile == SYSTEM)
         ms_require(NT_SUCCESS(bad_system_configure(c.enabler, 0x1003)));
     c.objects = ms_wdf_objects(c.stage.wdf);
@@ -384,13 +429,32 @@ static void clash_reset(const uint8_t *setup)
     enum profile profile = setup[0] % PROFILES;
 
     memset(&c.programmed, 0, (size_t)((uint8_t *)(&c + 1) - (uint8_t *)&c.programmed));
-    if (!stage_ready(&c.stage.stage, profile * 4u + (setup[1] & 1) * 2u + (setup[2] & 1))) {
+    uint32_t begins = setup[3] % BEGINNINGS;
+    uint32_t number = (begins * PROFILES + profile) * 4u + (setup[1] & 1) * 2u + (setup[2] & 1);
+
+    if (!stage_ready(&c.stage.stage, number)) {
         c.profile = profile;
+        c.begins = begins == RESERVED && !can_reserve() ? WAITING : begins;
+        c.is_tangle = begins != PROGRAMMED || profile == PACKET_2;
+        c.begun = c.ends = 0;
         c.is_marked = setup[1] & 1;
         c.has_two = setup[2] & 1;
         make_machine();
     }
     c.programmed = 1;
+}
+
+/* Operations on the transaction. */
+static void perform_trx(enum kind kind, bool is_final)
+{
+    if (c.is_tangle)
+        tangle_perform(kind, is_final);
+    else if (kind == REPORT)
+        do_report(is_final);
+    else if (kind == CANCEL_TRX)
+        do_cancel_trx();
+    else if (kind == DELETE_TRX)
+        do_delete_trx();
 }
 
 static void clash_perform(uint32_t actor, const struct fuzz_op *op)
@@ -409,14 +473,8 @@ static void clash_perform(uint32_t actor, const struct fuzz_op *op)
     case CANCEL:
         do_cancel();
         break;
-    case REPORT:
-        do_report(op->operand[0] & 1);
-        break;
-    case CANCEL_TRX:
-        do_cancel_trx();
-        break;
-    case DELETE_TRX:
-        do_delete_trx();
+    default:
+        perform_trx((enum kind)op->kind, op->operand[0] & 1);
         break;
     }
 }
@@ -439,12 +497,14 @@ static void clash_check(void *unused)
         ms_sim_fail("O3 a cancel callback that never came", "%u times", c.entered);
     if (c.complete.winners == 0)
         do_complete(STATUS_SUCCESS, false);
-    if (c.end.winners == 0)
+    if (c.is_tangle)
+        tangle_check();
+    if (!c.is_tangle && c.end.winners == 0)
         do_report(true);
-    if (c.delete_trx.winners == 0)
+    if (!c.is_tangle && c.delete_trx.winners == 0)
         do_delete_trx();
-    if (c.delete.winners != 1 || c.complete.winners != 1 || c.done != 1 || c.end.winners != 1 ||
-        c.delete_trx.winners != 1)
+    if (c.delete.winners != 1 || c.complete.winners != 1 || c.done != 1 ||
+        (!c.is_tangle && (c.end.winners != 1 || c.delete_trx.winners != 1)))
         ms_sim_fail("O3 something did not end once", "%u, %u, %u, %u, %u", c.delete.winners,
                     c.complete.winners, c.done, c.end.winners, c.delete_trx.winners);
     if (c.cleaned != 1 || c.destroyed != 0)
@@ -480,6 +540,13 @@ static const char *clash_tell(const struct fuzz_op *op, char *text, size_t bytes
         [REPORT] = "report a fragment of the transaction",
         [CANCEL_TRX] = "cancel the transaction",
         [DELETE_TRX] = "delete the transaction",
+        [INITIALIZE] = "initialise the transaction",
+        [EXECUTE] = "execute the transaction",
+        [RESERVE] = "reserve for the transaction",
+        [RELEASE] = "release the transaction",
+        [FREE] = "give the transaction's reservation back",
+        [STOP] = "stop the transaction",
+        [GIVE_WAY] = "the other transaction ends",
     };
 
     snprintf(text, bytes, "%s%s", said[op->kind],
@@ -488,8 +555,9 @@ static const char *clash_tell(const struct fuzz_op *op, char *text, size_t bytes
 }
 
 static const char *const actor_names[] = {"driver", "other", "system"};
-/* marked: the request is cancelable; two: the transaction has a second fragment, of a byte. */
-static const struct fuzz_setting settings[] = {{"profile", PROFILES}, {"marked", 2}, {"two", 2}};
+/* marked: the request is cancelable; two: the transaction has a second fragment, of a byte; begins: how. */
+static const struct fuzz_setting settings[] = {
+    {"profile", PROFILES}, {"marked", 2}, {"two", 2}, {"begins", BEGINNINGS}};
 static const struct fuzz_kind kinds[] = {
     [DELETE_OBJECT] = {"delete", 0, 7, "WdfObjectDelete of the object"},
     [COMPLETE] = {"complete", 0, 7, "WdfRequestComplete"},
@@ -498,15 +566,23 @@ static const struct fuzz_kind kinds[] = {
     [REPORT] = {"report", 1, 7, "DmaCompleted, or DmaCompletedFinal"},
     [CANCEL_TRX] = {"cancel_trx", 0, 7, "WdfDmaTransactionCancel"},
     [DELETE_TRX] = {"delete_trx", 0, 7, "WdfObjectDelete of the transaction"},
+    [INITIALIZE] = {"initialize", 0, 7,
+                    "InitializeUsingOffset; this and what follows: not programmed"},
+    [EXECUTE] = {"execute", 0, 7, "WdfDmaTransactionExecute"},
+    [RESERVE] = {"reserve", 0, 7, "AllocateResources"},
+    [RELEASE] = {"release", 0, 7, "WdfDmaTransactionRelease"},
+    [FREE] = {"free", 0, 7, "FreeResources"},
+    [STOP] = {"stop", 0, 7, "StopSystemTransfer"},
+    [GIVE_WAY] = {"give_way", 0, 7, "the holder's last report"},
 };
 
 const struct fuzz_target fuzz_target_clash = {
     .name = "clash",
-    .summary = "threads of a driver that do one thing twice: one has its way, the others are told",
+    .summary = "threads of a driver that do one thing twice, or anything at once: one end of each",
     .actors = actor_names,
     .actor_count = ACTORS,
     .settings = settings,
-    .setting_count = 3,
+    .setting_count = 4,
     .kinds = kinds,
     .kind_count = sizeof kinds / sizeof kinds[0],
     .blocks = "requests wait in a queue under a spin lock (core/wdf/queue.c)",

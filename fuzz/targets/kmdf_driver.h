@@ -39,6 +39,8 @@ static const uint16_t offsets[4] = {0, 1, 59, 36};
 
 struct fragment {
     uint32_t job, at, length, moved;
+    uint32_t
+        execution; /* of the job: the device may still get its last burst when the next one has begun */
     uint32_t passes, periods; /* looped: so often it was moved, so often that was told */
     bool to_device, is_programmed, is_told, is_reported;
     DMA_COMPLETION_STATUS status;
@@ -140,9 +142,9 @@ static uint8_t device_byte(const struct fragment *f, uint32_t i)
     return (uint8_t)((uint32_t)(f - k.fragment) * 29 + i * 7 + 1);
 }
 
-static uint8_t memory_byte(const struct job *j, uint32_t i)
+static uint8_t memory_byte(uint32_t job, uint32_t execution, uint32_t i)
 {
-    return (uint8_t)(index_of(j) * 71 + j->execution * 13 + i * 3 + 5);
+    return (uint8_t)(job * 71 + execution * 13 + i * 3 + 5);
 }
 
 static void memory_fill(const struct job *j)
@@ -150,7 +152,7 @@ static void memory_fill(const struct job *j)
     uint8_t bytes[BYTES];
 
     for (uint32_t i = 0; i < BYTES; i++)
-        bytes[i] = memory_byte(j, i);
+        bytes[i] = memory_byte(index_of(j), j->execution, i);
     ms_mdl_copy_in(k.stage.stage.memory, j->mdl, 0, bytes, j->mdl->Next ? BYTES : FIRST_BYTES);
 }
 
@@ -163,7 +165,7 @@ static void memory_check(const struct job *j)
     ms_mdl_copy_out(k.stage.stage.memory, j->mdl, 0, bytes, all);
     for (uint32_t i = 0; i < all; i++) {
         bool is_ours = !j->to_device && i >= j->at && i < j->staged_end;
-        if (!is_ours && bytes[i] != memory_byte(j, i))
+        if (!is_ours && bytes[i] != memory_byte(index_of(j), j->execution, i))
             ms_sim_fail("O6 a byte changed that was not to", "byte %u of job %u", i, index_of(j));
         if (is_ours && i < j->at + j->reported && j->is_known[i] && bytes[i] != j->expected[i])
             ms_sim_fail("O6 a byte that the device did not give", "byte %u of job %u", i,
@@ -182,8 +184,11 @@ static struct fragment *fragment_open(struct job *j, uint32_t at, uint32_t lengt
     if (length == 0 || length > FRAGMENT || at + length > j->at + j->length)
         ms_sim_fail("O5 a fragment of a wrong length", "%u bytes at %u", length, at);
     k.fragments++;
-    *f = (struct fragment){
-        .job = index_of(j), .at = at, .length = length, .to_device = j->to_device};
+    *f = (struct fragment){.job = index_of(j),
+                           .execution = j->execution,
+                           .at = at,
+                           .length = length,
+                           .to_device = j->to_device};
     if (at + length > j->staged_end)
         j->staged_end = at + length;
     return j->current = f;
@@ -241,10 +246,11 @@ static void line_pop(void *context, uint64_t address, uint32_t count)
 static void line_push(void *context, uint64_t address, const uint8_t *bytes, uint32_t count)
 {
     const struct device *d = context;
+    const struct fragment *f = d->burst;
 
     (void)address;
-    for (uint32_t i = 0; d->burst && i < count; i++)
-        if (bytes[i] != memory_byte(&k.job[d->burst->job], d->burst->at + d->burst->moved + i))
+    for (uint32_t i = 0; f && i < count; i++)
+        if (bytes[i] != memory_byte(f->job, f->execution, f->at + f->moved + i))
             ms_sim_fail("O6 the device got a byte that is not the driver's", "byte %u of %u", i,
                         count);
     moved(d->burst, count);
@@ -269,7 +275,7 @@ static void master_moves(struct job *j, struct fragment *f, uint32_t bytes)
                     bytes);
     f->moved = bytes;
     for (uint32_t i = 0; f->to_device && i < bytes; i++)
-        if (buffer[i] != memory_byte(j, f->at + i))
+        if (buffer[i] != memory_byte(f->job, f->execution, f->at + i))
             ms_sim_fail("O6 the device got a byte that is not the driver's", "byte %u of %u", i,
                         bytes);
 }
@@ -379,7 +385,7 @@ static void report(struct job *j, struct fragment *f, enum report how, uint32_t 
         over = WdfDmaTransactionDmaCompletedFinal(trx, bytes, &status);
     else
         over = WdfDmaTransactionDmaCompletedWithLength(trx, bytes, &status);
-    if (run->is_given_up)
+    if (over && run->is_given_up) /* else somebody is just giving it up, and has not said so */
         run->over = ms_fetch_add_release(&k.given_up, 1) + 1; /* hb:kmdf-given-up */
     if (status == STATUS_INVALID_DEVICE_REQUEST)
         ms_sim_fail("O7 a report was refused", "%s", report_names[how]);
