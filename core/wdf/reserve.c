@@ -78,19 +78,21 @@ void ms_trx_unqueue(struct ms_trx *trx)
     }
 }
 
+/* `status`: of what was done before, as if the adapter had said it. */
 static NTSTATUS reserve_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG count, ULONG flags,
-                            uint64_t serial)
+                            uint64_t serial, NTSTATUS status)
 {
     union ms_trx_word next;
-    NTSTATUS status;
     KIRQL old;
     bool ours;
 
-    KeRaiseIrql(DISPATCH_LEVEL, &old);
-    status = ms_way_ops(way)->AllocateAdapterChannelEx(way->adapter, trx->enabler->fdo,
-                                                       trx->transfer_context, count, flags,
-                                                       reserve_granted, trx, NULL); /* c2 */
-    KeLowerIrql(old);
+    if (NT_SUCCESS(status)) {
+        KeRaiseIrql(DISPATCH_LEVEL, &old);
+        status = ms_way_ops(way)->AllocateAdapterChannelEx(way->adapter, trx->enabler->fdo,
+                                                           trx->transfer_context, count, flags,
+                                                           reserve_granted, trx, NULL); /* c2 */
+        KeLowerIrql(old);
+    }
     if (NT_SUCCESS(status)) {
         MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve_asked(&next, serial));
         (void)ours;
@@ -139,12 +141,7 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     status = ms_way_ops(way)->InitializeDmaTransferContext(way->adapter, trx->transfer_context);
     ms_object_hold(&trx->object); /* I1 */
     MS_TRX_MUST(trx, next, ms_trx_step_reserving(&next, to_device));
-    if (!NT_SUCCESS(status)) {
-        MS_TRX_MOVE(trx, next, ours, ms_trx_step_unreserve(&next, false));
-        ms_object_drop(&trx->object);
-        return status;
-    }
-    return reserve_ask(trx, way, count, flags, next.serial);
+    return reserve_ask(trx, way, count, flags, next.serial, status);
 }
 
 NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,

@@ -74,7 +74,9 @@ static void ticket_give(struct ms_ticket *ticket)
     struct ms_trx *trx = ticket->trx;
     uint64_t bit = UINT64_C(1) << (ticket - trx->ticket);
 
-    ms_fetch_and_release(&trx->tickets, ~bit); /* hb:ticket */
+    uint64_t before = ms_fetch_and_release(&trx->tickets, ~bit); /* hb:ticket */
+    ms_assert((before & bit) != 0);                              /* I2: it was taken, by one */
+    (void)before;
     ms_object_drop(&trx->object);
 }
 

@@ -12,7 +12,8 @@
 #define FUZZ_CLASH_TANGLE_H
 
 /* How the transaction begins. WAITING, RESERVED: the holder has what it waits for. REFUSED: initialised, to be executed
- * at once while the holder has that; of a system channel: its configure callback says no. */
+ * at once while the holder has that; of a system channel: its configure callback says no; of two lists: they would have
+ * more elements than there may be. */
 enum begins { PROGRAMMED, INITIALIZED, WAITING, RESERVED, REFUSED, BEGINNINGS };
 
 enum { TANGLE_ROUNDS = 8 };
@@ -220,6 +221,8 @@ static void tangle_make(void)
     ms_require(NT_SUCCESS(tangle_initialize(c.trx)));
     if (c.begins == REFUSED && is_system())
         WdfDmaTransactionSetChannelConfigurationCallback(c.trx, on_refusing, NULL);
+    else if (c.begins == REFUSED && c.profile == LISTS && c.has_two)
+        WdfDmaEnablerSetMaximumScatterGatherElements(c.enabler, 1);
     else if (c.begins == REFUSED && c.profile != PACKET_2)
         WdfDmaTransactionSetImmediateExecution(c.trx, TRUE);
     if (c.begins == PROGRAMMED || (c.begins == WAITING && c.profile != PACKET_2))

@@ -28,8 +28,20 @@ enum {
 };
 
 /* LISTS_GOT: two adapters, and no list of its own. PACKET_2: of version 2. LOOPED: a ring that its channel runs
- * through again and again. NESTED: lists are programmed as the original does it (K4). */
-enum profile { PACKET, LISTS, LISTS_GOT, SYSTEM, DUPLEX, PACKET_2, LOOPED, NESTED, PROFILES };
+ * through again and again. NESTED: lists are programmed as the original does it (K4). DEFERRED: what the device tells
+ * while a fragment is staged comes by the DPC thread (K9). */
+enum profile {
+    PACKET,
+    LISTS,
+    LISTS_GOT,
+    SYSTEM,
+    DUPLEX,
+    PACKET_2,
+    LOOPED,
+    NESTED,
+    DEFERRED,
+    PROFILES
+};
 enum report { WHOLE, PART, FINAL, NONE_FIRST, TOO_MUCH, REPORTS };
 static const char *const report_names[REPORTS] = {"all of it", "half of it", "half of it, the last",
                                                   "none of it, at first", "too much"};
@@ -112,12 +124,14 @@ static struct {
     ms_atomic_u32 given_up; /* hb:kmdf-given-up; so many executions ended before they were told */
     uint32_t seen[MS_SIM_FIBERS_MAX];             /* of these, when an actor's operation began */
     const struct job *in_stop[MS_SIM_FIBERS_MAX]; /* whose stop or cancel an actor is in */
+    ms_atomic_u32 finished;                       /* actors; hb:kmdf-finished */
     uint64_t digest;
 } k;
 
 static bool is_system(void)
 {
-    return k.profile == SYSTEM || k.profile == DUPLEX || k.profile == LOOPED;
+    return k.profile == SYSTEM || k.profile == DUPLEX || k.profile == LOOPED ||
+           k.profile == DEFERRED;
 }
 
 static bool is_lists(void)
@@ -605,8 +619,9 @@ static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT cont
         ms_data_read(&f->moved, sizeof f->moved);
     if (status == DmaComplete && f->moved != f->length)
         ms_sim_fail("O5 complete, and bytes are missing", "%u of %u", f->moved, f->length);
-    if (j->gives_up && ms_exchange_acq_rel(&j->pending, 0) == 0) /* hb:kmdf-pending */
-        return;                                                  /* somebody is just giving it up */
+    uint32_t mine = (uint32_t)(f - k.fragment) + 1;
+    if (j->gives_up && !ms_cas_acq_rel(&j->pending, &mine, 0)) /* hb:kmdf-pending */
+        return; /* somebody is just giving it up; what is pending may be the next execution's */
     f->is_told = true;
     f->status = status;
     if (reports_inside(j))

@@ -258,7 +258,7 @@ static void make_enabler(void)
     static const WDF_DMA_PROFILE profiles[PROFILES] = {
         WdfDmaProfilePacket, WdfDmaProfileScatterGather, WdfDmaProfileScatterGatherDuplex,
         WdfDmaProfileSystem, WdfDmaProfileSystemDuplex,  WdfDmaProfilePacket,
-        WdfDmaProfileSystem, WdfDmaProfileScatterGather};
+        WdfDmaProfileSystem, WdfDmaProfileScatterGather, WdfDmaProfileSystem};
     static const uint32_t lines[2] = {0x1003, 0x1004};
     CM_PARTIAL_RESOURCE_DESCRIPTOR resource = {.Type = CmResourceTypeDma,
                                                .Flags = CM_RESOURCE_DMA_V3};
@@ -319,6 +319,7 @@ static void make_machine(void)
     (void)stage_memory(&k.stage.stage);
     make_memory();
     k.stage.nested_lists = k.profile == NESTED;
+    k.stage.deferred_by_dpc = k.profile == DEFERRED;
     kmdf_stage_make(&k.stage, &config, ACTORS);
     kmdf_stage_device(&k.stage);
     for (uint32_t i = 0; i < 3; i++) {
@@ -347,6 +348,7 @@ static void kmdf_reset(const uint8_t *setup)
     k.fragments = k.runs = 0;
     memset(k.seen, 0, sizeof k.seen);
     ms_init(&k.given_up, 0);
+    ms_init(&k.finished, 0);
     k.gives_up = false;
     memset(k.in_stop, 0, sizeof k.in_stop);
     k.digest = 0;
@@ -395,9 +397,13 @@ static void kmdf_perform(uint32_t actor, const struct fuzz_op *op)
     }
 }
 
+/* The last one ends the DPC thread, behind all that it was given. */
 static void kmdf_finish(uint32_t actor)
 {
     (void)actor;
+    if (k.profile == DEFERRED &&
+        ms_fetch_add_acq_rel(&k.finished, 1) + 1 == ACTORS) /* hb:kmdf-finished */
+        ms_kernel_stop(&k.stage.stage.kernel);
 }
 
 /* The framework refused the fragment, and has nobody to tell (STG-09). */
@@ -520,7 +526,7 @@ static const char *kmdf_tell(const struct fuzz_op *op, char *text, size_t bytes)
     return text;
 }
 
-static const char *const actor_names[] = {"driver", "other", "device", "cancel"};
+static const char *const actor_names[] = {"driver", "other", "device", "cancel", "dpc"};
 /* begun: so many transactions execute or wait; of one or two fragments; deleted when they are over. */
 static const struct fuzz_setting settings[] = {
     {"profile", PROFILES}, {"begun", 3}, {"two", 2}, {"dies", 2}};
@@ -544,6 +550,7 @@ const struct fuzz_target fuzz_target_kmdf = {
         "DMA transactions: execute, report, cancel, stop, reserve, release, delete; one end each",
     .actors = actor_names,
     .actor_count = ACTORS,
+    .thread_count = 1,
     .settings = settings,
     .setting_count = 4,
     .kinds = kinds,

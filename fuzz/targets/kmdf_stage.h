@@ -15,6 +15,7 @@ struct kmdf_stage {
     struct ms_wdf *wdf;
     struct ms_controller *controller;
     bool nested_lists;                /* K4; by who makes it, before */
+    bool deferred_by_dpc;             /* K9; likewise */
     struct ms_device *device;         /* NULL: a driver makes its own */
     uint32_t reports;                 /* violations in this execution */
     const struct ms_rule_info *first; /* what the first was about */
@@ -74,8 +75,10 @@ static inline void kmdf_stage_device(struct kmdf_stage *k)
 static inline void kmdf_stage_make(struct kmdf_stage *k, const struct ms_dma_config *dma,
                                    uint32_t actors)
 {
-    const struct ms_wdf_config wdf = {
-        .objects = 64, .timers_stepped = true, .nested_lists = k->nested_lists};
+    const struct ms_wdf_config wdf = {.objects = 64,
+                                      .timers_stepped = true,
+                                      .nested_lists = k->nested_lists,
+                                      .deferred_by_dpc = k->deferred_by_dpc};
 
     stage_dma(&k->stage, dma, actors + 1); /* the last for the check at the end */
     k->wdf = ms_wdf_create(&k->stage.kernel, &wdf);
