@@ -7,7 +7,7 @@
  *              map register is in two hands (O1); a list's elements tile what was mapped (O5); the
  *              device sees the driver's bytes and the driver sees the device's, and not a byte
  *              beyond the flush (O6); at the end all registers are free, no grant is used, the audit
- *              holds (O2, O9).
+ *              holds (O2, O9); on a machine that leaves grants to a thread of its own, the same (QUE-07).
  * Legal only   what a driver may not do (flush while the device moves, a context used twice) is kept
  *              from happening by the drivers' own atomics, so a finding is never "the driver did it"
  */
@@ -53,8 +53,11 @@ static const struct {
     uint32_t registers;
     uint8_t adapters; /* 1: the drivers share one; 2: one each */
     bool packet;      /* contiguous runs */
-} shapes[] = {{3, 1, false}, {3, 2, false}, {4, 2, true}, {6, 2, false},
-              {5, 1, true},  {2, 2, false}, {8, 2, true}, {1, 1, false}};
+    bool defers;      /* grants are left to a thread of the machine (QUE-07) */
+} shapes[] = {{3, 1, false, false}, {3, 2, false, false}, {4, 2, true, false}, {6, 2, false, false},
+              {5, 1, true, false},  {2, 2, false, false}, {8, 2, true, false}, {1, 1, false, false},
+              {2, 2, false, true},  {3, 1, false, true}};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static struct {
     struct stage stage;
@@ -63,6 +66,7 @@ static struct {
     PMDL mdl[DRIVERS][SLOTS];
     PFN_NUMBER pfn[DRIVERS][SLOTS][PAGES];
     bool is_packet; /* registers in runs */
+    bool defers;
     /* From here on each execution's own. */
     struct request request[REQUESTS_MAX];
     uint32_t requests;
@@ -72,6 +76,7 @@ static struct {
         [DRIVERS]; /* the last synchronous request did, and it was granted nothing since */
     uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
     uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
+    ms_atomic_u32 finished;  /* hb:finished: actors that came to their end */
     uint64_t digest;
 } m;
 
@@ -99,6 +104,7 @@ static void machine_make(const struct ms_reg_ops *strategy, uint32_t shape)
         .variant = ms_sg_variant_find("scalar"),
         .registers = {1, shapes[shape].registers},
         .grants = 8,
+        .defer_grants = shapes[shape].defers,
     };
     DEVICE_DESCRIPTION description = {
         .Version = DEVICE_DESCRIPTION_VERSION3,
@@ -122,6 +128,7 @@ static void machine_make(const struct ms_reg_ops *strategy, uint32_t shape)
     m.pool = ms_dma_pool(m.stage.dma, MS_REACH_32,
                          shapes[shape].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
     m.is_packet = shapes[shape].packet;
+    m.defers = shapes[shape].defers;
     stage_keep(&m.stage, m.request);
     for (uint32_t d = 0; d < DRIVERS; d++)
         for (uint32_t s = 0; s < SLOTS; s++)
@@ -131,9 +138,9 @@ static void machine_make(const struct ms_reg_ops *strategy, uint32_t shape)
 
 static void map_reset(const uint8_t *setup)
 {
-    uint32_t shape = setup[1] % (sizeof shapes / sizeof shapes[0]);
+    uint32_t shape = setup[1] % SHAPES;
 
-    if (!stage_ready(&m.stage, stage_strategy_index(setup[0]) * 8 + shape))
+    if (!stage_ready(&m.stage, stage_strategy_index(setup[0]) * SHAPES + shape))
         machine_make(stage_strategy(setup[0]), shape);
     /* The buffers' bytes are written before they are looked at. */
     stage_pages_fill(&m.stage, m.pool->first_pfn, m.pool->registers);
@@ -142,6 +149,7 @@ static void map_reset(const uint8_t *setup)
     memset(m.newest, 0, sizeof m.newest);
     memset(m.has_failed, 0, sizeof m.has_failed);
     memset(m.owner, 0, sizeof m.owner);
+    ms_init(&m.finished, 0);
     m.digest = 0;
 }
 
@@ -597,11 +605,9 @@ static bool slot_finish(uint32_t driver, uint32_t slot)
     return held(driver, slot) == NULL && m.current[driver][slot] == NULL;
 }
 
-/* A driver ends: what it holds goes back, what still waits is cancelled or waited for. */
+/* What it holds goes back, what still waits is cancelled or waited for. */
 static void map_finish(uint32_t actor)
 {
-    if (actor >= DRIVERS)
-        return;
     for (;;) {
         bool is_done = true;
         for (uint32_t slot = 0; slot < SLOTS; slot++)
@@ -609,6 +615,17 @@ static void map_finish(uint32_t actor)
         if (is_done || ms_sim_somebody_is_stopped())
             return; /* a stopped one may be in this very routine, or the device */
         ms_spin_hint();
+    }
+}
+
+/* The last one ends the machine's thread, as the machine's owner does. */
+static void map_end(uint32_t actor)
+{
+    if (actor < DRIVERS)
+        map_finish(actor);
+    if (m.defers && ms_fetch_add_acq_rel(&m.finished, 1) + 1 == ACTORS) { /* hb:finished */
+        stage_cpu(&m.stage, actor);
+        ms_kernel_stop(&m.stage.kernel);
     }
 }
 
@@ -675,8 +692,8 @@ static const char *map_tell(const struct fuzz_op *op, char *text, size_t bytes)
     return text;
 }
 
-static const char *const actor_names[] = {"a", "b", "device", "cancel"};
-static const struct fuzz_setting settings[] = {{"strategy", 32}, {"shape", 8}};
+static const char *const actor_names[] = {"a", "b", "device", "cancel", "late"};
+static const struct fuzz_setting settings[] = {{"strategy", 32}, {"shape", SHAPES}};
 static const struct fuzz_kind kinds[] = {
     [ASK] = {"ask", 3, 3, "slot, registers, what the routine does"},
     [ASK_SYNC] = {"ask_sync", 2, 3, "slot, registers"},
@@ -693,6 +710,7 @@ const struct fuzz_target fuzz_target_map = {
     .summary = "two drivers, a device, a canceller: ask, cancel, map, move, flush, free",
     .actors = actor_names,
     .actor_count = ACTORS,
+    .thread_count = 1, /* where grants are deferred */
     .settings = settings,
     .setting_count = 2,
     .kinds = kinds,
@@ -700,7 +718,7 @@ const struct fuzz_target fuzz_target_map = {
     .steps_max = 8000,
     .reset = map_reset,
     .perform = map_perform,
-    .finish = map_finish,
+    .finish = map_end,
     .check = map_check,
     .digest = map_digest,
     .tell = map_tell,
