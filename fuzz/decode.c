@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { OPS_END = 0xFF, LONG_DELTA = 240 };
+enum { OPS_END = 0xFF, LONG_NUMBER = 240, LONGEST_NUMBER = 255, NUMBER_MAX = 0xFFFF };
 
 struct reader {
     const uint8_t *bytes;
@@ -31,12 +31,13 @@ static uint8_t back(struct reader *r)
     return r->front < r->back ? r->bytes[--r->back] : 0;
 }
 
-/* Up to 4095; small ones take one byte. */
+/* Up to NUMBER_MAX, as far as steps go; small ones take one byte, most others two. */
 static uint32_t back_number(struct reader *r)
 {
     uint32_t first = back(r);
+    uint32_t high = first == LONGEST_NUMBER ? back(r) : first - LONG_NUMBER;
 
-    return first < LONG_DELTA ? first : ((first - LONG_DELTA) << 8 | back(r));
+    return first < LONG_NUMBER ? first : (high << 8 | back(r));
 }
 
 static uint32_t back_seed(struct reader *r)
@@ -181,12 +182,14 @@ static void put(struct writer *w, uint32_t byte)
 
 static void put_number(struct writer *w, uint32_t number)
 {
-    if (number < LONG_DELTA) {
-        put(w, number);
-    } else {
-        put(w, LONG_DELTA + (number >> 8));
-        put(w, number);
+    ms_assert(number <= NUMBER_MAX);
+    if (number >= (uint32_t)(LONGEST_NUMBER - LONG_NUMBER) << 8) {
+        put(w, LONGEST_NUMBER);
+        put(w, number >> 8);
+    } else if (number >= LONG_NUMBER) {
+        put(w, LONG_NUMBER + (number >> 8));
     }
+    put(w, number);
 }
 
 static void put_seed(struct writer *w, uint32_t seed)

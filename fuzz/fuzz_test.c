@@ -35,6 +35,30 @@ MS_TEST(every_byte_string_decodes_and_the_decoded_survives_bytes_and_text)
         }
 }
 
+MS_TEST(the_numbers_of_a_schedule_survive_bytes_at_every_length)
+{
+    static const uint32_t numbers[] = {0,    1,    239,  240,  241,   255,   256,
+                                       3839, 3840, 4095, 4096, 59998, 59999, MS_SIM_STEPS_MAX};
+    static struct fuzz_input first, again;
+    const struct fuzz_target *target = &fuzz_target_strategies;
+    uint8_t bytes[FUZZ_BYTES_MAX];
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        for (int form = 0; form < 3; form++) {
+            memset(&first, 0, sizeof first);
+            first.strategy = form == 0 ? MS_SIM_SPARSE : form == 1 ? MS_SIM_KEYED : MS_SIM_STALL;
+            if (form == 0)
+                first.switches[first.switch_count++].step = numbers[i];
+            else if (form == 1)
+                first.rules[first.rule_count++].visit = numbers[i];
+            else
+                first.stall_step = (uint16_t)numbers[i];
+            fuzz_decode(target, bytes, fuzz_encode(target, &first, bytes), &again);
+            if (memcmp(&first, &again, sizeof first) != 0)
+                fail_msg("%u is read as another number in form %d", numbers[i], form);
+        }
+}
+
 MS_TEST(text_that_is_not_understood_is_refused_with_its_line)
 {
     static const struct {

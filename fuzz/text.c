@@ -159,7 +159,8 @@ static bool read_rule(const struct line *l, const struct fuzz_target *target, ch
         return wrong(l, "'%s' should be actor@site#visit>actor, at most %d", word, FUZZ_RULES_MAX);
     *at = *hash = *to = 0;
     if (!actor_named(l, target, word, &actor) || !number(l, at + 1, 16, UINT32_MAX, &rule->site) ||
-        !number(l, hash + 1, 10, 4095, &rule->visit) || !actor_named(l, target, to + 1, &goal))
+        !number(l, hash + 1, 10, UINT16_MAX, &rule->visit) ||
+        !actor_named(l, target, to + 1, &goal))
         return false;
     rule->actor = (uint8_t)actor;
     rule->target = (uint8_t)goal;
@@ -221,7 +222,7 @@ static bool read_schedule(const struct line *l, const struct fuzz_target *target
     case MS_SIM_STALL:
         if (l->words != 5 || !setting(l, l->word[2], "seed", 0xFFFFFF, &input->seed) ||
             !setting(l, l->word[3], "actor", 7, &value[0]) ||
-            !setting(l, l->word[4], "step", 4095, &value[1]))
+            !setting(l, l->word[4], "step", UINT16_MAX, &value[1]))
             return wrong(l, "wants seed=number actor=0..7 step=number");
         input->stall_actor = (uint8_t)value[0];
         input->stall_step = (uint16_t)value[1];
@@ -229,7 +230,7 @@ static bool read_schedule(const struct line *l, const struct fuzz_target *target
     case MS_SIM_HOLD:
         if (l->words < 6 || !setting(l, l->word[2], "seed", 0xFFFFFF, &input->seed) ||
             !setting(l, l->word[3], "actor", 7, &value[0]) ||
-            !setting(l, l->word[4], "step", 4095, &value[1]) ||
+            !setting(l, l->word[4], "step", UINT16_MAX, &value[1]) ||
             !setting(l, l->word[5], "until", MS_SIM_BY_TURNS * 2 - 1, &value[2]))
             return wrong(l, "wants seed=number actor=0..7 step=number until=0..%d, switches",
                          MS_SIM_BY_TURNS * 2 - 1);
