@@ -47,10 +47,7 @@ bool ms_scope_is_mine(const struct ms_scope *scope)
 /* A forwarded request belongs to the queue it went to, not to the one it hangs from. */
 static struct ms_object *request_queue(struct ms_object *object)
 {
-    struct ms_request *request = (struct ms_request *)(void *)object;
-    struct ms_queue *queue = ms_load_acquire(&request->queue); /* hb:request-queue */
-
-    return &queue->object;
+    return &ms_queue_of((struct ms_request *)(void *)object)->object;
 }
 
 /* WQU-05: a queue's own when it or its device says Queue, its device's when one of them says so. */

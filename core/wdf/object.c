@@ -23,21 +23,20 @@
  *             hb:brood    a slot is filled with release after the child knows it; the deleter's
  *                         exchange acquires. Likewise a room before it is linked
  *             hb:pending  disposing acquires what the children's disposals released
- *             hb:context  a context is pushed with release, read with acquire
+ *             hb:context  of the list that object_context.c keeps for an object
  * ABA         of cells: the tag counts heads. Of handles: generations differ for 2^32 lives of a cell.
  *             Of slots: they hold handles, so a slot seen with a child is that child's
  * Progress    lock-free but for the memory, which is the host's
  */
-#include "wdf/object.h"
+#include "wdf/object_context.h"
 
 #include <string.h>
 
 #define GENERATION_FIRST UINT64_C(0x5D1F0001)
-#define CONTEXT_MAGIC    UINT64_C(0x74786574636F6664)
 #define SLOT_FREE        UINT64_C(0)
 #define SLOT_CLOSED      UINT64_C(1) /* no handle is odd */
 #define BROOD_END        ((void *)(uintptr_t)1)
-enum { BROOD_GROWTH = 4, BROOD_MAX = 4096, POISON = 0xDD };
+enum { BROOD_GROWTH = 4, BROOD_MAX = 4096 };
 
 /* --- cells --- */
 
@@ -129,71 +128,6 @@ static struct ms_cell *cell_mine(const struct ms_object *object)
     return cell;
 }
 
-/* --- contexts --- */
-
-static NTSTATUS context_new(const WDF_OBJECT_ATTRIBUTES *attributes, uint64_t handle,
-                            struct ms_context **context)
-{
-    PCWDF_OBJECT_CONTEXT_TYPE_INFO type = attributes->ContextTypeInfo;
-    size_t room = attributes->ContextSizeOverride;
-
-    if (type)
-        room = room ? room : type->ContextSize;
-    struct ms_context *c = ms_alloc(sizeof *c + room); /* OBJ-02: zeroed */
-    if (!c)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    c->type = type ? type->UniqueType : NULL;
-    c->cleanup = attributes->EvtCleanupCallback;
-    c->destroy = attributes->EvtDestroyCallback;
-    c->handle = handle;
-    c->magic = CONTEXT_MAGIC;
-    c->bytes = sizeof *c + room;
-    *context = c;
-    return STATUS_SUCCESS;
-}
-
-static struct ms_context *context_find(struct ms_object *object,
-                                       PCWDF_OBJECT_CONTEXT_TYPE_INFO type)
-{
-    struct ms_context *c = ms_load_acquire(&object->contexts); /* hb:context */
-
-    for (; c; c = c->next) {
-        ms_data_read(&c->next, sizeof c->next);
-        if (c->type && c->type == type)
-            break;
-    }
-    return c;
-}
-
-/* False: there is one of that type already. */
-static bool context_push(struct ms_object *object, struct ms_context *context)
-{
-    void *seen = ms_load_relaxed(&object->contexts); /* a guess: the CAS decides */
-
-    do {
-        if (context->type && context_find(object, context->type))
-            return false;
-        ms_data_write(&context->next, sizeof context->next);
-        context->next = seen;
-    } while (!ms_cas_release(&object->contexts, &seen, context)); /* hb:context */
-    return true;
-}
-
-static void contexts_free(struct ms_object *object)
-{
-    struct ms_context *c = ms_load_relaxed(&object->contexts); /* nobody else is left */
-
-    while (c) {
-        struct ms_context *next = c->next;
-        size_t bytes = c->bytes;
-        ms_data_write(&c->next, sizeof c->next);
-        if (MS_ASSERTS_ON)
-            memset(c, POISON, bytes); /* OBJ-08 */
-        ms_free(c, bytes);
-        c = next;
-    }
-}
-
 /* --- making and ending --- */
 
 bool ms_object_dispose_nothing(struct ms_object *object)
@@ -205,39 +139,6 @@ bool ms_object_dispose_nothing(struct ms_object *object)
 void ms_object_destroy_nothing(struct ms_object *object)
 {
     (void)object;
-}
-
-static bool level_is_known(WDF_EXECUTION_LEVEL level)
-{
-    return level == WdfExecutionLevelInheritFromParent || level == WdfExecutionLevelPassive ||
-           level == WdfExecutionLevelDispatch;
-}
-
-static bool scope_is_known(WDF_SYNCHRONIZATION_SCOPE scope)
-{
-    return scope > WdfSynchronizationScopeInvalid && scope <= WdfSynchronizationScopeNone;
-}
-
-NTSTATUS ms_attributes_check(const WDF_OBJECT_ATTRIBUTES *attributes, enum ms_parent_rule rule)
-{
-    if (!attributes)
-        return rule == MS_PARENT_REQUIRED ? STATUS_WDF_PARENT_NOT_SPECIFIED : STATUS_SUCCESS;
-    if (attributes->Size != sizeof *attributes)
-        return STATUS_INFO_LENGTH_MISMATCH;
-    PCWDF_OBJECT_CONTEXT_TYPE_INFO type = attributes->ContextTypeInfo;
-    if (type && (type->Size != sizeof *type || type->ContextSize == 0 || !type->UniqueType))
-        return STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
-    if (attributes->ContextSizeOverride != 0 &&
-        (!type || attributes->ContextSizeOverride < type->ContextSize))
-        return STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
-    if (!level_is_known(attributes->ExecutionLevel) ||
-        !scope_is_known(attributes->SynchronizationScope))
-        return STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
-    if (rule == MS_PARENT_FORBIDDEN && attributes->ParentObject)
-        return STATUS_WDF_PARENT_ASSIGNMENT_NOT_ALLOWED;
-    if (rule == MS_PARENT_REQUIRED && !attributes->ParentObject)
-        return STATUS_WDF_PARENT_NOT_SPECIFIED;
-    return STATUS_SUCCESS;
 }
 
 static void brood_init(struct ms_brood *brood, ms_atomic_u64 *slot, uint32_t count)
@@ -296,7 +197,7 @@ NTSTATUS ms_object_new(struct ms_wdf *wdf, const struct ms_object_ops *ops, size
     brood_init(&o->brood, o->first, MS_BROOD_FIRST);
     if (attributes && (attributes->ContextTypeInfo || attributes->EvtCleanupCallback ||
                        attributes->EvtDestroyCallback)) {
-        status = context_new(attributes, o->handle, &context);
+        status = ms_context_new(attributes, o->handle, &context);
         if (!NT_SUCCESS(status))
             goto undo_cell;
         ms_init(&o->contexts, context);
@@ -328,14 +229,14 @@ static void object_free(struct ms_object *object)
     size_t bytes = object->bytes;
 
     ms_data_write(&object->ops, sizeof object->ops);
-    contexts_free(object);
+    ms_contexts_free(object);
     broods_free(object);
     if (life.generation == 0)
         life.generation = (uint32_t)GENERATION_FIRST;
     ms_store_relaxed(&cell->object, NULL);
     ms_store_release(&cell->life, life.raw); /* hb:life: no old handle leads here any more */
     if (MS_ASSERTS_ON)
-        memset(object, POISON, bytes); /* OBJ-08 */
+        memset(object, MS_OBJECT_POISON, bytes); /* OBJ-08 */
     ms_free(object, bytes);
     cell_push(wdf, cell);
     ms_fetch_sub_relaxed(&wdf->objects, 1);
@@ -358,9 +259,7 @@ void ms_object_bury(struct ms_object *object)
 
 static void object_end(struct ms_object *object)
 {
-    for (struct ms_context *c = ms_load_acquire(&object->contexts); c; c = c->next) /* hb:context */
-        if (c->destroy)
-            c->destroy(ms_object_handle(object)); /* OBJ-04 */
+    ms_contexts_destroy(object); /* OBJ-04 */
     object->ops->destroy(object);
     object_free(object);
 }
@@ -448,9 +347,23 @@ void *ms_object_try(WDFOBJECT handle, enum ms_object_kind kind)
     return object_take_by(handle, kind, life_take);
 }
 
+void *ms_object_try_dying(WDFOBJECT handle, enum ms_object_kind kind)
+{
+    return object_take_by(handle, kind, life_hold);
+}
+
+struct ms_object *ms_object_held(struct ms_wdf *wdf, uint64_t handle)
+{
+    struct ms_cell *cell = cell_of(wdf, handle);
+
+    ms_assert(cell != NULL);
+    return ms_load_relaxed(
+        &cell->object); /* whoever told the caller that it is held ordered it too */
+}
+
 void *ms_object_take(WDFOBJECT handle, enum ms_object_kind kind)
 {
-    void *object = object_take_by(handle, kind, life_take);
+    void *object = ms_object_try(handle, kind);
 
     if (MS_UNLIKELY(!object))
         ms_rule_break(MS_RULE_WDF_HANDLE, (uint64_t)(uintptr_t)handle, kind);
@@ -459,7 +372,7 @@ void *ms_object_take(WDFOBJECT handle, enum ms_object_kind kind)
 
 void *ms_object_take_dying(WDFOBJECT handle, enum ms_object_kind kind)
 {
-    void *object = object_take_by(handle, kind, life_hold);
+    void *object = ms_object_try_dying(handle, kind);
 
     if (MS_UNLIKELY(!object))
         ms_rule_break(MS_RULE_WDF_HANDLE, (uint64_t)(uintptr_t)handle, kind);
@@ -508,26 +421,7 @@ struct ms_context *ms_object_context(WDFOBJECT handle, PCWDF_OBJECT_CONTEXT_TYPE
     struct ms_object *object = ms_load_relaxed(&cell->object);  /* behind hb:life */
     if (life.generation != generation_of((uint64_t)(uintptr_t)handle) || !object)
         return NULL;
-    return context_find(object, type);
-}
-
-NTSTATUS ms_object_context_add(struct ms_object *object, const WDF_OBJECT_ATTRIBUTES *attributes,
-                               struct ms_context **context)
-{
-    NTSTATUS status = ms_attributes_check(attributes, MS_PARENT_FORBIDDEN);
-
-    if (!NT_SUCCESS(status))
-        return status;
-    if (!attributes || !attributes->ContextTypeInfo)
-        return STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
-    status = context_new(attributes, object->handle, context);
-    if (!NT_SUCCESS(status))
-        return status;
-    if (context_push(object, *context))
-        return STATUS_SUCCESS;
-    ms_free(*context, (*context)->bytes);
-    *context = context_find(object, attributes->ContextTypeInfo->UniqueType);
-    return STATUS_OBJECT_NAME_EXISTS;
+    return ms_context_find(object, type);
 }
 
 uint32_t ms_object_holders(const struct ms_object *object)
@@ -562,9 +456,8 @@ void ms_object_disposed(struct ms_object *object)
     struct ms_object *parent = object->parent;
     uint64_t mine = object->handle;
 
-    for (struct ms_context *c = ms_load_acquire(&object->contexts); c; c = c->next) /* hb:context */
-        if (c->cleanup)
-            c->cleanup(ms_object_handle(object)); /* OBJ-04: once, before EvtDestroy */
+    ms_data_read(&object->parent, sizeof object->parent); /* hb:brood, or its own maker's */
+    ms_contexts_cleanup(object);                          /* OBJ-04: once, before EvtDestroy */
     if (parent) /* fails when the parent has closed the slot; it stays closed (I2, I4) */
         ms_cas_relaxed(object->slot, &mine, SLOT_FREE); /* what goes orders nothing */
     ms_object_drop(object);                             /* I1: its own */
@@ -618,18 +511,17 @@ static NTSTATUS brood_next(struct ms_brood *brood, struct ms_brood **next)
 NTSTATUS ms_object_adopt(struct ms_object *object, struct ms_object *parent)
 {
     struct ms_brood *brood = &parent->brood;
-    NTSTATUS status = STATUS_DELETE_PENDING;
+    NTSTATUS status;
     bool closed = false;
 
     ms_assert(object->parent == NULL);
     if (!pending_add(parent))
-        return status;
-    ms_object_hold(parent);  /* I5 */
-    object->parent = parent; /* before hb:brood: the deleter reads it */
+        return STATUS_DELETE_PENDING;
+    ms_object_hold(parent); /* I5 */
+    ms_data_write(&object->parent, sizeof object->parent);
+    object->parent = parent; /* before hb:brood: the deleter reads it, and the slot */
     while (!brood_enter(brood, object, &closed)) {
-        if (closed)
-            goto undo_pending;
-        status = brood_next(brood, &brood);
+        status = closed ? STATUS_DELETE_PENDING : brood_next(brood, &brood);
         if (!NT_SUCCESS(status))
             goto undo_pending;
     }
@@ -667,12 +559,14 @@ static struct ms_brood *brood_close(struct ms_brood *brood)
 
 static void children_delete(struct ms_object *object)
 {
-    for (struct ms_brood *brood = &object->brood; brood; brood = brood_close(brood))
+    for (struct ms_brood *brood = &object->brood; brood; brood = brood_close(brood)) {
+        ms_data_read(&brood->count, sizeof brood->count);
         for (uint32_t i = 0; i < brood->count; i++) {
             uint64_t child = ms_exchange_acquire(&brood->slot[i], SLOT_CLOSED); /* hb:brood */
             if (child != SLOT_FREE)
                 child_delete(object->wdf, child);
         }
+    }
 }
 
 bool ms_object_delete(struct ms_object *object)
@@ -688,8 +582,10 @@ bool ms_object_delete(struct ms_object *object)
 
 struct ms_object *ms_object_ancestor(struct ms_object *object, enum ms_object_kind kind)
 {
-    while (object && object->ops->kind != kind)
+    while (object && object->ops->kind != kind) {
+        ms_data_read(&object->parent, sizeof object->parent);
         object = object->parent;
+    }
     return object;
 }
 

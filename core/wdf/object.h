@@ -150,6 +150,10 @@ void *ms_object_take(WDFOBJECT handle, enum ms_object_kind kind);
 void *ms_object_take_dying(WDFOBJECT handle, enum ms_object_kind kind);
 /* ms_object_take that reports nothing: for who may come late, and is no driver. */
 void *ms_object_try(WDFOBJECT handle, enum ms_object_kind kind);
+/* The same of ms_object_take_dying. */
+void *ms_object_try_dying(WDFOBJECT handle, enum ms_object_kind kind);
+/* Of a handle that the caller knows to be held. Wait-free. */
+struct ms_object *ms_object_held(struct ms_wdf *wdf, uint64_t handle);
 /* One more reference, by one who has one. */
 void ms_object_hold(struct ms_object *object);
 /* Gives a reference back; the last one ends the object. Lock-free but for what EvtDestroy does. */

@@ -8,6 +8,10 @@
  * Invariants  I1 a request waits, or is presented, or neither; each change under the lock
  *             I2 presented <= presented_max
  *             I3 waiting requests with room for them are being looked at by a thread that will deliver
+ *             I4 where a request is, is changed under the lock of the queue that it leaves: while somebody
+ *                holds the lock of the queue that it names, it stays there
+ *             I5 between two queues it is in no list. Who cancels or ends it then finds nothing to take
+ *                out; who forwards it looks, under the lock of the next queue, whether somebody did
  * Ordering    hb:queue-of  a device's queue is published with release, found with acquire
  * Progress    blocking: the spin lock; held for a few list steps, never across a driver's code
  */
@@ -68,19 +72,45 @@ static void request_present(struct ms_queue *queue, struct ms_request *request)
         ms_request_finish(request, STATUS_INVALID_DEVICE_REQUEST);
 }
 
+/* Under the lock: out of the list. */
+static void request_unlink(struct ms_request *request)
+{
+    ms_data_write(&request->waiting, sizeof request->waiting);
+    RemoveEntryList(&request->link);
+    request->waiting = false;
+}
+
+/* Under the lock: the first that waits, with a reference; NULL: none. */
+static struct ms_request *queue_first(struct ms_queue *queue)
+{
+    struct ms_request *request;
+
+    if (IsListEmpty(&queue->waiting))
+        return NULL;
+    request = request_of(queue->waiting.Flink);
+    ms_object_hold(&request->object);
+    ms_data_write(&queue->waiting, sizeof queue->waiting);
+    request_unlink(request);
+    return request;
+}
+
 /* Under the lock: the next one that the driver can have now, with a reference. */
 static struct ms_request *queue_next(struct ms_queue *queue)
 {
     struct ms_request *request;
 
-    if (queue->presented >= queue->presented_max || IsListEmpty(&queue->waiting))
+    if (queue->presented >= queue->presented_max)
         return NULL;
-    request = request_of(RemoveHeadList(&queue->waiting));
-    request->waiting = false;
-    request->presented = true;
-    queue->presented++;
-    ms_object_hold(&request->object);
-    ms_request_move(request, request_deliver); /* REQ-01 */
+    request = queue_first(queue);
+    /* REQ-01. Refused: it is being deleted, and who does that waits for the lock to take it out. */
+    while (request && ms_request_move(request, request_deliver) != REQUEST_DONE) {
+        ms_object_drop(&request->object);
+        request = queue_first(queue);
+    }
+    if (request) {
+        request->presented = true;
+        queue->presented++;
+    }
     return request;
 }
 
@@ -106,44 +136,90 @@ static void queue_serve(struct ms_queue *queue)
 void ms_queue_put(struct ms_queue *queue, struct ms_request *request)
 {
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
+    /* Relaxed: who changed it and found nothing to take out held this lock, or that of the queue it left. */
+    union ms_request_word now = {.raw = ms_load_relaxed(&request->word)};
     bool closed = queue->closed;
 
-    if (!closed) {
+    if (!closed && !now.cancelled && !now.completed) {
+        ms_data_write(&queue->waiting, sizeof queue->waiting);
+        ms_data_write(&request->waiting, sizeof request->waiting);
         request->waiting = true;
         InsertTailList(&queue->waiting, &request->link);
     }
     KeReleaseSpinLock(&queue->lock, irql);
     if (closed)
         ms_request_finish(request, STATUS_CANCELLED);
+    else if (now.completed)
+        return; /* I5: it goes with the queue where it was born */
+    else if (now.cancelled)
+        ms_queue_cancelled(queue, request); /* I5, WQU-04 */
     else
         queue_serve(queue);
+}
+
+struct ms_queue *ms_queue_of(const struct ms_request *request)
+{
+    return (struct ms_queue *)(void *)ms_object_held(
+        request->object.wdf, ms_load_relaxed(&request->queue)); /* a handle: hb:life orders it */
+}
+
+/* Under the lock. */
+static void request_absent(struct ms_queue *queue, struct ms_request *request)
+{
+    if (request->presented) {
+        request->presented = false;
+        queue->presented--;
+    }
+}
+
+static void request_gone(struct ms_queue *queue, const struct ms_request *request)
+{
+    /* From inside its own handler: whoever called that looks again when it is back. */
+    if (ms_load_relaxed(&request->handler) != ms_cpu_current())
+        queue_serve(queue); /* WQU-01: possibly on the stack of the completion */
 }
 
 void ms_queue_unpresent(struct ms_queue *queue, struct ms_request *request)
 {
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
 
-    if (request->presented) {
-        request->presented = false;
-        queue->presented--;
-    }
+    request_absent(queue, request);
     KeReleaseSpinLock(&queue->lock, irql);
-    /* From inside its own handler: whoever called that looks again when it is back. */
-    if (ms_load_relaxed(&request->handler) != ms_cpu_current())
-        queue_serve(queue); /* WQU-01: possibly on the stack of the completion */
+    request_gone(queue, request);
 }
 
-bool ms_queue_take_out(struct ms_queue *queue, struct ms_request *request)
+/* On its way to `target`; the caller holds both queues. */
+static void request_leave(struct ms_queue *queue, struct ms_request *request,
+                          const struct ms_queue *target)
 {
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
-    bool was_waiting = request->waiting;
 
-    if (was_waiting) {
-        RemoveEntryList(&request->link);
-        request->waiting = false;
-    }
+    request_absent(queue, request);
+    ms_store_relaxed(&request->queue, target->object.handle); /* I4 */
     KeReleaseSpinLock(&queue->lock, irql);
-    return was_waiting;
+    request_gone(queue, request);
+}
+
+struct ms_queue *ms_queue_take_out(struct ms_request *request)
+{
+    for (;;) {
+        uint64_t handle = ms_load_relaxed(&request->queue); /* a guess: the lock decides */
+        struct ms_queue *queue = ms_object_try_dying((WDFOBJECT)(uintptr_t)handle, MS_OBJECT_QUEUE);
+        if (!queue)
+            continue; /* it was forwarded, and that queue is gone, which orders the next look */
+        KIRQL irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
+        bool is_here = ms_load_relaxed(&request->queue) == handle; /* I4 */
+        bool was_waiting = is_here && request->waiting;
+        ms_data_write(&queue->waiting, sizeof queue->waiting);
+        if (was_waiting)
+            request_unlink(request);
+        KeReleaseSpinLock(&queue->lock, irql);
+        if (was_waiting)
+            return queue;
+        ms_object_drop(&queue->object);
+        if (is_here)
+            return NULL;
+    }
 }
 
 void ms_queue_cancelled(struct ms_queue *queue, struct ms_request *request)
@@ -166,13 +242,8 @@ static void queue_purge(struct ms_object *object, void *context)
     (void)context;
     for (;;) {
         KIRQL irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
-        struct ms_request *request = NULL;
         queue->closed = true;
-        if (!IsListEmpty(&queue->waiting)) {
-            request = request_of(RemoveHeadList(&queue->waiting));
-            request->waiting = false;
-            ms_object_hold(&request->object);
-        }
+        struct ms_request *request = queue_first(queue);
         KeReleaseSpinLock(&queue->lock, irql);
         if (!request)
             return;
@@ -188,10 +259,17 @@ void ms_queues_purge(struct ms_device *device)
 
 /* --- making queues --- */
 
+/* What was born here is gone by now; what was forwarded to it is not. */
+static bool queue_dispose(struct ms_object *object)
+{
+    queue_purge(object, NULL);
+    return true;
+}
+
 static const struct ms_object_ops queue_ops = {
     .kind = MS_OBJECT_QUEUE,
     .driver_may_delete = true,
-    .dispose = ms_object_dispose_nothing,
+    .dispose = queue_dispose,
     .destroy = ms_object_destroy_nothing,
 };
 
@@ -315,14 +393,13 @@ NTSTATUS WdfRequestForwardToIoQueue(WDFREQUEST Request, WDFQUEUE DestinationQueu
     if (!target)
         goto undo_request;
     status = STATUS_INVALID_DEVICE_REQUEST;
-    source = ms_load_acquire(&request->queue); /* hb:request-queue */
+    source = ms_queue_of(request);
     if (source == target || source->device != target->device ||
         ms_request_move(request, request_withdraw) != REQUEST_DONE)
         goto undo_target;
-    /* The request's reference on its queue moves with it. */
-    ms_object_hold(&target->object);
-    ms_queue_unpresent(source, request);
-    ms_store_release(&request->queue, target); /* hb:request-queue */
+    source = ms_queue_of(request);   /* again: behind that step nobody else forwards it */
+    ms_object_hold(&target->object); /* the request's reference on its queue moves with it */
+    request_leave(source, request, target);
     ms_queue_put(target, request);
     ms_object_drop(&source->object);
     status = STATUS_SUCCESS;

@@ -21,10 +21,12 @@ struct ms_queue {
 
 /* Puts a request in and delivers what can be. The caller's reference stays the caller's. */
 void ms_queue_put(struct ms_queue *queue, struct ms_request *request);
-/* The driver no longer has it (completed, or forwarded): room for the next. */
+/* The driver no longer has it: room for the next. */
 void ms_queue_unpresent(struct ms_queue *queue, struct ms_request *request);
-/* Takes it out when it still waits; false: it does not. */
-bool ms_queue_take_out(struct ms_queue *queue, struct ms_request *request);
+/* Takes it out of whichever queue it waits in. That queue, with a reference; NULL: it does not wait. */
+struct ms_queue *ms_queue_take_out(struct ms_request *request);
+/* Its queue, for who keeps it from being forwarded: has it, claimed it, completed it. */
+struct ms_queue *ms_queue_of(const struct ms_request *request);
 /* Calls EvtIoCanceledOnQueue or completes it (WQU-04). It was taken out. */
 void ms_queue_cancelled(struct ms_queue *queue, struct ms_request *request);
 /* Completes all that waits in the device's queues, and lets nothing in any more. */

@@ -282,6 +282,65 @@ MS_TEST(a_request_goes_from_queue_to_queue)
     rig_close(&r);
 }
 
+/* A default queue that presents to `hand`, and a manual one. */
+static WDFQUEUE two_queues(struct rig *r, HAND **hand)
+{
+    WDF_IO_QUEUE_CONFIG config;
+
+    rig_open(r);
+    WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchSequential);
+    config.EvtIoDefault = on_default;
+    *hand = HandOf(queue_make(r, &config, WdfSynchronizationScopeInheritFromParent));
+    WDF_IO_QUEUE_CONFIG_INIT(&config, WdfIoQueueDispatchManual);
+    return queue_make(r, &config, WdfSynchronizationScopeInheritFromParent);
+}
+
+/* WQU-04 */
+MS_TEST(a_request_that_was_cancelled_does_not_wait_in_the_next_queue)
+{
+    struct rig r = {.queue = NULL};
+    struct outcome outcome;
+    WDFREQUEST request;
+    HAND *hand;
+    WDFQUEUE second = two_queues(&r, &hand);
+
+    assert_true(ms_wdf_cancel(rig_submit(&r, &outcome)));
+    assert_int_equal(outcome.times, 0); /* its driver has it, and did not mark it */
+    assert_status(WdfRequestForwardToIoQueue(hand->got[0], second), STATUS_SUCCESS);
+    assert_int_equal(outcome.times, 1);
+    assert_status(outcome.status, STATUS_CANCELLED);
+    assert_status(WdfIoQueueRetrieveNextRequest(second, &request), STATUS_NO_MORE_ENTRIES);
+    rig_close(&r);
+}
+
+/* OBJ-04, REQ-13: who was forwarded is in the one queue, and a child of the other */
+MS_TEST(a_forwarded_request_ends_with_either_of_its_queues)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct rig r = {.queue = NULL};
+        struct outcome outcome[2];
+        WDFREQUEST request;
+        HAND *hand;
+        WDFQUEUE second = two_queues(&r, &hand), first;
+
+        rig_submit(&r, &outcome[0]);
+        rig_submit(&r, &outcome[1]);
+        first = WdfRequestGetIoQueue(hand->got[0]);
+        assert_status(WdfRequestForwardToIoQueue(hand->got[0], second), STATUS_SUCCESS);
+        assert_status(WdfRequestForwardToIoQueue(hand->got[1], second), STATUS_SUCCESS);
+        WdfObjectReference(second);
+        WdfObjectDelete(i == 0 ? second : first);
+        for (uint32_t k = 0; k < 2; k++) {
+            assert_int_equal(outcome[k].times, 1);
+            assert_status(outcome[k].status, STATUS_CANCELLED);
+        }
+        if (i == 1)
+            assert_status(WdfIoQueueRetrieveNextRequest(second, &request), STATUS_NO_MORE_ENTRIES);
+        WdfObjectDereference(second);
+        rig_close(&r);
+    }
+}
+
 /* WQU-05, LVL-05 */
 MS_TEST(callbacks_of_a_scope_run_under_its_lock)
 {

@@ -10,7 +10,8 @@
  *             I3 while users > 0 the driver cannot complete it (REQ-12)
  * Ordering    hb:request        every step releases and acquires: the callback stored before marking is
  *                               seen by who claims; what the completer wrote, by who looks after
- *             hb:request-queue  the queue pointer is changed while nobody else has the request
+ *             The queue is a handle, changed under the lock of the queue that it leaves (queue.c): what a
+ *             handle names is ordered by its life (hb:life)
  * ABA         the word alone decides; a step that finds its bits again finds the same state
  * Progress    lock-free
  */
@@ -48,8 +49,12 @@ static bool request_dispose(struct ms_object *object)
 {
     struct ms_request *request = (struct ms_request *)(void *)object;
 
-    ms_queue_take_out(ms_load_acquire(&request->queue), request); /* hb:request-queue */
-    if (ms_request_move(request, request_finish) == REQUEST_DONE) {
+    enum ms_request_verdict verdict = ms_request_move(request, request_finish);
+    /* Behind it: who is forwarding the request looks at the word before it puts it into the next queue. */
+    struct ms_queue *queue = ms_queue_take_out(request);
+    if (queue)
+        ms_object_drop(&queue->object);
+    if (verdict == REQUEST_DONE) {
         request->information = 0;
         request_tell(request, STATUS_CANCELLED); /* I2 */
     }
@@ -58,10 +63,10 @@ static bool request_dispose(struct ms_object *object)
 
 static void request_destroy(struct ms_object *object)
 {
-    struct ms_request *request = (struct ms_request *)(void *)object;
-    struct ms_queue *queue = ms_load_relaxed(&request->queue); /* nobody else is left */
+    struct ms_queue *queue = ms_queue_of((struct ms_request *)(void *)object);
 
-    ms_object_drop(&queue->object);
+    if (queue) /* NULL: at the framework's end it was buried first */
+        ms_object_drop(&queue->object);
 }
 
 static const struct ms_object_ops request_ops = {
@@ -82,7 +87,7 @@ NTSTATUS ms_request_new(struct ms_queue *queue, const struct ms_io *io, struct m
     struct ms_request *r = (struct ms_request *)(void *)object;
     r->io = *io;
     ms_init(&r->word, 0);
-    ms_init(&r->queue, queue);
+    ms_init(&r->queue, queue->object.handle);
     ms_init(&r->handler, NULL);
     r->status = STATUS_PENDING;
     r->irp.Type = 6; /* what the I/O manager writes into an IRP */
@@ -194,7 +199,7 @@ static NTSTATUS status_for_others(NTSTATUS status)
 /* The submitter knows; the queue has room again; the handle dies. */
 static void request_end(struct ms_request *request, NTSTATUS status)
 {
-    struct ms_queue *queue = ms_load_acquire(&request->queue); /* hb:request-queue */
+    struct ms_queue *queue = ms_queue_of(request);
 
     request_tell(request, status); /* I2 */
     ms_object_hold(&queue->object);
@@ -272,8 +277,16 @@ static void cancel_call(struct ms_request *request)
     struct ms_visit visit =
         ms_visit_begin(PASSIVE_LEVEL, ms_scope_of(&request->object)); /* LVL-05 */
 
+    ms_data_read(&request->cancel, sizeof request->cancel); /* hb:request */
     request->cancel(ms_object_handle(&request->object));
     ms_visit_end(&visit, request->object.handle);
+}
+
+/* Nobody reads it before it is marked. */
+static void cancel_set(struct ms_request *request, PFN_WDF_REQUEST_CANCEL cancel)
+{
+    ms_data_write(&request->cancel, sizeof request->cancel);
+    request->cancel = cancel;
 }
 
 NTSTATUS WdfRequestMarkCancelableEx(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL EvtRequestCancel)
@@ -290,7 +303,7 @@ NTSTATUS WdfRequestMarkCancelableEx(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL E
         return STATUS_INVALID_PARAMETER;                                  /* FTL-02 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (!now.marked && !now.claimed)
-        request->cancel = EvtRequestCancel; /* nobody reads it before it is marked */
+        cancel_set(request, EvtRequestCancel);
     enum ms_request_verdict verdict = ms_request_move(request, request_mark);
     if (verdict == REQUEST_CANCELLED)
         status = STATUS_CANCELLED; /* REQ-04 */
@@ -313,7 +326,7 @@ VOID WdfRequestMarkCancelable(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL EvtRequ
         return;                                                           /* FTL-02 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (!now.marked && !now.claimed)
-        request->cancel = EvtRequestCancel;
+        cancel_set(request, EvtRequestCancel);
     enum ms_request_verdict verdict = ms_request_move(request, request_mark_or_claim);
     if (verdict == REQUEST_RUN_CANCEL)
         cancel_call(request); /* REQ-05 */
@@ -363,9 +376,11 @@ bool ms_wdf_cancel(WDFREQUEST request)
         ms_request_move(r, request_enter); /* REQ-09 */
         cancel_call(r);                    /* REQ-08: under our reference */
     } else if (verdict == REQUEST_DONE) {
-        struct ms_queue *queue = ms_load_acquire(&r->queue); /* hb:request-queue */
-        if (ms_queue_take_out(queue, r))
+        struct ms_queue *queue = ms_queue_take_out(r);
+        if (queue) {
             ms_queue_cancelled(queue, r); /* WQU-04 */
+            ms_object_drop(&queue->object);
+        }
     }
     ms_object_drop(&r->object);
     return verdict != REQUEST_REFUSED;

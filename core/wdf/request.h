@@ -16,13 +16,13 @@ struct ms_request {
     struct ms_io io;               /* const */
     ms_atomic_u64 word;            /* hb:request; union ms_request_word */
     PFN_WDF_REQUEST_CANCEL cancel; /* written before marking, read after claiming */
-    ms_atomic_ptr queue;           /* hb:request-queue; where it is or was delivered from; held */
-    LIST_ENTRY link;               /* the queue's lock; in its list of waiting ones */
-    bool waiting;                  /* the queue's lock */
-    bool presented;                /* the queue's lock: counted as being with the driver */
-    ms_atomic_ptr handler;         /* the CPU that is inside its handler; for that CPU alone */
-    ULONG_PTR information;         /* the driver's */
-    NTSTATUS status;               /* who completes it */
+    ms_atomic_u64 queue;   /* handle of the queue where it is, or was delivered from; held */
+    LIST_ENTRY link;       /* that queue's lock; in its list of waiting ones */
+    bool waiting;          /* the queue's lock */
+    bool presented;        /* the queue's lock: counted as being with the driver */
+    ms_atomic_ptr handler; /* the CPU that is inside its handler; for that CPU alone */
+    ULONG_PTR information; /* the driver's */
+    NTSTATUS status;       /* who completes it */
     IRP irp;
 };
 

@@ -77,8 +77,8 @@ WDFQUEUE WdfRequestGetIoQueue(WDFREQUEST Request)
 
     if (!request)
         return NULL;
-    struct ms_queue *queue = ms_load_acquire(&request->queue); /* hb:request-queue */
-    return ms_object_handle(&queue->object);
+    /* Relaxed: a handle, and who has the request was told of it behind the forwarding. */
+    return (WDFQUEUE)(uintptr_t)ms_load_relaxed(&request->queue);
 }
 
 /* --- buffers (REQ-15) --- */

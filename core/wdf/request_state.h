@@ -32,8 +32,8 @@ static_assert(sizeof(union ms_request_word) == sizeof(uint64_t), "a request must
 /* Steps say what happened; a word that they leave as it was needs no CAS. */
 enum ms_request_verdict {
     REQUEST_DONE,
-    REQUEST_CANCELLED,  /* marking, unmarking: too late */
-    REQUEST_REFUSED,    /* not in a state for this */
+    REQUEST_CANCELLED, /* marking, unmarking: too late; cancelling: its driver has it, and may ask */
+    REQUEST_REFUSED,   /* not in a state for this */
     REQUEST_RUN_CANCEL, /* cancelling: the caller calls the callback now */
     REQUEST_MARKED,     /* completing: REQ-03 */
     REQUEST_EARLY,      /* completing: REQ-09 */
@@ -44,6 +44,8 @@ typedef enum ms_request_verdict ms_request_step(union ms_request_word *r);
 
 static inline enum ms_request_verdict request_deliver(union ms_request_word *r)
 {
+    if (r->completed)
+        return REQUEST_REFUSED; /* it goes with the queue where it was born */
     r->delivered = 1;
     return REQUEST_DONE;
 }
@@ -95,7 +97,7 @@ static inline enum ms_request_verdict request_cancel(union ms_request_word *r)
         return REQUEST_REFUSED;
     r->cancelled = 1;
     if (!r->marked)
-        return REQUEST_DONE;
+        return r->delivered ? REQUEST_CANCELLED : REQUEST_DONE;
     r->marked = 0;
     r->claimed = 1;
     return REQUEST_RUN_CANCEL;

@@ -14,7 +14,7 @@ struct world {
     struct ms_wdf *wdf;
     PDRIVER_OBJECT driver;
     WDFDEVICE device;
-    WDFQUEUE queue;
+    WDFQUEUE queue, second;
     WDFREQUEST request;
     WDFTIMER timer;
     WDFOBJECT parent, child[CHILDREN];
@@ -109,6 +109,8 @@ static void world_open(void)
     assert_status(ms_wdf_device_add(world.driver, &pdo, NULL, 0, &world.device), STATUS_SUCCESS);
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&queue, WdfIoQueueDispatchManual);
     assert_status(WdfIoQueueCreate(world.device, &queue, NULL, &world.queue), STATUS_SUCCESS);
+    WDF_IO_QUEUE_CONFIG_INIT(&queue, WdfIoQueueDispatchManual);
+    assert_status(WdfIoQueueCreate(world.device, &queue, NULL, &world.second), STATUS_SUCCESS);
     assert_status(ms_wdf_submit(world.device, &io, &world.request), STATUS_PENDING);
     WDF_TIMER_CONFIG_INIT(&timer, on_timer);
     WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
@@ -209,6 +211,32 @@ MS_TEST(sim_a_request_is_unmarked_or_its_callback_is_called)
     /* Unmarking a request that its callback has completed reports a dead handle (REQ-09). */
     play(two, 2, check_request, true);
     play(three, 3, check_request, true);
+}
+
+static void forwarder(void *context)
+{
+    WDFREQUEST request;
+
+    (void)context;
+    ms_cpu_enter(&world.kernel);
+    if (WdfIoQueueRetrieveNextRequest(world.queue, &request) == STATUS_SUCCESS)
+        WdfRequestForwardToIoQueue(request, world.second);
+}
+
+static void check_cancelled(void *context)
+{
+    (void)context;
+    DEMAND(got(&world.completions) == 1);
+}
+
+/* WQU-04 */
+MS_TEST(sim_a_request_is_cancelled_wherever_it_is_on_its_way)
+{
+    static ms_thread_body *const two[] = {forwarder, canceller};
+    static ms_thread_body *const three[] = {forwarder, canceller, canceller};
+
+    play(two, 2, check_cancelled, false);
+    play(three, 3, check_cancelled, false);
 }
 
 /* --- stop against going off ---------------------------------------------------------------------- */
@@ -318,6 +346,17 @@ static void mother(void *context)
             object_under(born, &born);
 }
 
+/* More than there is room for: the next room is made beside the deletion. */
+static void mother_of_many(void *context)
+{
+    WDFOBJECT born;
+
+    (void)context;
+    ms_cpu_enter(&world.kernel);
+    for (uint32_t i = 0; i < MS_BROOD_FIRST - CHILDREN + 2; i++)
+        object_under(world.parent, &born);
+}
+
 static void borrower(void *context)
 {
     (void)context;
@@ -346,7 +385,10 @@ MS_TEST(sim_a_family_dies_whole_whoever_is_born_or_leaves_meanwhile)
     static ms_thread_body *const three[] = {parent_deleter, child_deleter, borrower};
     static ms_thread_body *const four[] = {parent_deleter, child_deleter, mother, borrower};
 
+    static ms_thread_body *const many[] = {parent_deleter, mother_of_many};
+
     play(two, 2, check_tree, true); /* being born under a dead parent is reported */
+    play(many, 2, check_tree, true);
     play(three, 3, check_tree, true);
     play(four, 4, check_tree, true);
 }

@@ -12,7 +12,7 @@
  *              cleaned up once and destroyed once, its children too (OBJ-04 to OBJ-06); a device comes and goes
  *              with its callbacks (WQU-07); no call is blamed (O7), nothing is left (O9)
  */
-#include "framework_objects.h"
+#include "framework_family.h"
 #include "framework_requests.h"
 
 /* --- what runs later ----------------------------------------------------------------------------------------- */
@@ -31,12 +31,14 @@ static void later_begin(struct later *l, struct inside *scope, KIRQL irql, const
 static void later_seen(const struct later *l, uint32_t begun)
 {
     for (uint32_t i = 0; i < begun && i < RUNS; i++)
-        ms_data_read(&l->run[i], sizeof l->run[i]);
+        ms_data_read(&l->run[i], sizeof l->run[i]), ms_data_read(&l->end[i], sizeof l->end[i]);
 }
 
 static void later_end(struct later *l, struct inside *scope)
 {
     callback_end(scope);
+    if (l->finished < RUNS)
+        ms_data_write(&l->end[l->finished], sizeof l->end[0]);
     l->finished++;
 }
 
@@ -361,6 +363,7 @@ static void make_machine(void)
     ms_require(NT_SUCCESS(ms_wdf_device_add(f.driver, &f.stage.pdo, &resource, 1, &f.device)));
     make_queues();
     make_later();
+    family_make();
     f.objects = ms_wdf_objects(f.wdf);
     stage_keep(&f.stage, f.note);
 }
@@ -378,11 +381,12 @@ static void framework_reset(const uint8_t *setup)
     }
     memset(f.note, 0, sizeof f - offsetof(__typeof__(f), note));
     f.goes = setup[3] & 1;
+    family_reset();
     f.timers[1].asked = UINT32_MAX / 2; /* it goes off again and again */
     ms_init(&f.finished, 0);
 }
 
-enum kind { SEND, TAKE, END, CANCEL, TIMER, LATER, LOCK, OBJECT };
+enum kind { SEND, TAKE, END, CANCEL, TIMER, LATER, LOCK, OBJECT, FAMILY };
 
 static void framework_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -411,6 +415,10 @@ static void framework_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case OBJECT:
         do_object(actor, op);
+        break;
+    case FAMILY:
+        f.is_family = true;
+        do_family(op);
         break;
     }
 }
@@ -442,6 +450,8 @@ static void framework_finish(uint32_t actor)
         f.timers[i].taken_back += WdfTimerStop(f.timer[i], TRUE);
     WdfWorkItemFlush(f.work);
     KeFlushQueuedDpcs();
+    if (f.is_family)
+        family_end();
     f.is_over = true;
     if (f.goes) {
         device_goes();
@@ -471,7 +481,9 @@ static void framework_check(void *unused)
     if (f.made != f.cleaned || f.made != f.destroyed)
         ms_sim_fail("O9 an object is left", "%u made, %u cleaned up, %u destroyed", f.made,
                     f.cleaned, f.destroyed);
-    if (ms_wdf_objects(f.wdf) != (f.goes ? 0 : f.objects))
+    if (f.is_family)
+        family_check();
+    if (ms_wdf_objects(f.wdf) != (f.goes ? 0 : f.objects - f.is_family))
         ms_sim_fail("O9 an object of the framework is left", "%u", ms_wdf_objects(f.wdf));
 }
 
@@ -504,6 +516,9 @@ static const char *framework_tell(const struct fuzz_op *op, char *text, size_t b
                                         "the queue's lock", "the interrupt's lock"};
     static const char *const objects[] = {"make",      "make",        "delete",
                                           "reference", "dereference", "add a context to"};
+    static const char *const families[] = {
+        "bear a child",   "bear a child", "bear a child",          "bear a child",
+        "visit children", "delete child", "give the head context", "delete the head"};
     unsigned first = op->operand[0], second = op->operand[1];
 
     switch ((enum kind)op->kind) {
@@ -528,6 +543,9 @@ static const char *framework_tell(const struct fuzz_op *op, char *text, size_t b
     case OBJECT:
         snprintf(text, bytes, "%s object %u", objects[first / SLOTS % 6], first % SLOTS);
         break;
+    case FAMILY:
+        snprintf(text, bytes, "%s (%u)", families[first % 8], second);
+        break;
     }
     return text;
 }
@@ -548,6 +566,8 @@ static const struct fuzz_kind kinds[] = {
     [LATER] = {"later", 1, 7, "DPC, work item, interrupt"},
     [LOCK] = {"lock", 1, 7, "which; how long"},
     [OBJECT] = {"object", 2, 7, "which, what; parent, memory"},
+    [FAMILY] = {"family", 2, 7,
+                "born, looked through, deleted, a context, all deleted; which, memory"},
 };
 
 const struct fuzz_target fuzz_target_framework = {

@@ -144,6 +144,15 @@ static const NTSTATUS failures[8] = {STATUS_UNSUCCESSFUL,       STATUS_WDF_BUSY,
                                      STATUS_WDF_INTERNAL_ERROR, STATUS_WDF_TOO_FRAGMENTED,
                                      STATUS_DEVICE_BUSY,        STATUS_SUCCESS};
 
+/* Who forwards a request and who cancels it: whoever is back last finds that it does not wait. */
+static void cancel_check(const struct note *note)
+{
+    if (note->is_there && note->was_cancelled && !note->is_with_driver && !note->is_ended &&
+        note->done == 0 && f.movers == 0)
+        ms_sim_fail("O4 a cancelled request waits in a queue", "request %u",
+                    (unsigned)(note - f.note));
+}
+
 /* The driver has it: what it does is the plan that was sent with it. */
 static void request_serve(struct note *note, WDFREQUEST request)
 {
@@ -191,9 +200,13 @@ static void request_serve(struct note *note, WDFREQUEST request)
         note->is_forwarded = true;
         f.presented -= note->is_presented;
         note->is_with_driver = note->is_presented = false;
+        f.movers++;
         status = WdfRequestForwardToIoQueue(request, f.second);
+        f.movers--;
         if (status != STATUS_SUCCESS)
             ms_sim_fail("O7 a request is forwarded with another status", "%08x", (unsigned)status);
+        note->is_there = true;
+        cancel_check(note);
         break;
     case PLAN_BUFFERS:
         buffers_check(note, request);
@@ -306,13 +319,14 @@ static void do_take(uint8_t which)
 {
     WDFQUEUE queue = which & 1 && f.dispatch == MANUAL ? f.queue : f.second;
     WDFREQUEST request;
-    NTSTATUS status = WdfIoQueueRetrieveNextRequest(queue, &request);
 
-    if (status == STATUS_NO_MORE_ENTRIES && !request)
-        return;
-    if (status != STATUS_SUCCESS)
+    f.movers++;
+    NTSTATUS status = WdfIoQueueRetrieveNextRequest(queue, &request);
+    if (status != (request ? STATUS_SUCCESS : STATUS_NO_MORE_ENTRIES))
         ms_sim_fail("O7 a request is retrieved with another status", "%08x", (unsigned)status);
-    request_serve(note_of(request), request);
+    if (request)
+        request_serve(note_of(request), request);
+    f.movers--;
 }
 
 /* What was kept is ended by whoever comes first; one that is marked only if the cancel has not come. */
@@ -359,10 +373,15 @@ static void do_cancel(uint8_t which)
          is_ours = note->io.type != WdfRequestTypeOther &&
                    note->io.type != WdfRequestTypeDeviceControlInternal;
     note->is_cancelled = true;
-    if (!ms_wdf_cancel(note->request) && is_first && is_ours && note->io.length != 0 &&
-        !note->is_ended && note->done == 0)
+    f.movers++;
+    bool is_cancelled = ms_wdf_cancel(note->request);
+    f.movers--;
+    if (!is_cancelled && is_first && is_ours && note->io.length != 0 && !note->is_ended &&
+        note->done == 0 && f.movers == 0)
         ms_sim_fail("O4 a request is not cancelled, and not completed", "request %u",
                     (unsigned)(note - f.note));
+    note->was_cancelled = true;
+    cancel_check(note);
     expect_nothing("a cancel");
 }
 

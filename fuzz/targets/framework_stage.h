@@ -11,7 +11,16 @@
 #include "mapstorm_wdf.h"
 #include "wdf/device.h"
 
-enum { ACTORS = 3, NOTES = 24, TIMERS = 2, SLOTS = 4, PARALLEL = 2, RUNS = 32, HANDLES = 64 };
+enum {
+    ACTORS = 3,
+    NOTES = 24,
+    TIMERS = 2,
+    SLOTS = 4,
+    PARALLEL = 2,
+    RUNS = 32,
+    HANDLES = 64,
+    KINS = 24
+};
 enum scope { SCOPE_NONE, SCOPE_QUEUE, SCOPE_DEVICE, SCOPES };
 enum dispatch { SEQUENTIAL, SOME, MANUAL, DISPATCHES };
 
@@ -21,14 +30,14 @@ struct note {
     WDFREQUEST request;     /* good until it is done */
     ms_atomic_u32 is_known; /* hb:framework-fuzz: others may use what is above */
     uint8_t plan;
-    bool is_with_driver; /* between its handler and its end */
-    bool is_presented;   /* out of the first queue, and counted there */
-    bool is_forwarded;
-    bool is_kept;                             /* for whoever comes and ends it */
+    bool is_with_driver;         /* between its handler and its end */
+    bool is_presented;           /* out of the first queue, and counted there */
+    bool is_forwarded, is_there; /* to the second queue; the call that did it has returned */
+    bool is_kept;                /* for whoever comes and ends it */
     bool is_marked, was_unmarked, was_called; /* its cancel callback */
-    bool is_ending;    /* somebody unmarks it; the callback leaves it to that one (REQ-09) */
-    bool is_cancelled; /* somebody cancelled it */
-    bool is_ended;     /* the driver has called for its end, with: */
+    bool is_ending; /* somebody unmarks it; the callback leaves it to that one (REQ-09) */
+    bool is_cancelled, was_cancelled; /* somebody cancels it, did so */
+    bool is_ended;                    /* the driver has called for its end, with: */
     NTSTATUS status;
     ULONG_PTR information;
     uint32_t done;
@@ -50,7 +59,15 @@ struct slot {
 
 struct later {
     uint32_t asked, taken_back, begun, finished;
-    uint64_t run[RUNS]; /* what the first runs left: whoever waited for one sees it */
+    /* What the first runs left at their begin and end: whoever waited for one sees it. */
+    uint64_t run[RUNS], end[RUNS];
+};
+
+/* An object of a family, see framework_family.h. */
+struct kin_note {
+    WDFOBJECT handle;
+    uint64_t left; /* by its disposal */
+    bool is_born, is_disposed, is_destroyed;
 };
 
 static struct {
@@ -69,11 +86,13 @@ static struct {
     WDFSPINLOCK spin;
     WDFWAITLOCK wait;
     PMDL mdl;
+    WDFOBJECT head; /* of the family */
     uint32_t objects;
     uint32_t starts, stops;  /* EvtDevicePrepareHardware and -ReleaseHardware; of the image too */
     uint32_t powers, unload; /* likewise */
     struct note note[NOTES]; /* from here on set anew */
-    uint32_t notes, presented;
+    uint32_t notes, presented,
+        movers; /* movers: calls that take one out of a queue, or put it into the next */
     struct inside queue_inside, second_inside, device_inside, interrupt_inside, spin_inside,
         wait_inside;
     struct later timers[TIMERS], dpcs, works, interrupts;
@@ -83,6 +102,10 @@ static struct {
     WDFOBJECT handle[HANDLES]; /* that were ever made */
     PVOID shared;              /* a context of the device, which any thread may add */
     uint64_t buffer[4];
+    struct kin_note kin[KINS];
+    uint32_t kins;
+    bool is_family, is_head_deleted; /* anybody had to do with it; somebody deletes it */
+    void *kin_context;
     ms_atomic_u32 finished;
     const struct ms_rule_info *blamed;
     bool goes, is_over;
