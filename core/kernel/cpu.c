@@ -101,7 +101,9 @@ bool ms_kernel_is_quiet(const struct ms_kernel *kernel)
     uint64_t own =
         cpu && cpu->kernel == kernel && cpu->index != MS_CPU_NONE ? UINT64_C(1) << cpu->index : 0;
 
-    return (ms_load_acquire(&kernel->taken) & ~own) == 0;
+    /* Relaxed: a question about this moment. Who goes on to take the kernel down is ordered behind the others'
+     * leaving by what told him of it: he joined them, or they said so. */
+    return (ms_load_relaxed(&kernel->taken) & ~own) == 0;
 }
 
 KIRQL KeGetCurrentIrql(VOID)

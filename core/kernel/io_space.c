@@ -60,6 +60,7 @@ bool ms_io_space_add(struct ms_io_space *space, const struct ms_device_registers
         }
     }
     range = &space->range[count];
+    ms_data_write(&range->registers, sizeof range->registers);
     range->registers = *registers;
     range->reserved = reserved;
     range->reserved_bytes = reserved ? bytes : 0;
@@ -87,9 +88,12 @@ static struct ms_io_range *range_of(struct ms_io_space *space, const volatile vo
 {
     uint32_t count = space ? ms_load_acquire(&space->count) : 0; /* hb:io-range */
 
-    for (uint32_t i = 0; i < count; i++)
-        if ((uintptr_t)token - (uintptr_t)space->range[i].token < space->range[i].registers.length)
-            return &space->range[i];
+    for (uint32_t i = 0; i < count; i++) {
+        struct ms_io_range *range = &space->range[i];
+        ms_data_read(&range->registers, sizeof range->registers);
+        if ((uintptr_t)token - (uintptr_t)range->token < range->registers.length)
+            return range;
+    }
     return NULL;
 }
 
@@ -103,6 +107,7 @@ PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
     (void)CacheType;
     for (uint32_t i = 0; i < count; i++) {
         struct ms_io_range *range = &space->range[i];
+        ms_data_read(&range->registers, sizeof range->registers);
         uint64_t at = address - range->registers.address;
         if (at >= range->registers.length || NumberOfBytes == 0 ||
             NumberOfBytes > range->registers.length - at)
