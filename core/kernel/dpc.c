@@ -376,6 +376,8 @@ static void work_thread(void *context)
         bool is_over = ms_load_acquire(&late->stop); /* as in dpc_thread */
         late_lock(late);
         PIO_WORKITEM item = late->first;
+        if (item)
+            ms_data_read(&item->routine, sizeof item->routine);
         struct _IO_WORKITEM call = item ? *item : (struct _IO_WORKITEM){.next = NULL};
         late->first = call.next;
         if (!late->first)
@@ -399,6 +401,7 @@ VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine
     struct ms_late *late = &kernel_here()->works;
 
     (void)QueueType; /* one thread serves all */
+    ms_data_write(&IoWorkItem->routine, sizeof IoWorkItem->routine);
     IoWorkItem->next = NULL;
     IoWorkItem->routine = WorkerRoutine;
     IoWorkItem->context = Context;

@@ -5,7 +5,10 @@
  * Idea        the kernel floor's queues do the work; here a queued one holds its object, so that what
  *             runs finds it alive. Deleting waits for nobody: the disposal goes on where the last run
  *             ends.
- * Ordering    hb:late-done  a finished run is released; flushing acquires it
+ * Ordering    hb:late-line  queueing a work item and beginning to run it both release and acquire: a run
+ *                           sees what was written before each call that led to it, and who queues it anew
+ *                           the kernel's item as the run left it
+ *             hb:late-done  a finished run is released; flushing acquires it
  *             hb:late-busy  what a run did is released before the disposal acquires it
  * Progress    that of the kernel's queues
  */
@@ -13,6 +16,7 @@
 #include "wdf/device.h"
 
 enum { DEVICE_IRQL = 5 };
+#define LINE_BEGUN (UINT64_C(1) << 32)
 
 /* --- what is queued or runs puts the disposal off --- */
 
@@ -50,9 +54,9 @@ struct ms_workitem {
     WDF_WORKITEM_CONFIG config; /* const */
     PIO_WORKITEM item;          /* const */
     struct ms_busy busy;
-    ms_atomic_u32 queued; /* 1: in the kernel's queue */
-    ms_atomic_u32 asked;  /* so many were queued */
-    ms_atomic_u32 done;   /* hb:late-done; and so many have run */
+    ms_atomic_u64
+        line; /* hb:late-line; {begun:32, queued:32}; differ: it is in the kernel's queue */
+    ms_atomic_u32 done;   /* hb:late-done; so many have run */
     ms_atomic_ptr runner; /* the CPU inside the callback; for that CPU alone */
 };
 
@@ -82,8 +86,7 @@ static NTSTATUS workitem_fill(struct ms_object *object, struct ms_object *parent
         return STATUS_INVALID_DEVICE_REQUEST;
     work->config = *(const WDF_WORKITEM_CONFIG *)context;
     ms_init(&work->busy.word, 0);
-    ms_init(&work->queued, 0);
-    ms_init(&work->asked, 0);
+    ms_init(&work->line, 0);
     ms_init(&work->done, 0);
     ms_init(&work->runner, NULL);
     work->item = IoAllocateWorkItem(&device->fdo);
@@ -117,7 +120,9 @@ static void workitem_run(PDEVICE_OBJECT device, PVOID context)
         work->config.AutomaticSerialization ? ms_scope_of(&work->object) : NULL;
 
     (void)device;
-    ms_exchange_acq_rel(&work->queued, 0); /* from here on it may be queued again */
+    /* hb:late-line: from here on it may be queued again, item and all; and what was written before it was
+     * queued, also by who found it queued already, is seen. */
+    ms_fetch_add_acq_rel(&work->line, LINE_BEGUN);
     struct ms_visit visit = ms_visit_begin(PASSIVE_LEVEL, scope);
     ms_store_relaxed(&work->runner, ms_cpu_current()); /* only our own value means something */
     work->config.EvtWorkItemFunc(ms_object_handle(&work->object));
@@ -129,6 +134,18 @@ static void workitem_run(PDEVICE_OBJECT device, PVOID context)
     ms_object_drop(&work->object);
 }
 
+/* False: it is queued already, and will see all the same what the caller wrote. */
+static bool workitem_ask(struct ms_workitem *work)
+{
+    uint64_t seen = ms_load_relaxed(&work->line), next; /* a guess: the CAS decides */
+
+    do {
+        bool is_queued = (uint32_t)seen != (uint32_t)(seen >> 32);
+        next = is_queued ? seen : (seen & ~(uint64_t)UINT32_MAX) | (uint32_t)(seen + 1);
+    } while (!ms_cas_acq_rel(&work->line, &seen, next)); /* hb:late-line */
+    return next != seen;
+}
+
 VOID WdfWorkItemEnqueue(WDFWORKITEM WorkItem)
 {
     struct ms_workitem *work = ms_object_take(WorkItem, MS_OBJECT_WORKITEM);
@@ -137,9 +154,8 @@ VOID WdfWorkItemEnqueue(WDFWORKITEM WorkItem)
         return; /* FTL-02 */
     if (!busy_enter(&work->busy))
         goto undo_take; /* it is being deleted */
-    if (ms_exchange_acq_rel(&work->queued, 1) != 0)
-        goto undo_busy; /* it is queued already */
-    ms_fetch_add_release(&work->asked, 1);
+    if (!workitem_ask(work))
+        goto undo_busy;                                                /* it is queued already */
     IoQueueWorkItem(work->item, workitem_run, DelayedWorkQueue, work); /* with our reference */
     return;
 
@@ -164,7 +180,8 @@ VOID WdfWorkItemFlush(WDFWORKITEM WorkItem)
     if (!work)
         return; /* FTL-02 */
     ms_irql_ask(PASSIVE_LEVEL, WorkItem);
-    wanted = ms_load_acquire(&work->asked);
+    /* Relaxed: what the caller queued, or knows to be queued, is in it. */
+    wanted = (uint32_t)ms_load_relaxed(&work->line);
     if (ms_load_relaxed(&work->runner) == ms_cpu_current()) {
         ms_rule_break(MS_RULE_WDF_WAIT_INSIDE, work->object.handle, 0);
         wanted = ms_load_relaxed(&work->done); /* it would wait for itself */

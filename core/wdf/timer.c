@@ -2,19 +2,21 @@
 /*
  * timer: timers of the framework.
  *
- * Idea        one word decides: start arms it, stop disarms it, going off disarms it and counts a
- *             running callback. The kernel's timer below is only a bell: when it rings, the word says
- *             whether anything is to be done.
+ * Idea        one word decides: start arms it and says when, stop disarms it, going off disarms it and
+ *             counts a running callback. The kernel's timer below is only a bell: when it rings, the
+ *             word says whether anything is to be done by now.
  * Invariants  I1 per start exactly one of {its callback, a stop that says TRUE, a start that replaces
  *                it}: each is one step of the word (TMR-06)
- *             I2 while armed, and not stepped, the bell is set or somebody is about to set it: a start
- *                sets it last, and a ring that came too early sets it again
+ *             I2 while armed, and not stepped, the bell is set to what the word says, or somebody is
+ *                about to: who sets it looks at the word again behind that, and the bell's own lock
+ *                orders the last who sets it behind all others. So a stop, an earlier start, the end
+ *                are never overtaken by an older setting
  *             I3 the object lives until the bell is silent: deletion ends at PASSIVE_LEVEL, after the
- *                DPC thread has passed (TMR-08)
+ *                DPC thread has passed (TMR-08), and who sets it meanwhile takes that back (I2)
  * Ordering    hb:timer       every step releases and acquires, so what was written before a start is
  *                            seen by the callback
  *             hb:timer-back  a callback's return is released; waiting for it acquires
- * ABA         the serial differs per start
+ * ABA         of the word: armed for the same moment it means the same, whoever started it
  * Progress    lock-free but for the bell, which is the kernel's queue; stopping with Wait waits
  */
 #include "mapstorm_wdf.h"
@@ -26,7 +28,6 @@ struct ms_timer {
     WDF_TIMER_CONFIG config; /* const */
     bool passive;            /* const: the callback runs at PASSIVE_LEVEL (TMR-07) */
     ms_atomic_u64 word;      /* hb:timer; union ms_timer_word */
-    ms_atomic_u64 due_ns;    /* of the last start; a hint to the bell */
     ms_atomic_u32 back;      /* hb:timer-back; +1 per return */
     ms_atomic_u32 rung;      /* the bell was ever set */
     ms_atomic_u32 passive_runs;
@@ -37,13 +38,24 @@ struct ms_timer {
     PIO_WORKITEM call;  /* passive callbacks */
 };
 
-static bool timer_move(struct ms_timer *timer, ms_timer_step *step)
+static uint64_t clock_now(void)
 {
-    union ms_timer_word seen = {.raw = ms_load_acquire(&timer->word)}; /* hb:timer */
+    return ms_clock_ns() / 100;
+}
+
+static union ms_timer_word timer_look(struct ms_timer *timer)
+{
+    return (union ms_timer_word){.raw = ms_load_acquire(&timer->word)}; /* hb:timer */
+}
+
+static bool timer_move(struct ms_timer *timer, ms_timer_step *step, uint64_t moment)
+{
+    uint64_t period = (uint64_t)timer->config.Period * 10000; /* milliseconds */
+    union ms_timer_word seen = timer_look(timer);
 
     for (;;) {
         union ms_timer_word next = seen;
-        bool answer = step(&next);
+        bool answer = step(&next, moment, period);
         if (ms_cas_acq_rel(&timer->word, &seen.raw, next.raw)) /* hb:timer */
             return answer;
     }
@@ -81,7 +93,7 @@ static bool timer_dispose(struct ms_object *object)
 {
     struct ms_timer *timer = (struct ms_timer *)(void *)object;
 
-    if (timer_move(timer, timer_close))
+    if (timer_move(timer, timer_close, 0))
         timer_silence(timer);
     return false; /* timer_silence, or the callback's return, goes on */
 }
@@ -115,7 +127,7 @@ static void timer_call(struct ms_timer *timer)
     timer->config.EvtTimerFunc(ms_object_handle(&timer->object));
     ms_store_relaxed(&timer->runner, NULL);
     ms_visit_end(&visit, timer->object.handle);
-    bool last = timer_move(timer, timer_return);
+    bool last = timer_move(timer, timer_return, 0);
     ms_fetch_add_release(&timer->back, 1); /* hb:timer-back */
     ms_wake(&timer->back, UINT32_MAX);
     if (last)
@@ -147,56 +159,45 @@ static void timer_run(struct ms_timer *timer)
     }
 }
 
-static bool timer_go_off(struct ms_timer *timer)
+static bool timer_go_off(struct ms_timer *timer, uint64_t now)
 {
-    bool periodic = timer->config.Period != 0;
-
-    if (!timer_move(timer, periodic ? timer_fire_periodic : timer_fire))
+    if (!timer_move(timer, timer_fire, now))
         return false;
     timer_run(timer);
     return true;
 }
 
-/* Sets the bell to what due_ns says. */
+/* Sets the bell to what the word says, if anything (I2). The caller keeps the timer. */
 static void bell_set(struct ms_timer *timer)
 {
-    LARGE_INTEGER due;
+    union ms_timer_word now = timer_look(timer), set;
 
-    /* Relaxed: a ring that comes too early sets the bell again. */
-    due.QuadPart = (LONGLONG)((ms_load_relaxed(&timer->due_ns) + 99) / 100);
-    ms_store_release(&timer->rung, 1);
-    KeSetTimer(&timer->bell, due, &timer->dpc);
-}
-
-static bool timer_is_armed(struct ms_timer *timer)
-{
-    union ms_timer_word now = {.raw = ms_load_acquire(&timer->word)}; /* hb:timer */
-
-    return now.armed;
+    if (!now.armed)
+        return;
+    do {
+        set = now;
+        ms_store_release(&timer->rung, 1);
+        if (set.armed)
+            KeSetTimer(&timer->bell, (LARGE_INTEGER){.QuadPart = (LONGLONG)set.due}, &timer->dpc);
+        else
+            KeCancelTimer(&timer->bell); /* stopped or closed meanwhile */
+        now = timer_look(timer);
+    } while (now.armed != set.armed || (now.armed && now.due != set.due));
 }
 
 static VOID bell_rings(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
 {
     struct ms_timer *timer = context;
-    uint64_t due = ms_load_relaxed(&timer->due_ns); /* a hint: the word decides */
+    union ms_timer_word now = timer_look(timer);
 
     (void)dpc, (void)argument1, (void)argument2;
-    if (!timer_is_armed(timer))
-        return; /* it was stopped */
-    if (ms_clock_ns() < due) {
-        bell_set(timer); /* I2 */
-        return;
-    }
-    uint64_t period_ns = (uint64_t)timer->config.Period * 1000000;
-    if (period_ns && ms_cas_relaxed(&timer->due_ns, &due, due + period_ns)) {
-        ms_object_hold(&timer->object); /* the callback may delete it */
-        timer_go_off(timer);
-        if (timer_is_armed(timer))
-            bell_set(timer);
-        ms_object_drop(&timer->object);
-    } else {
-        timer_go_off(timer);
-    }
+    if (!now.armed)
+        return;                     /* it was stopped */
+    ms_object_hold(&timer->object); /* the callback may delete it */
+    bool fired = timer_go_off(timer, clock_now());
+    if (!fired || timer->config.Period != 0)
+        bell_set(timer); /* it rang for an older start, or the next period comes */
+    ms_object_drop(&timer->object);
 }
 
 bool ms_wdf_timer_fire(WDFTIMER timer)
@@ -206,7 +207,7 @@ bool ms_wdf_timer_fire(WDFTIMER timer)
 
     if (!t)
         return false;
-    fired = timer_go_off(t);
+    fired = timer_go_off(t, UINT64_MAX); /* whatever the clock says */
     ms_object_drop(&t->object);
     return fired;
 }
@@ -229,7 +230,6 @@ static NTSTATUS timer_fill(struct ms_object *object, struct ms_object *parent, v
     timer->config = *fill->config;
     timer->passive = fill->passive;
     ms_init(&timer->word, 0);
-    ms_init(&timer->due_ns, 0);
     ms_init(&timer->back, 0);
     ms_init(&timer->rung, 0);
     ms_init(&timer->passive_runs, 0);
@@ -282,9 +282,8 @@ BOOLEAN WdfTimerStart(WDFTIMER Timer, LONGLONG DueTime)
     bool was;
 
     if (!timer)
-        return FALSE;                                    /* FTL-02 */
-    ms_store_relaxed(&timer->due_ns, ms_moment_of(due)); /* published by hb:timer */
-    was = timer_move(timer, timer_start);
+        return FALSE;                                                     /* FTL-02 */
+    was = timer_move(timer, timer_start, (ms_moment_of(due) + 99) / 100); /* never early */
     if (!is_stepped(timer))
         bell_set(timer); /* I2 */
     ms_object_drop(&timer->object);
@@ -303,8 +302,8 @@ static void timer_wait(struct ms_timer *timer)
         return; /* it would wait for itself */
     }
     for (;;) {
-        back = ms_load_acquire(&timer->back);    /* hb:timer-back */
-        now.raw = ms_load_acquire(&timer->word); /* hb:timer */
+        back = ms_load_acquire(&timer->back); /* hb:timer-back */
+        now = timer_look(timer);
         if (now.running == 0)
             return;
         ms_wait(&timer->back, back, UINT64_MAX);
@@ -318,7 +317,7 @@ BOOLEAN WdfTimerStop(WDFTIMER Timer, BOOLEAN Wait)
 
     if (!timer)
         return FALSE; /* FTL-02 */
-    was = timer_move(timer, timer_stop);
+    was = timer_move(timer, timer_stop, 0);
     if (Wait)
         timer_wait(timer);
     ms_object_drop(&timer->object);

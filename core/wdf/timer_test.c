@@ -274,19 +274,37 @@ MS_TEST(the_steps_of_a_timer_leave_nothing_to_chance)
 {
     union ms_timer_word t = {.raw = 0};
 
-    assert_false(timer_fire(&t));
-    assert_false(timer_start(&t));
-    assert_true(timer_fire(&t));
-    assert_false(timer_stop(&t));
-    assert_false(timer_start(&t)); /* while the callback runs */
-    assert_true(timer_fire_periodic(&t));
+    assert_false(timer_fire(&t, 100, 0));
+    assert_false(timer_start(&t, 10, 0));
+    assert_true(timer_fire(&t, 10, 0));
+    assert_false(timer_stop(&t, 0, 0));
+    assert_false(timer_start(&t, 20, 0)); /* while the callback runs */
+    assert_true(timer_fire(&t, 23, 5));   /* a periodic one */
     assert_int_equal(t.running, 2);
+    assert_int_equal(t.due, 25);
     assert_true(t.armed);
-    assert_false(timer_return(&t));
-    assert_false(timer_close(&t)); /* one is running */
-    assert_false(timer_start(&t));
+    assert_false(timer_return(&t, 0, 0));
+    assert_false(timer_close(&t, 0, 0)); /* one is running */
+    assert_false(timer_start(&t, 0, 0));
     assert_false(t.armed);
-    assert_true(timer_return(&t)); /* it was the last */
+    assert_true(timer_return(&t, 0, 0)); /* it was the last */
+}
+
+/* TMR-03: a ring that was on its way when the timer was started anew */
+MS_TEST(a_timer_never_goes_off_before_its_last_start_is_due)
+{
+    union ms_timer_word t = {.raw = 0};
+
+    assert_false(timer_start(&t, 10, 0));
+    assert_true(timer_start(&t, 1000, 0));
+    assert_false(timer_fire(&t, 999, 0));
+    assert_true(timer_fire(&t, 1000, 0));
+    assert_false(timer_start(&t, UINT64_MAX, 0)); /* in more years than the word can count */
+    assert_false(timer_fire(&t, TIMER_DUE_MAX - 1, 0));
+    assert_int_equal(t.due, TIMER_DUE_MAX);
+    t.running = TIMER_RUNNING_MAX; /* so many at a time: the next one waits */
+    assert_false(timer_fire(&t, UINT64_MAX, 0));
+    assert_true(t.armed);
 }
 
 MS_TEST(every_taking_of_a_timer_may_fail)

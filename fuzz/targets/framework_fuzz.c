@@ -13,6 +13,7 @@
  *              with its callbacks (WQU-07); no call is blamed (O7), nothing is left (O9)
  */
 #include "framework_family.h"
+#include "framework_later.h"
 #include "framework_requests.h"
 
 /* --- what runs later ----------------------------------------------------------------------------------------- */
@@ -92,8 +93,6 @@ static VOID on_interrupt_dpc(WDFINTERRUPT interrupt, WDFOBJECT device)
         ms_sim_fail("O7 an interrupt's DPC of another device", "%p", (void *)device);
     later_end(&f.interrupts, scope_of(NULL));
 }
-
-static const LONGLONG moments[8] = {0, -1, -2, -10, -100, -1000, -3, -20000};
 
 static void do_timer(const struct fuzz_op *op)
 {
@@ -364,6 +363,7 @@ static void make_machine(void)
     make_queues();
     make_later();
     family_make();
+    later_objects_make();
     f.objects = ms_wdf_objects(f.wdf);
     stage_keep(&f.stage, f.note);
 }
@@ -386,7 +386,7 @@ static void framework_reset(const uint8_t *setup)
     ms_init(&f.finished, 0);
 }
 
-enum kind { SEND, TAKE, END, CANCEL, TIMER, LATER, LOCK, OBJECT, FAMILY };
+enum kind { SEND, TAKE, END, CANCEL, TIMER, LATER, LOCK, OBJECT, FAMILY, SPARE, ALARM };
 
 static void framework_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -420,6 +420,12 @@ static void framework_perform(uint32_t actor, const struct fuzz_op *op)
         f.is_family = true;
         do_family(op);
         break;
+    case SPARE:
+        do_spare(actor, op);
+        break;
+    case ALARM:
+        do_alarm(op);
+        break;
     }
 }
 
@@ -441,6 +447,7 @@ static void framework_finish(uint32_t actor)
 {
     stage_cpu(&f.stage, actor);
     objects_end(actor);
+    spare_end(actor);
     if (ms_fetch_add_acq_rel(&f.finished, 1) + 1 < ACTORS)
         return;
     while (do_end(0, 0))
@@ -450,6 +457,7 @@ static void framework_finish(uint32_t actor)
         f.timers[i].taken_back += WdfTimerStop(f.timer[i], TRUE);
     WdfWorkItemFlush(f.work);
     KeFlushQueuedDpcs();
+    later_finish(actor);
     if (f.is_family)
         family_end();
     f.is_over = true;
@@ -483,6 +491,7 @@ static void framework_check(void *unused)
                     f.cleaned, f.destroyed);
     if (f.is_family)
         family_check();
+    spare_check();
     if (ms_wdf_objects(f.wdf) != (f.goes ? 0 : f.objects - f.is_family))
         ms_sim_fail("O9 an object of the framework is left", "%u", ms_wdf_objects(f.wdf));
 }
@@ -519,6 +528,10 @@ static const char *framework_tell(const struct fuzz_op *op, char *text, size_t b
     static const char *const families[] = {
         "bear a child",   "bear a child", "bear a child",          "bear a child",
         "visit children", "delete child", "give the head context", "delete the head"};
+    static const char *const spares[] = {"leave a word and queue the helper", "wait for the helper",
+                                         "make a spare", "queue the spare", "delete the spare"};
+    static const char *const alarms[] = {"start", "stop", "stop, and wait for",
+                                         "fire, or wait beside,"};
     unsigned first = op->operand[0], second = op->operand[1];
 
     switch ((enum kind)op->kind) {
@@ -546,6 +559,11 @@ static const char *framework_tell(const struct fuzz_op *op, char *text, size_t b
     case FAMILY:
         snprintf(text, bytes, "%s (%u)", families[first % 8], second);
         break;
+    case SPARE:
+        return spares[first % 5];
+    case ALARM:
+        snprintf(text, bytes, "%s alarm %u", alarms[second & 3], first % ALARMS);
+        break;
     }
     return text;
 }
@@ -568,6 +586,8 @@ static const struct fuzz_kind kinds[] = {
     [OBJECT] = {"object", 2, 7, "which, what; parent, memory"},
     [FAMILY] = {"family", 2, 7,
                 "born, looked through, deleted, a context, all deleted; which, memory"},
+    [SPARE] = {"spare", 2, 7, "a word for the helper, wait; made, queued, deleted; DPC"},
+    [ALARM] = {"alarm", 2, 7, "once, passive, again and again; start, stop, wait, fire; when"},
 };
 
 const struct fuzz_target fuzz_target_framework = {

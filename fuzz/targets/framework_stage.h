@@ -19,8 +19,12 @@ enum {
     PARALLEL = 2,
     RUNS = 32,
     HANDLES = 64,
-    KINS = 24
+    KINS = 24,
+    WORDS = 8,
+    SPARES = 4,
+    STARTS = 8
 };
+enum { ALARM_ONCE, ALARM_PASSIVE, ALARM_PERIODIC, ALARMS };
 enum scope { SCOPE_NONE, SCOPE_QUEUE, SCOPE_DEVICE, SCOPES };
 enum dispatch { SEQUENTIAL, SOME, MANUAL, DISPATCHES };
 
@@ -70,6 +74,32 @@ struct kin_note {
     bool is_born, is_disposed, is_destroyed;
 };
 
+/* What is left for a work item before it is queued, and the run that saw it; see framework_later.h, as all below. */
+struct word {
+    ms_atomic_u32 left;
+    uint32_t actor, run;
+    bool is_asked, is_seen;
+};
+
+/* A work item or DPC of one thread, made again and again. */
+struct spare {
+    WDFOBJECT object;
+    uint32_t made, begun, finished;
+    uint64_t left[SPARES]; /* by the runs of each */
+    bool is_dpc, is_alive, is_cleaned, is_destroyed;
+};
+
+/* A timer and the calls that start it. What is told of it holds while no two calls overlap. */
+struct alarm {
+    struct {
+        uint64_t due_ns, left;
+        bool may_come;
+    } start[STARTS];
+    uint32_t starts, returned, taken_back, calls, begun, finished;
+    uint32_t fired; /* stepped: starts before the call that lets it go off */
+    bool is_mixed, is_stopped;
+};
+
 static struct {
     struct stage stage; /* from here on kept in the image */
     struct ms_wdf *wdf;
@@ -87,6 +117,8 @@ static struct {
     WDFWAITLOCK wait;
     PMDL mdl;
     WDFOBJECT head; /* of the family */
+    WDFWORKITEM helper;
+    WDFTIMER alarm[ALARMS];
     uint32_t objects;
     uint32_t starts, stops;  /* EvtDevicePrepareHardware and -ReleaseHardware; of the image too */
     uint32_t powers, unload; /* likewise */
@@ -102,6 +134,12 @@ static struct {
     WDFOBJECT handle[HANDLES]; /* that were ever made */
     PVOID shared;              /* a context of the device, which any thread may add */
     uint64_t buffer[4];
+    struct word word[WORDS];
+    uint32_t words, helped;
+    uint64_t help[RUNS]; /* what its runs left */
+    struct spare spare[ACTORS];
+    struct alarm alarms[ALARMS];
+    bool is_alarmed;
     struct kin_note kin[KINS];
     uint32_t kins;
     bool is_family, is_head_deleted; /* anybody had to do with it; somebody deletes it */
