@@ -285,6 +285,7 @@ static NTSTATUS queue_fill(struct ms_object *object, struct ms_object *parent, v
 
     if (ms_device_of(parent) != fill->device)
         return STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
+    ms_data_write(&queue->device, sizeof queue->device);
     queue->device = fill->device;
     queue->config = *fill->config;
     queue->presented_max = 1;
@@ -445,7 +446,10 @@ WDFQUEUE WdfDeviceGetDefaultQueue(WDFDEVICE Device)
     struct ms_queue *queue =
         device ? ms_load_acquire(&device->queue_default) : NULL; /* hb:queue-of */
 
-    return queue ? ms_object_handle(&queue->object) : NULL;
+    if (!queue)
+        return NULL;
+    ms_data_read(&queue->device, sizeof queue->device); /* as all that is const in it */
+    return ms_object_handle(&queue->object);
 }
 
 static struct ms_queue *queue_for(struct ms_device *device, WDF_REQUEST_TYPE type)
@@ -473,8 +477,10 @@ NTSTATUS ms_wdf_submit(WDFDEVICE device, const struct ms_io *io, WDFREQUEST *req
     if (!d)
         return STATUS_INVALID_PARAMETER;
     queue = queue_for(d, io->type);
-    if (queue)
+    if (queue) {
+        ms_data_read(&queue->device, sizeof queue->device); /* as all that is const in it */
         status = ms_request_new(queue, io, &r);
+    }
     if (NT_SUCCESS(status)) {
         ms_object_hold(&r->object);
         if (request)

@@ -14,6 +14,7 @@
  */
 #include "framework_family.h"
 #include "framework_later.h"
+#include "framework_places.h"
 #include "framework_requests.h"
 
 /* --- what runs later ----------------------------------------------------------------------------------------- */
@@ -277,7 +278,7 @@ static NTSTATUS on_device_add(WDFDRIVER driver, PWDFDEVICE_INIT init)
     WdfDeviceInitSetIoType(init, WdfDeviceIoDirect);
     WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
     attributes.SynchronizationScope = scopes[f.scope];
-    return WdfDeviceCreate(&init, &attributes, &f.device);
+    return WdfDeviceCreate(&init, &attributes, f.adding);
 }
 
 static NTSTATUS on_entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
@@ -359,7 +360,10 @@ static void make_machine(void)
     ms_require(f.wdf != NULL);
     ms_rules_watch(&f.stage.kernel, watch, NULL);
     ms_require(NT_SUCCESS(ms_wdf_driver_load(on_entry, &f.driver)));
+    f.adding = &f.device;
     ms_require(NT_SUCCESS(ms_wdf_device_add(f.driver, &f.stage.pdo, &resource, 1, &f.device)));
+    f.adding = &f.other;
+    ms_require(NT_SUCCESS(ms_wdf_device_add(f.driver, &f.stage.pdo, &resource, 1, &f.other)));
     make_queues();
     make_later();
     family_make();
@@ -386,7 +390,7 @@ static void framework_reset(const uint8_t *setup)
     ms_init(&f.finished, 0);
 }
 
-enum kind { SEND, TAKE, END, CANCEL, TIMER, LATER, LOCK, OBJECT, FAMILY, SPARE, ALARM };
+enum kind { SEND, TAKE, END, CANCEL, TIMER, LATER, LOCK, OBJECT, FAMILY, SPARE, ALARM, PLACE };
 
 static void framework_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -426,13 +430,17 @@ static void framework_perform(uint32_t actor, const struct fuzz_op *op)
     case ALARM:
         do_alarm(op);
         break;
+    case PLACE:
+        do_place(op);
+        break;
     }
 }
 
 static void device_goes(void)
 {
     ms_wdf_device_remove(f.device);
-    if (f.starts != 1 || f.stops != 1 || f.powers != 0)
+    ms_wdf_device_remove(f.other);
+    if (f.starts != 2 || f.stops != 2 || f.powers != 0)
         ms_sim_fail("O3 a device is not stopped as it was started", "%u, %u, %u", f.starts, f.stops,
                     f.powers);
     ms_wdf_driver_unload(f.driver);
@@ -492,7 +500,8 @@ static void framework_check(void *unused)
     if (f.is_family)
         family_check();
     spare_check();
-    if (ms_wdf_objects(f.wdf) != (f.goes ? 0 : f.objects - f.is_family))
+    places_check();
+    if (ms_wdf_objects(f.wdf) != (f.goes ? 0 : f.objects - f.is_family + f.places[0] + f.places[1]))
         ms_sim_fail("O9 an object of the framework is left", "%u", ms_wdf_objects(f.wdf));
 }
 
@@ -530,6 +539,10 @@ static const char *framework_tell(const struct fuzz_op *op, char *text, size_t b
         "visit children", "delete child", "give the head context", "delete the head"};
     static const char *const spares[] = {"leave a word and queue the helper", "wait for the helper",
                                          "make a spare", "queue the spare", "delete the spare"};
+    static const char *const places[] = {
+        "make the other device's default queue", "make the other device's queue for writes",
+        "send the other device a read", "send the other device a write",
+        "look for the other device's default queue"};
     static const char *const alarms[] = {"start", "stop", "stop, and wait for",
                                          "fire, or wait beside,"};
     unsigned first = op->operand[0], second = op->operand[1];
@@ -564,6 +577,8 @@ static const char *framework_tell(const struct fuzz_op *op, char *text, size_t b
     case ALARM:
         snprintf(text, bytes, "%s alarm %u", alarms[second & 3], first % ALARMS);
         break;
+    case PLACE:
+        return places[first % 5];
     }
     return text;
 }
@@ -588,6 +603,7 @@ static const struct fuzz_kind kinds[] = {
                 "born, looked through, deleted, a context, all deleted; which, memory"},
     [SPARE] = {"spare", 2, 7, "a word for the helper, wait; made, queued, deleted; DPC"},
     [ALARM] = {"alarm", 2, 7, "once, passive, again and again; start, stop, wait, fire; when"},
+    [PLACE] = {"place", 1, 7, "of the other device: its queues made, a read, a write, a look"},
 };
 
 const struct fuzz_target fuzz_target_framework = {

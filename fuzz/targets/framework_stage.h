@@ -119,6 +119,8 @@ static struct {
     WDFOBJECT head; /* of the family */
     WDFWORKITEM helper;
     WDFTIMER alarm[ALARMS];
+    WDFDEVICE other; /* see framework_places.h */
+    WDFDEVICE *adding;
     uint32_t objects;
     uint32_t starts, stops;  /* EvtDevicePrepareHardware and -ReleaseHardware; of the image too */
     uint32_t powers, unload; /* likewise */
@@ -140,6 +142,7 @@ static struct {
     struct spare spare[ACTORS];
     struct alarm alarms[ALARMS];
     bool is_alarmed;
+    uint32_t places[2], others, others_done; /* queues of the other device; requests to it */
     struct kin_note kin[KINS];
     uint32_t kins;
     bool is_family, is_head_deleted; /* anybody had to do with it; somebody deletes it */
