@@ -91,11 +91,11 @@ if(MAPSTORM_BUILD_TESTS)
   foreach(subject counting goals requests stats_vectors stats_calibrated calm order histogram topology clock key capture
           plan controls overlap judge runner stand exact open_loop)
     add_test(NAME bench.${subject} COMMAND bench_test ${subject}_)
-    set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 60)
+    set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 300)
   endforeach()
   foreach(subject golden lists sentences self_contained hostile result files compare)
     add_test(NAME report.${subject} COMMAND bench_test report_${subject}_)
-    set_tests_properties(report.${subject} PROPERTIES LABELS report TIMEOUT 60)
+    set_tests_properties(report.${subject} PROPERTIES LABELS report TIMEOUT 300)
   endforeach()
   add_test(NAME report.browser COMMAND bench_test report_browser_)
   set_tests_properties(report.browser PROPERTIES LABELS report TIMEOUT 400
@@ -113,7 +113,7 @@ if(MAPSTORM_BUILD_TESTS)
   foreach(subject smoke usage crash plugin folder interrupt hang)
     add_test(NAME bench.${subject} COMMAND ${PROJECT_SOURCE_DIR}/bench/program_test.sh ${subject}
       $<TARGET_FILE:mapstorm> ${PROJECT_BINARY_DIR}/testplugins)
-    set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 120)
+    set_tests_properties(bench.${subject} PROPERTIES LABELS bench TIMEOUT 300)
   endforeach()
   set_tests_properties(bench.hang PROPERTIES LABELS "bench;slow")
   add_test(NAME bench.strategy COMMAND ${PROJECT_SOURCE_DIR}/bench/strategy_test.sh

@@ -15,10 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-
 enum {
     LINE_BYTES = 1024,
+    WAIT_MS = 100,             /* at once */
     HISTOGRAM_BYTES = 1 << 17, /* every bucket with a large count */
     ARGUMENTS_MAX = 64,
     COUNT_NAME_MAX = 48,
@@ -215,21 +214,22 @@ static enum ms_reply child_dead(struct ms_child *child, bool is_hung, uint32_t s
     return MS_REPLY_DEAD;
 }
 
-/* Reads one line into child->line. 1: there; 0: the child closed its end; -1: too late. */
+/* Reads one line into child->line. 1: there; 0: the child closed its end; -1: too late. The time is what we
+ * waited: while we were stopped (Ctrl-Z), or had no processor, the child may have been too. */
 static int line_read(struct ms_child *child, uint32_t seconds_max)
 {
-    uint64_t end = ms_clock_ns() + (uint64_t)seconds_max * 1000000000u;
+    uint32_t waits = 0;
 
     child->used = 0;
     for (;;) {
         struct pollfd watch = {.fd = child->answer, .events = POLLIN};
-        uint64_t now = ms_clock_ns();
+        int seen = poll(&watch, 1, WAIT_MS);
         ssize_t got;
 
-        if (now >= end)
+        if (seen == 0 && ++waits >= seconds_max * 1000 / WAIT_MS)
             return -1;
-        if (poll(&watch, 1, (int)((end - now) / 1000000u) + 1) <= 0)
-            continue; /* a signal, or the time is up: the loop finds out */
+        if (seen <= 0)
+            continue; /* nothing yet, or a signal */
         got = read(child->answer, child->line + child->used, sizeof child->line - 1 - child->used);
         if (got <= 0)
             return 0;

@@ -41,6 +41,11 @@ is_report() {
     [ -z "$(find "$1" -name '*.tmp')" ] || wrong "$1 holds a file that is not finished"
 }
 
+# runs PID: this child of ours has not ended.
+runs() {
+    ! grep -q '^State:.*Z' "/proc/$1/status"
+}
+
 # The smallest run: two shapes, one strategy beside the baseline.
 small='--quick --allow-debug --scenario registers --strategy cas-bitmap --shape 1r,8r --threads 1 --seed 3'
 
@@ -188,18 +193,21 @@ interrupt)
     # shellcheck disable=SC2086
     "$program" run --quick --allow-debug --scenario registers --threads 1 --out report >out 2>err &
     pid=$!
-    sleep 3
+    while runs $pid && ! grep -q '^progress ' err; do sleep 0.1; done # a block is measured
     kill -INT $pid
     wait $pid
     [ $? = 130 ] || wrong 'interrupted, but not 130'
     is_report report
     grep -q '"interrupted": *true' report/result.json || wrong 'the result is not marked'
-    # A second one stops at once.
+    grep -q '"wall_ns"' report/result.json || wrong 'what was measured is lost'
+    # A second one stops at once: both are there when it goes on, however long we are held up between them.
     "$program" run --quick --allow-debug --scenario registers --threads 1 --out again >out 2>err &
     pid=$!
-    sleep 2
+    while runs $pid && ! grep -q '^plan ' err; do sleep 0.1; done
+    kill -STOP $pid
     kill -INT $pid
     kill -TERM $pid
+    kill -CONT $pid
     wait $pid
     [ $? = 130 ] || wrong 'twice interrupted, but not 130'
     [ ! -e again ] || wrong 'a run stopped at once left a folder behind'

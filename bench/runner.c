@@ -144,7 +144,8 @@ static void progress_show(struct runner *r, const struct ms_case *c, uint32_t bl
     char name[MS_CELL_NAME_BYTES];
     uint64_t percent = r->blocks_all ? r->blocks_done * 100 / r->blocks_all : 0;
 
-    if (!out || now - r->shown_ns < pause)
+    /* The first line comes as soon as something is measured: whoever waits sees that it goes on. */
+    if (!out || (now - r->shown_ns < pause && (r->config->is_terminal || r->blocks_done != 1)))
         return;
     r->shown_ns = now;
     ms_key_print(&c->key, name, sizeof name);

@@ -178,7 +178,7 @@ if(MAPSTORM_BUILD_FUZZ)
     endif()
     if(MAPSTORM_BUILD_TESTS AND NOT subject STREQUAL "canary")
       add_test(NAME fuzz.engine-${subject}
-               COMMAND ${program} -runs=${runs} -seed=1 -max_len=512 -len_control=0 -timeout=20)
+               COMMAND ${program} -runs=${runs} -seed=1 -max_len=512 -len_control=0 -timeout=200)
       set_tests_properties(fuzz.engine-${subject} PROPERTIES LABELS fuzz TIMEOUT 600)
     endif()
   endforeach()

@@ -29,9 +29,10 @@ enum {
     JOBS_MAX = 64,
     ROUND_SECONDS = 30,
     TABLE_ROUNDS = 4, /* with a table: at least so many */
-    HANG_SECONDS = 30,
     SEEDS_MAX = 4096,
     TICK_MS = 50,
+    HANG_TICKS = 30 * 1000 /
+                 TICK_MS, /* looks in vain, not seconds: both may be stopped for a while (Ctrl-Z) */
 };
 
 /* What a hunter and its watcher share. */
@@ -57,8 +58,8 @@ struct job {
     pid_t pid; /* 0: none */
     uint64_t seed;
     uint64_t seen_executions; /* when it last moved */
-    double moved_at;
-    char died[100]; /* how, when it was not by its own will */
+    uint32_t ticks_still;     /* looks at it since */
+    char died[100];           /* how, when it was not by its own will */
 };
 
 struct session {
@@ -241,7 +242,7 @@ static bool hunter_start(struct session *s, uint32_t number, uint64_t round, dou
     job->died[0] = 0;
     job->seed = s->seed + round * s->job_count + number;
     job->seen_executions = 0;
-    job->moved_at = seconds_now();
+    job->ticks_still = 0;
     fflush(NULL);
     job->pid = fork();
     if (job->pid == 0)
@@ -258,7 +259,6 @@ static bool hunter_start(struct session *s, uint32_t number, uint64_t round, dou
 static bool hunter_look(struct job *job)
 {
     int status = 0;
-    double now = seconds_now();
 
     if (job->pid == 0)
         return false;
@@ -266,11 +266,11 @@ static bool hunter_look(struct job *job)
         if (job->shared->board.executions != job->seen_executions ||
             !job->shared->board.is_playing) {
             job->seen_executions = job->shared->board.executions;
-            job->moved_at = now;
-        } else if (now - job->moved_at > HANG_SECONDS) {
+            job->ticks_still = 0;
+        } else if (++job->ticks_still > HANG_TICKS) {
             snprintf(job->died, sizeof job->died, "an execution does not come to an end");
             kill(job->pid, SIGKILL);
-            job->moved_at = now;
+            job->ticks_still = 0;
         }
         return true;
     }

@@ -46,6 +46,8 @@ struct driver {
     /* Of the transfer at hand: written by the driver, read by the flusher: hb:storm-turn. */
     ULONG length;
     BOOLEAN write;
+    bool
+        is_begun; /* its first transfer is over, which nobody stops: whoever comes first, some complete */
     _Alignas(16) uint8_t list[sizeof(SCATTER_GATHER_LIST) + 4 * sizeof(SCATTER_GATHER_ELEMENT)];
     ms_atomic_u32 turn; /* TURN_* */
     ms_atomic_u32 told; /* callbacks of the present transfer */
@@ -131,11 +133,12 @@ static void buffer_fill(struct driver *d)
     ms_mdl_copy_in(d->storm->f.memory, d->mdl, 0, d->got, BYTES);
 }
 
-/* Ends the transfer, now and then in its midst (FLX-12); the bytes of both sides are compared. */
+/* Ends the transfer, now and then in its midst (FLX-12) but for a driver's first; the bytes of both sides are
+ * compared. */
 static void transfer_flush(struct driver *d, struct ms_prng *prng)
 {
     const DMA_OPERATIONS *ops = d->adapter->DmaOperations;
-    bool is_early = !d->write && ms_prng_below(prng, 4) == 0;
+    bool is_early = !d->write && d->is_begun && ms_prng_below(prng, 4) == 0;
     ULONG left = 0, moved;
 
     if (!is_early) {
@@ -210,7 +213,7 @@ static void transfer(struct driver *d, struct ms_prng *prng)
         wrong(d->storm, "a map failed");
         return;
     }
-    if (ms_prng_below(prng, 3) == 0)
+    if (ms_prng_below(prng, 3) == 0 && d->is_begun)
         (void)ops->CancelMappedTransfer(d->adapter, &d->context);
     turn_give(d, TURN_FLUSHER);
     (void)turn_await(d, TURN_DRIVER);
@@ -266,12 +269,14 @@ static void driver_run(void *context)
             continue;
         }
         rounds++;
-        ms_store_seq_cst(&d->stage, !d->loops);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++) {
+            ms_store_seq_cst(&d->stage, !d->loops && d->is_begun);
             if (d->loops)
                 loop(d, &prng);
             else
                 transfer(d, &prng);
+            d->is_begun = true;
+        }
         ms_store_seq_cst(&d->stage, 0);
         ops->FreeAdapterChannel(d->adapter);
     }
@@ -378,7 +383,7 @@ MS_TEST(engines_drivers_flushers_and_cancellers_race_and_every_byte_is_accounted
         (unsigned long)ms_load_relaxed(&s->early), (unsigned long)ms_load_relaxed(&s->loops),
         (unsigned long)ms_load_relaxed(&s->bytes));
     assert_int_equal(ms_load_relaxed(&s->errors), 0);
-    assert_true(ms_load_relaxed(&s->completed) > 0 && ms_load_relaxed(&s->loops) > 0);
+    assert_true(ms_load_relaxed(&s->completed) >= SOC + LEGACY && ms_load_relaxed(&s->loops) > 0);
     for (uint32_t i = 0; i < DRIVERS; i++) {
         s->driver[i].adapter->DmaOperations->PutDmaAdapter(s->driver[i].adapter);
         IoFreeMdl(s->driver[i].mdl);

@@ -12,7 +12,7 @@ failed=0
 mkdir -p "$tree/bench" "$fake"
 cp "$SOURCE/mapstorm" "$tree/"
 cp "$SOURCE/bench/packages.txt" "$tree/bench/"
-for tool in sh env readlink sed grep tail mkdir rm sleep getconf cat chmod touch flock; do
+for tool in sh env readlink sed grep tail mkdir rm getconf cat chmod touch flock; do
     ln -s "$(command -v $tool)" "$fake/$tool"
 done
 
@@ -42,6 +42,10 @@ EOT
 make id <<'EOT'
 cat "$WORK/uid"
 EOT
+# The second after which a build says that it is one is over when the case says so.
+make sleep <<'EOT'
+[ -f "$WORK/takes-long" ]
+EOT
 make cmake <<'EOT'
 case "$*" in
 "--preset "*)
@@ -52,6 +56,7 @@ case "$*" in
     ;;
 "--build --preset "*)
     [ ! -f "$WORK/build-says" ] || { cat "$WORK/build-says"; exit 1; }
+    while [ -f "$WORK/takes-long" ] && ! grep -q building "$WORK/err"; do continue; done
     printf '#!/bin/sh\necho "program" "$@" "in $PWD"; printf "<%%s>" "$@"\n' >"build/$3/${5:-mapstorm}"
     chmod +x "build/$3/${5:-mapstorm}"
     ;;
@@ -68,7 +73,7 @@ cp "$fake/sudo" "$work/sudo"
 
 # A machine as the words say: what is not named is absent.
 machine() {
-    rm -rf "$tree/build" "$work"/sudo-works "$work"/updated "$work"/*-says "$work"/*-fail* \
+    rm -rf "$tree/build" "$work"/sudo-works "$work"/updated "$work"/*-says "$work"/*-fail* "$work/takes-long" \
         "$work"/installed "$fake/sudo"
     touch "$work/installed"
     echo 1000 >"$work/uid"
@@ -118,6 +123,11 @@ says_not calls "cmake --preset"
 says calls "cmake --build --preset release --target mapstorm"
 says out "in /"
 [ ! -s "$work/err" ] || wrong "a start without work says something"
+
+touch "$work/takes-long"
+run "a start with much work" 0 list
+says err "building in build/release"
+rm "$work/takes-long"
 
 run "the fuzzers" 0 fuzz "a target" --time 5
 says calls "cmake --build --preset release --target mapstorm-fuzz"

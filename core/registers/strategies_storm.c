@@ -8,7 +8,7 @@
 #include "platform/test.h"
 #include "registers/registers.h"
 
-enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 512, STEPS = 30000 };
+enum { THREADS_MAX = 8, LIVE_MAX = 64, MAILBOXES = 512, STEPS = 30000, REFUSED_MAX = 100000 };
 
 struct storm {
     const struct ms_reg_ops *ops; /* const while threads run, as all of this group */
@@ -28,6 +28,7 @@ struct storm {
     uint64_t *payload;      /* [register]: the owner's */
     ms_atomic_u32 starting; /* threads that have not arrived yet */
     ms_atomic_u32 taking;   /* threads that only take and are not done */
+    ms_atomic_u32 looks;    /* of threads that only give, into a mailbox */
     ms_atomic_u64 mailbox[MAILBOXES]; /* {run, first} somebody else gives back */
     ms_atomic_u64 taken;
     ms_atomic_u64 refused;
@@ -37,6 +38,8 @@ struct worker {
     struct storm *storm;
     uint32_t index;
     struct ms_prng prng;
+    uint32_t looks_seen; /* of those who give, when this one was refused last */
+    uint32_t refused;    /* times that a giver had looked for mail since the last time */
     uint32_t live_count;
     uint64_t live[LIVE_MAX]; /* {run, first} */
 };
@@ -80,9 +83,12 @@ static void worker_take(struct worker *w)
         want.boundary = 32;
     ms_reg first = s->ops->take(s->file, w->index, want);
     if (first == MS_REG_NONE) {
+        uint32_t looks = ms_load_relaxed(&s->looks);
         ms_fetch_add_relaxed(&s->refused, 1);
         if (s->hands_over) /* who gives may be waiting for a processor */
             ms_thread_yield();
+        w->refused += looks != w->looks_seen;
+        w->looks_seen = looks;
         return;
     }
     ms_require(first % want.align == 0);
@@ -123,6 +129,7 @@ static void worker_hand_over(struct worker *w)
             worker_give(w, got);
         else
             ms_thread_yield();
+        ms_fetch_add_relaxed(&w->storm->looks, 1);
     } else if (w->live_count > 0) {
         if (ms_cas_acq_rel(box, &got, w->live[0])) /* hb:mail */
             w->live_count = 0;
@@ -132,8 +139,9 @@ static void worker_hand_over(struct worker *w)
 }
 
 /* Takers may have used up their steps before the first giver runs at all, so steps are not enough: they
- * go on until enough was taken (a strategy that never gives enough fails by its steps), and givers until
- * nobody takes any more. */
+ * go on until enough was taken, and givers until nobody takes any more. Nor is it a number of steps that tells a
+ * strategy that never gives enough, because givers may be held up meanwhile: it is a taker refused again and
+ * again although each time a giver had looked for mail. */
 static bool worker_hands_on(const struct worker *w, uint32_t step)
 {
     struct storm *s = w->storm;
@@ -142,7 +150,7 @@ static bool worker_hands_on(const struct worker *w, uint32_t step)
         return true;
     if (w->index % 2 == 1)
         return ms_load_relaxed(&s->taking) != 0;
-    return ms_load_relaxed(&s->taken) < s->taken_min && step < s->steps * 1000;
+    return ms_load_relaxed(&s->taken) < s->taken_min && w->refused < REFUSED_MAX;
 }
 
 static void worker_run(void *context)
