@@ -17,6 +17,7 @@
 
 #include "machine/machine.h"
 #include "mapstorm_wdf.h"
+#include "wdf/bare_driver.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -101,22 +102,6 @@ struct stage {
 };
 
 /* ---- the driver --------------------------------------------------------------------------------- */
-
-static NTSTATUS device_add(WDFDRIVER driver, PWDFDEVICE_INIT init)
-{
-    WDFDEVICE device;
-
-    (void)driver;
-    return WdfDeviceCreate(&init, WDF_NO_OBJECT_ATTRIBUTES, &device);
-}
-
-static NTSTATUS entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
-{
-    WDF_DRIVER_CONFIG config;
-
-    WDF_DRIVER_CONFIG_INIT(&config, device_add);
-    return WdfDriverCreate(object, path, WDF_NO_OBJECT_ATTRIBUTES, &config, WDF_NO_HANDLE);
-}
 
 static BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
                        WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list)
@@ -328,7 +313,7 @@ static bool driver_open(struct stage *s)
     WDF_DMA_ENABLER_CONFIG_INIT(&config, s->way->profile, s->way->fragment);
     config.WdmDmaVersionOverride = 3;
     s->buffer = ms_buffer_create(s->machine, pfn, 0, LONG_BYTES);
-    if (!s->buffer || !NT_SUCCESS(ms_wdf_driver_load(entry, &s->driver)) ||
+    if (!s->buffer || !NT_SUCCESS(ms_wdf_driver_load(ms_bare_driver_entry, &s->driver)) ||
         !NT_SUCCESS(
             ms_wdf_device_add(s->driver, ms_machine_pdo(s->machine), NULL, 0, &s->device)) ||
         !NT_SUCCESS(WdfDmaEnablerCreate(s->device, &config, NULL, &s->enabler)) ||

@@ -168,7 +168,7 @@ MS_TEST(every_taking_of_a_driver_and_its_device_may_fail)
     for (countdown = 0;; countdown++) {
         memset(&diary, 0, sizeof diary);
         ms_fault_arm(countdown);
-        NTSTATUS status = ms_wdf_driver_load(rig_entry, &driver);
+        NTSTATUS status = ms_wdf_driver_load(ms_bare_driver_entry, &driver);
         if (NT_SUCCESS(status)) {
             status = ms_wdf_device_add(driver, &f.pdo, NULL, 0, &device);
             if (NT_SUCCESS(status))
@@ -195,7 +195,7 @@ MS_TEST(a_device_is_made_at_passive_level)
     KIRQL irql;
 
     fixture_open(&f);
-    assert_status(ms_wdf_driver_load(rig_entry, &driver), STATUS_SUCCESS);
+    assert_status(ms_wdf_driver_load(ms_bare_driver_entry, &driver), STATUS_SUCCESS);
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
     assert_status(ms_wdf_device_add(driver, &f.pdo, NULL, 0, &device), STATUS_SUCCESS);
     KeLowerIrql(irql);

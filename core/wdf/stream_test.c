@@ -8,6 +8,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static const char *const point_names[POINTS] = {
+    "before the mark", "after the mark",  "before Execute",    "in the allocation",
+    "before a map",    "after a map",     "after Execute",     "at rest",
+    "before a report", "in a flush",      "after a report",    "before Final",
+    "in the free",     "after Final",     "before the unmark", "after the unmark",
+    "after TimerStop", "before Cancel",   "after Cancel",      "before Stop",
+    "after Stop",      "before Complete",
+};
+static const char *const act_names[ACTS] = {"nothing", "cancel", "timer", "run"};
+
 static const struct row {
     const char *name;
     enum point point;

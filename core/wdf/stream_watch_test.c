@@ -6,20 +6,9 @@
 #include "wdf/test_stream.h"
 
 #include <ntddk.h>
-#include <stdarg.h>
 #include <wdf.h>
 
-enum { FRAGMENT_BYTES = 16 * 1024, HALF = 8 * 1024, FILL = 0x33 };
-
-const char *const point_names[POINTS] = {
-    "before the mark", "after the mark",  "before Execute",    "in the allocation",
-    "before a map",    "after a map",     "after Execute",     "at rest",
-    "before a report", "in a flush",      "after a report",    "before Final",
-    "in the free",     "after Final",     "before the unmark", "after the unmark",
-    "after TimerStop", "before Cancel",   "after Cancel",      "before Stop",
-    "after Stop",      "before Complete",
-};
-const char *const act_names[ACTS] = {"nothing", "cancel", "timer", "run"};
+enum { HALF = FRAGMENT_BYTES / 2, FILL = 0x33 };
 
 static struct {
     struct fixture f;
@@ -50,17 +39,6 @@ static struct {
     bool other;      /* the contender's calls, not the subject's */
     size_t reported_staged;
 } w;
-
-__attribute__((format(printf, 1, 2))) static void wrong(const char *format, ...)
-{
-    va_list list;
-
-    if (w.seen->wrong[0])
-        return;
-    va_start(list, format);
-    vsnprintf(w.seen->wrong, sizeof w.seen->wrong, format, list);
-    va_end(list);
-}
 
 static void device_runs(void)
 {
@@ -101,7 +79,7 @@ static void at(enum point point)
 static void use(const char *what)
 {
     if (!w.other && w.seen && w.seen->zeroes > 0)
-        wrong("%s after the last reference (RCE-P13)", what);
+        seen_wrong(w.seen, "%s after the last reference (RCE-P13)", what);
 }
 
 static bool is_subject(WDFDMATRANSACTION trx)
@@ -183,7 +161,7 @@ static BOOLEAN watch_cancel(WDFDMATRANSACTION trx)
         return WdfDmaTransactionCancel(trx);
     use("Cancel");
     if (!w.seen->in_c)
-        wrong("Cancel outside of the cancel callback (RCE-P08)");
+        seen_wrong(w.seen, "Cancel outside of the cancel callback (RCE-P08)");
     w.seen->settled_by_c = 1;
     at(BEFORE_CANCEL);
     w.seen->cancels++;
@@ -194,7 +172,7 @@ static BOOLEAN watch_cancel(WDFDMATRANSACTION trx)
     if (cancelled) {
         w.seen->ended = true;
         if (w.seen->programs + w.seen->d_calls > 0)
-            wrong("Cancel TRUE after a callback (RCE-P07)");
+            seen_wrong(w.seen, "Cancel TRUE after a callback (RCE-P07)");
     }
     at(AFTER_CANCEL);
     return w.script->plant == PLANT_CANCEL_FALSE_COMPLETES ? TRUE : cancelled;
@@ -225,7 +203,7 @@ static BOOLEAN reported(BOOLEAN over, NTSTATUS status, size_t staged)
         w.f.reports > 0 && w.f.reports <= REPORTS_MAX ? &w.f.report[w.f.reports - 1] : NULL;
 
     if (status == STATUS_INVALID_DEVICE_REQUEST)
-        wrong("a report was refused: %s", last ? last->info->name : "?");
+        seen_wrong(w.seen, "a report was refused: %s", last ? last->info->name : "?");
     else
         w.seen->reported += staged;
     if (over) {
@@ -264,7 +242,7 @@ static BOOLEAN watch_final(WDFDMATRANSACTION trx, size_t length, NTSTATUS *statu
     w.seen->finals++;
     over = WdfDmaTransactionDmaCompletedFinal(trx, length, status);
     if (!over || *status != STATUS_SUCCESS)
-        wrong("Final was %d, 0x%08X (RCE-P09)", over, (unsigned)*status);
+        seen_wrong(w.seen, "Final was %d, 0x%08X (RCE-P09)", over, (unsigned)*status);
     over = reported(over, *status, length);
     at(AFTER_FINAL);
     return over;
@@ -275,7 +253,7 @@ static VOID watch_delete(WDFOBJECT object)
     if (!w.other && w.seen && object == (WDFOBJECT)w.timer) {
         w.seen->timer_deleted++;
         if (w.seen->completions > 0)
-            wrong("the timer went after the request (RCE-P17)");
+            seen_wrong(w.seen, "the timer went after the request (RCE-P17)");
     }
     WdfObjectDelete(object);
 }
@@ -283,7 +261,7 @@ static VOID watch_delete(WDFOBJECT object)
 static VOID watch_complete(WDFREQUEST request, NTSTATUS status)
 {
     if (!w.other && w.seen && KeGetCurrentIrql() != DISPATCH_LEVEL && w.seen->marks > 0)
-        wrong("completed below DISPATCH_LEVEL (RCE-07)");
+        seen_wrong(w.seen, "completed below DISPATCH_LEVEL (RCE-07)");
     at(BEFORE_COMPLETE);
     WdfRequestComplete(request, status);
 }
@@ -295,16 +273,16 @@ static LONG watch_decrement(LONG volatile *value)
     if (w.other || !w.seen || value != w.references)
         return now;
     if (now < 0)
-        wrong("a reference too many was given back (RCE-P02)");
+        seen_wrong(w.seen, "a reference too many was given back (RCE-P02)");
     if (now == 0 && ++w.seen->zeroes > 1)
-        wrong("the count reached 0 twice (RCE-P02)");
+        seen_wrong(w.seen, "the count reached 0 twice (RCE-P02)");
     return now;
 }
 
 static void watch_assert(bool holds, const char *what)
 {
     if (!holds && w.seen && !w.other)
-        wrong("the driver's own assert: %s (RCE-P23)", what);
+        seen_wrong(w.seen, "the driver's own assert: %s (RCE-P23)", what);
 }
 
 /* --- the driver's callbacks ------------------------------------------------------------------------- */
@@ -312,7 +290,7 @@ static void watch_assert(bool holds, const char *what)
 static void check_level(KIRQL before, const char *who)
 {
     if (KeGetCurrentIrql() != before)
-        wrong("%s returned at another IRQL (RCE-P20)", who);
+        seen_wrong(w.seen, "%s returned at another IRQL (RCE-P20)", who);
 }
 
 static VOID on_cancel(WDFREQUEST request)
@@ -320,9 +298,9 @@ static VOID on_cancel(WDFREQUEST request)
     KIRQL before = KeGetCurrentIrql();
 
     if (++w.seen->c_calls > 1)
-        wrong("the cancel callback came twice (RCE-P05)");
+        seen_wrong(w.seen, "the cancel callback came twice (RCE-P05)");
     if (w.seen->completions > 0)
-        wrong("the cancel callback came after the completion (P11)");
+        seen_wrong(w.seen, "the cancel callback came after the completion (P11)");
     bool outer = w.seen->in_c;
     w.seen->in_c = true;
     w.on_cancel(request);
@@ -340,7 +318,7 @@ static VOID on_timer(WDFTIMER timer)
     }
     w.seen->t_calls++;
     if (w.seen->completions > 0)
-        wrong("the timer's callback came after the completion (P11)");
+        seen_wrong(w.seen, "the timer's callback came after the completion (P11)");
     bool outer = w.seen->in_t;
     w.seen->in_t = true;
     w.on_timer(timer);
@@ -364,9 +342,9 @@ static VOID on_complete(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT cont
     w.seen->d_calls++;
     w.seen->last_d = status;
     if (w.seen->in_stop)
-        wrong("a completion on the stack of Stop or Cancel (RCE-P18)");
+        seen_wrong(w.seen, "a completion on the stack of Stop or Cancel (RCE-P18)");
     if (w.seen->ended)
-        wrong("a completion after the end (STM-03)");
+        seen_wrong(w.seen, "a completion after the end (STM-03)");
     w.on_complete(trx, device, context, direction, status);
     w.other = outer;
     check_level(before, "the completion callback");
@@ -377,7 +355,7 @@ static BOOLEAN on_program(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT co
 {
     w.seen->programs++;
     if (w.seen->ended)
-        wrong("EvtProgramDma after the end (STM-03)");
+        seen_wrong(w.seen, "EvtProgramDma after the end (STM-03)");
     return w.on_program(trx, device, context, direction, list);
 }
 
@@ -506,7 +484,7 @@ static NTSTATUS map(PDMA_ADAPTER a, PMDL mdl, PVOID base, ULONGLONG offset, ULON
         w.seen->maps += NT_SUCCESS(status);
         w.seen->refused += status == STATUS_CANCELLED;
         if (w.seen->ended)
-            wrong("a map after the end (STM-03)");
+            seen_wrong(w.seen, "a map after the end (STM-03)");
     }
     at(AFTER_MAP);
     w.other = outer;
@@ -624,7 +602,7 @@ static void submit(struct seen *seen, PMDL mdl, size_t length, bool read)
     WDFREQUEST request;
 
     if (ms_wdf_submit(w.device, &io, &request) != STATUS_PENDING)
-        wrong("a request was not taken");
+        seen_wrong(w.seen, "a request was not taken");
 }
 
 static void check_bytes(const struct script *script, uint64_t given, uint64_t taken)
@@ -638,95 +616,21 @@ static void check_bytes(const struct script *script, uint64_t given, uint64_t ta
     if (!script->read) {
         for (size_t i = 0; i < s->information; i++)
             if (w.taken[taken + i] != (uint8_t)(i * 11 + i / 256)) {
-                wrong("byte %zu did not reach the device (RCE-P14)", i);
+                seen_wrong(w.seen, "byte %zu did not reach the device (RCE-P14)", i);
                 return;
             }
         return;
     }
     for (size_t i = 0; i < s->information; i++)
         if (got[i] != ms_fifo_byte(7, given + i)) {
-            wrong("byte %zu is not the device's (RCE-P15)", i);
+            seen_wrong(w.seen, "byte %zu is not the device's (RCE-P15)", i);
             return;
         }
     for (size_t i = staged; i < length; i++)
         if (got[i] != FILL) {
-            wrong("byte %zu beyond the last fragment changed (RCE-P15)", i);
+            seen_wrong(w.seen, "byte %zu beyond the last fragment changed (RCE-P15)", i);
             return;
         }
-}
-
-/* 19.3: what the end of the execution makes of the request. */
-static void check_outcome(const struct script *script)
-{
-    struct seen *s = w.seen;
-    NTSTATUS want = STATUS_SUCCESS;
-    ULONG_PTR bytes = s->reported;
-    NTSTATUS first = s->settled_by_c   ? STATUS_CANCELLED
-                     : s->settled_by_t ? STATUS_IO_TIMEOUT
-                                       : STATUS_PENDING;
-
-    if (s->marks == 0) {
-        want = s->mark_status;
-        bytes = 0;
-    } else if (s->cancels_true) {
-        want = STATUS_CANCELLED;
-        bytes = 0;
-    } else if (s->execute_failed) {
-        want = first != STATUS_PENDING ? first : s->execute_status;
-        bytes = 0;
-    } else if (s->last_d == DmaError) {
-        want = STATUS_DEVICE_DATA_ERROR;
-    } else if (s->last_d != DmaComplete || (script->strict && !NT_SUCCESS(s->end_status))) {
-        want = first;
-    }
-    if (s->status != want)
-        wrong("status 0x%08X, wanted 0x%08X (RCE-P12)", (unsigned)s->status, (unsigned)want);
-    if (s->information != bytes)
-        wrong("information %zu, wanted %zu (RCE-P12)", (size_t)s->information, (size_t)bytes);
-    if (s->status == STATUS_PENDING)
-        wrong("completed with STATUS_PENDING (RCE-P11)");
-    if (s->reported > (size_t)script->fragments * FRAGMENT_BYTES)
-        wrong("more bytes reported than there are (RCE-P22)");
-}
-
-static void check_properties(const struct script *script)
-{
-    struct seen *s = w.seen;
-
-    if (s->completions != 1)
-        wrong("completed %d times (RCE-P01)", s->completions);
-    if (s->marks && s->zeroes != 1)
-        wrong("the count reached 0 %d times (RCE-P02, RCE-P03)", s->zeroes);
-    if (s->t_calls + s->timer_stopped != s->timer_starts)
-        wrong("timer: %d calls, %d stops, %d starts (RCE-P04)", s->t_calls, s->timer_stopped,
-              s->timer_starts);
-    if (s->c_calls + s->unmarked != s->marks)
-        wrong("cancel: %d calls, %d unmarked, %d marks (RCE-P05)", s->c_calls, s->unmarked,
-              s->marks);
-    if (s->marks && s->cancels_true + s->completed_true + s->execute_failed != 1)
-        wrong("%d Cancel TRUE, %d reports TRUE, %d failed (RCE-P06)", s->cancels_true,
-              s->completed_true, s->execute_failed);
-    if (s->execute_cancelled && !s->cancels_true)
-        wrong("Execute was cancelled by nobody (EXE-12)");
-    if (s->cancels_true && s->programs + s->d_calls + s->completed_true > 0)
-        wrong("a callback besides Cancel TRUE (RCE-P07)");
-    if (s->cancels > 1 || s->stops > 1)
-        wrong("%d cancels, %d stops (RCE-P08)", s->cancels, s->stops);
-    if (s->cancels && s->stops != 1 - s->cancels_true)
-        wrong("Cancel FALSE without Stop, or TRUE with it (RCE-04)");
-    if (s->d_calls > s->maps + 1 || (s->d_calls > s->maps && s->last_d != DmaCancelled))
-        wrong("%d completions for %d maps (RCE-P10)", s->d_calls, s->maps);
-    if (s->programs != s->maps)
-        wrong("%d EvtProgramDma for %d maps (RCE-P10)", s->programs, s->maps);
-    if (s->programs_at_stop >= 0 && s->maps > s->programs_at_stop + 1)
-        wrong("a lost stop (RCE-P21)");
-    if (s->marks && !s->cancels_true && !s->execute_failed && s->frees != 1)
-        wrong("the channel was freed %d times (RCE-P16)", s->frees);
-    if (s->flushes != s->d_calls)
-        wrong("%d flushes for %d fragments (RCE-P16)", s->flushes, s->d_calls);
-    if (s->timer_deleted != 1)
-        wrong("the timer was deleted %d times (RCE-P17)", s->timer_deleted);
-    check_outcome(script);
 }
 
 void stream_play(const struct script *script, struct seen *seen)
@@ -780,17 +684,17 @@ void stream_play(const struct script *script, struct seen *seen)
         act(ACT_FIRE);
     device_runs();
     if (!seen->wrong[0] && script->contended && other.completions != 1)
-        wrong("the contender was completed %d times", other.completions);
+        seen_wrong(w.seen, "the contender was completed %d times", other.completions);
     if (script->contended && other.completions == 0 && w.other_mdl)
         device_runs();
-    check_properties(script);
+    stream_judge(script, seen);
     if (!seen->wrong[0])
         check_bytes(script, given, taken);
     for (uint32_t i = reports; i < w.f.reports && i < REPORTS_MAX; i++)
         if (w.f.report[i].info->severity == MS_RULE_VIOLATION)
-            wrong("broke %s", w.f.report[i].info->name);
+            seen_wrong(w.seen, "broke %s", w.f.report[i].info->name);
     if (!seen->wrong[0] && !ms_dma_audit(w.f.dma))
-        wrong("the adapter's books do not balance (RCE-P16)");
+        seen_wrong(w.seen, "the adapter's books do not balance (RCE-P16)");
     w.f.reports = 0;
     w.seen = NULL;
 }

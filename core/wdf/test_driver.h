@@ -6,6 +6,7 @@
 #define MS_WDF_TEST_DRIVER_H
 
 #include "mapstorm_wdf.h"
+#include "wdf/bare_driver.h"
 #include "wdf/device.h"
 #include "wdf/test_wdf.h"
 
@@ -32,26 +33,10 @@ struct rig {
     WDFQUEUE queue;
 };
 
-static inline NTSTATUS rig_device_add(WDFDRIVER driver, PWDFDEVICE_INIT init)
-{
-    WDFDEVICE device;
-
-    (void)driver;
-    return WdfDeviceCreate(&init, WDF_NO_OBJECT_ATTRIBUTES, &device);
-}
-
-static inline NTSTATUS rig_entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
-{
-    WDF_DRIVER_CONFIG config;
-
-    WDF_DRIVER_CONFIG_INIT(&config, rig_device_add);
-    return WdfDriverCreate(object, path, WDF_NO_OBJECT_ATTRIBUTES, &config, WDF_NO_HANDLE);
-}
-
 static inline void rig_open_with(struct rig *r, const struct ms_wdf_config *config)
 {
     fixture_open_with(&r->f, config);
-    assert_status(ms_wdf_driver_load(rig_entry, &r->driver), STATUS_SUCCESS);
+    assert_status(ms_wdf_driver_load(ms_bare_driver_entry, &r->driver), STATUS_SUCCESS);
     assert_status(ms_wdf_device_add(r->driver, &r->f.pdo, NULL, 0, &r->device), STATUS_SUCCESS);
 }
 

@@ -49,7 +49,7 @@ struct step {
     enum act act;
 };
 
-enum { STEPS_MAX = 3, FRAGMENTS_MAX = 3 };
+enum { STEPS_MAX = 3, FRAGMENTS_MAX = 3, FRAGMENT_BYTES = 16 * 1024 };
 
 /* Faults of 19.5 that a driver could have, planted from outside. */
 enum plant {
@@ -99,8 +99,10 @@ struct seen {
     char wrong[160]; /* the first property that did not hold */
 };
 
-extern const char *const point_names[POINTS];
-extern const char *const act_names[ACTS];
+/* Notes the first thing that was wrong. */
+__attribute__((format(printf, 2, 3))) void seen_wrong(struct seen *seen, const char *format, ...);
+/* Whether the subject's end is one that the contract allows. */
+void stream_judge(const struct script *script, struct seen *seen);
 
 /* Runs one script from submit to rest, asserts nothing: what is wrong is in seen->wrong. */
 void stream_play(const struct script *script, struct seen *seen);

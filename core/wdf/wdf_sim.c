@@ -5,6 +5,7 @@
  */
 #include "mapstorm_wdf.h"
 #include "platform/test_sim.h"
+#include "wdf/bare_driver.h"
 #include "wdf/device.h"
 
 enum { RUNS = 3000, CHILDREN = 3 };
@@ -36,22 +37,6 @@ static uint32_t got(const ms_atomic_u32 *counter)
 }
 
 /* --- a machine ----------------------------------------------------------------------------------- */
-
-static NTSTATUS device_add(WDFDRIVER driver, PWDFDEVICE_INIT init)
-{
-    WDFDEVICE device;
-
-    (void)driver;
-    return WdfDeviceCreate(&init, WDF_NO_OBJECT_ATTRIBUTES, &device);
-}
-
-static NTSTATUS entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
-{
-    WDF_DRIVER_CONFIG config;
-
-    WDF_DRIVER_CONFIG_INIT(&config, device_add);
-    return WdfDriverCreate(object, path, WDF_NO_OBJECT_ATTRIBUTES, &config, WDF_NO_HANDLE);
-}
 
 static void done(void *context, NTSTATUS status, ULONG_PTR information)
 {
@@ -105,7 +90,7 @@ static void world_open(void)
     world.wdf = ms_wdf_create(&world.kernel, &config);
     assert_non_null(world.wdf);
     ms_cpu_enter(&world.kernel);
-    assert_status(ms_wdf_driver_load(entry, &world.driver), STATUS_SUCCESS);
+    assert_status(ms_wdf_driver_load(ms_bare_driver_entry, &world.driver), STATUS_SUCCESS);
     assert_status(ms_wdf_device_add(world.driver, &pdo, NULL, 0, &world.device), STATUS_SUCCESS);
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&queue, WdfIoQueueDispatchManual);
     assert_status(WdfIoQueueCreate(world.device, &queue, NULL, &world.queue), STATUS_SUCCESS);

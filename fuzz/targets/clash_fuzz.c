@@ -516,13 +516,7 @@ static void clash_check(void *unused)
     WdfObjectDereference(c.trx);
     if (told_of(NULL, "the last references") != NO_RULE || c.destroyed != 1)
         ms_sim_fail("O9 an object outlives its last reference", "destroyed %u", c.destroyed);
-    if (ms_wdf_objects(c.stage.wdf) != c.objects)
-        ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u",
-                    ms_wdf_objects(c.stage.wdf), c.objects);
-    if (ms_dma_grants_used(c.stage.stage.dma) != 0)
-        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(c.stage.stage.dma));
-    if (!ms_dma_audit(c.stage.stage.dma))
-        ms_sim_fail("O2 the audit fails", "at the end");
+    kmdf_stage_check(&c.stage, c.objects);
 }
 
 static uint64_t clash_digest(void)

@@ -458,9 +458,7 @@ static void kmdf_check(void *unused)
             ms_sim_fail("O5 complete, and bytes are missing", "fragment %u", i);
     if (k.stage.reports > 0)
         ms_sim_fail("O7 a driver that keeps the rules is blamed", "%s", k.stage.first->name);
-    if (ms_wdf_objects(k.stage.wdf) != k.objects)
-        ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u",
-                    ms_wdf_objects(k.stage.wdf), k.objects);
+    kmdf_stage_check(&k.stage, k.objects);
     for (uint32_t i = 0; i < JOBS; i++) {
         struct ms_trx *trx = ms_object_find((WDFOBJECT)k.job[i].trx, MS_OBJECT_TRANSACTION);
         if (ms_object_holders(&trx->object) != 1)
@@ -468,10 +466,6 @@ static void kmdf_check(void *unused)
         if (ms_load_relaxed(&trx->tickets) != 0) /* each completion came, or was never due */
             ms_sim_fail("O9 a ticket is left", "job %u", i);
     }
-    if (ms_dma_grants_used(k.stage.stage.dma) != 0)
-        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(k.stage.stage.dma));
-    if (!ms_dma_audit(k.stage.stage.dma))
-        ms_sim_fail("O2 the audit fails", "at the end");
 }
 
 static uint64_t kmdf_digest(void)

@@ -90,4 +90,16 @@ static inline void kmdf_stage_make(struct kmdf_stage *k, const struct ms_dma_con
     k->first = k->last = NULL;
 }
 
+/* At the end: as many objects as at the beginning, no grant, and the books balance. */
+static inline void kmdf_stage_check(const struct kmdf_stage *k, uint32_t objects)
+{
+    if (ms_wdf_objects(k->wdf) != objects)
+        ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u", ms_wdf_objects(k->wdf),
+                    objects);
+    if (ms_dma_grants_used(k->stage.dma) != 0)
+        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(k->stage.dma));
+    if (!ms_dma_audit(k->stage.dma))
+        ms_sim_fail("O2 the audit fails", "at the end");
+}
+
 #endif

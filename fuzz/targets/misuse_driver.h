@@ -9,6 +9,7 @@
 #include "kmdf_stage.h"
 
 #include "mapstorm_wdf.h"
+#include "wdf/bare_driver.h"
 
 #define NO_RULE ((enum ms_rule)0)
 
@@ -86,28 +87,12 @@ static inline void report_check(const struct ms_rule_report *report)
 
 /* --- how they start ------------------------------------------------------------------------------------- */
 
-static NTSTATUS bad_device_add(WDFDRIVER driver, PWDFDEVICE_INIT init)
-{
-    WDFDEVICE device;
-
-    (void)driver;
-    return WdfDeviceCreate(&init, WDF_NO_OBJECT_ATTRIBUTES, &device);
-}
-
-static NTSTATUS bad_entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
-{
-    WDF_DRIVER_CONFIG config;
-
-    WDF_DRIVER_CONFIG_INIT(&config, bad_device_add);
-    return WdfDriverCreate(object, path, WDF_NO_OBJECT_ATTRIBUTES, &config, WDF_NO_HANDLE);
-}
-
 /* A driver and its device. */
 static inline void bad_driver_start(struct kmdf_stage *stage, WDFDEVICE *device)
 {
     PDRIVER_OBJECT driver;
 
-    ms_require(NT_SUCCESS(ms_wdf_driver_load(bad_entry, &driver)));
+    ms_require(NT_SUCCESS(ms_wdf_driver_load(ms_bare_driver_entry, &driver)));
     ms_require(NT_SUCCESS(ms_wdf_device_add(driver, &stage->stage.pdo, NULL, 0, device)));
 }
 

@@ -303,13 +303,7 @@ static void misuse_check(void *unused)
         leaks_check();
         return;
     }
-    if (ms_wdf_objects(k.stage.wdf) != k.objects)
-        ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u",
-                    ms_wdf_objects(k.stage.wdf), k.objects);
-    if (ms_dma_grants_used(k.stage.stage.dma) != 0)
-        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(k.stage.stage.dma));
-    if (!ms_dma_audit(k.stage.stage.dma))
-        ms_sim_fail("O2 the audit fails", "at the end");
+    kmdf_stage_check(&k.stage, k.objects);
 }
 
 static uint64_t misuse_digest(void)

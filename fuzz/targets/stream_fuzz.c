@@ -310,13 +310,7 @@ static void stream_check(void *unused)
         (void)WdfDmaTransactionRelease(StreamDevice(w.device)->Slot[i].Transaction);
     if (w.stage.reports > 0)
         ms_sim_fail("O7 the example driver is blamed", "%s", w.stage.first->name);
-    if (ms_wdf_objects(w.stage.wdf) != w.objects)
-        ms_sim_fail("O9 an object is left, or one is gone", "%u, of %u",
-                    ms_wdf_objects(w.stage.wdf), w.objects);
-    if (ms_dma_grants_used(w.stage.stage.dma) != 0)
-        ms_sim_fail("O9 a grant is left", "%u", ms_dma_grants_used(w.stage.stage.dma));
-    if (!ms_dma_audit(w.stage.stage.dma))
-        ms_sim_fail("O2 the audit fails", "at the end");
+    kmdf_stage_check(&w.stage, w.objects);
 }
 
 static uint64_t stream_digest(void)
