@@ -30,7 +30,7 @@ grep -q 'all of core that has targets' "$work/out" || wrong 'no sum'
 grep -q ' never$' "$work/out" || wrong 'no sum of the pairs'
 grep -q '^never' "$work/pairs.txt" || wrong 'no list of pairs'
 all=$(sed -n 's/ % of.*all of core.*//p' "$work/out")
-cover 1 --lines 100
+cover 1 --lines 100 "$source/corpus/waitlist"
 grep -q 'below what is demanded' "$work/out" || wrong 'it does not say what is missing'
 cover 0 --uncovered "$source/corpus/strategies"
 grep -qE '^core/adapter/[a-z_]*\.c:[0-9]+:' "$work/out" || wrong 'lines that nobody reached are not listed'

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_main.c: runs the tests that MS_TEST registered. With arguments, only those whose name
- * contains one of them; a filter that matches nothing is an error. --list prints the names.
+ * contains one of them, behind --but all others; a filter that matches nothing is an error. --list prints the
+ * names.
  */
 #include "platform/test.h"
 
@@ -20,16 +21,19 @@ void ms_test_register(const char *name, void (*run)(void **state))
     tests[tests_count++] = (struct CMUnitTest){.name = name, .test_func = run};
 }
 
-static bool is_wanted(const char *name, int filters, char **filter)
+static bool is_named(const char *name, int filters, char **filter)
 {
     for (int i = 0; i < filters; i++)
         if (strstr(name, filter[i]))
             return true;
-    return filters == 0;
+    return false;
 }
 
 int main(int argc, char **argv)
 {
+    bool is_but = argc > 2 && strcmp(argv[1], "--but") == 0;
+    char **filter = argv + 1 + is_but;
+    int filters = argc - 1 - is_but;
     size_t kept = 0;
 
     if (argc == 2 && strcmp(argv[1], "--list") == 0) {
@@ -38,9 +42,9 @@ int main(int argc, char **argv)
         return 0;
     }
     for (size_t i = 0; i < tests_count; i++)
-        if (is_wanted(tests[i].name, argc - 1, argv + 1))
+        if (filters == 0 || is_named(tests[i].name, filters, filter) != is_but)
             tests[kept++] = tests[i];
-    if (kept == 0) {
+    if (kept == 0 || (is_but && kept == tests_count)) {
         fprintf(stderr, "%s: no test matches; --list prints the names\n", argv[0]);
         return 2;
     }
