@@ -32,29 +32,36 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8
                                  unsigned int seed);
 __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
+/* An engine clears and looks at all of them, for each execution. Sequential targets have none but their states. */
+#ifndef FUZZ_ENGINE_FEATURES
+#define FUZZ_ENGINE_FEATURES FUZZ_FEATURES
+#endif
+static_assert((FUZZ_ENGINE_FEATURES & (FUZZ_ENGINE_FEATURES - 1)) == 0, "features are masked");
+
 /* Externally visible and used: an optimiser that dropped it would blind the engine without a word. */
-extern uint8_t fuzz_features[FUZZ_FEATURES];
-__attribute__((section("__libfuzzer_extra_counters"), used)) uint8_t fuzz_features[FUZZ_FEATURES];
+extern uint8_t fuzz_features[FUZZ_ENGINE_FEATURES];
+__attribute__((section("__libfuzzer_extra_counters"), used))
+uint8_t fuzz_features[FUZZ_ENGINE_FEATURES];
 
 /* AFL++'s runtime has this; libFuzzer has the guard function too, but its own aborts. Not one of the
  * variables: AFL++'s compiler puts its own declarations of those into every file. */
 __attribute__((weak)) void __afl_manual_init(void);
 __attribute__((weak)) void __sanitizer_cov_trace_pc_guard(uint32_t *guard);
 __attribute__((weak)) void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop);
-static uint32_t guards[FUZZ_FEATURES];
+static uint32_t guards[FUZZ_ENGINE_FEATURES];
 
 /* Before main: AFL++ takes no new guards once its fork server is up. */
 __attribute__((constructor)) static void guards_make(void)
 {
     if (__afl_manual_init && __sanitizer_cov_trace_pc_guard_init)
-        __sanitizer_cov_trace_pc_guard_init(guards, guards + FUZZ_FEATURES);
+        __sanitizer_cov_trace_pc_guard_init(guards, guards + FUZZ_ENGINE_FEATURES);
 }
 
 static void features_forward(void)
 {
     if (!__afl_manual_init || !__sanitizer_cov_trace_pc_guard)
         return;
-    for (uint32_t i = 0; i < FUZZ_FEATURES; i++)
+    for (uint32_t i = 0; i < FUZZ_ENGINE_FEATURES; i++)
         if (fuzz_features[i]) {
             __sanitizer_cov_trace_pc_guard(&guards[i]);
             fuzz_features[i] = 0;
@@ -113,7 +120,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct fuzz_input input;
-    struct fuzz_options options = {.features = fuzz_features};
+    struct fuzz_options options = {.features = fuzz_features,
+                                   .feature_count = FUZZ_ENGINE_FEATURES};
     struct ms_sim_result result;
     const struct fuzz_target *target = &TARGET(FUZZ_ENGINE_TARGET);
 

@@ -161,6 +161,11 @@ if(MAPSTORM_BUILD_FUZZ)
     add_executable(${program} fuzz/engine.c $<TARGET_OBJECTS:fuzz_engine_common>)
     list(APPEND fuzz_programs ${program})
     target_compile_definitions(${program} PRIVATE FUZZ_ENGINE_TARGET=${subject})
+    # Without a schedule there are few features beside edges: an engine looks at each for each execution.
+    file(STRINGS ${path} sequential REGEX "\\.is_sequential = true")
+    if(sequential)
+      target_compile_definitions(${program} PRIVATE FUZZ_ENGINE_FEATURES=2048)
+    endif()
     target_link_libraries(${program} PRIVATE ms_flags ${sim_below})
     if(subject STREQUAL "parsers") # reads inputs of others too, and results
       target_sources(${program} PRIVATE fuzz/targets.c ${fuzz_engine_objects})

@@ -140,7 +140,8 @@ size_t fuzz_text_write(const struct fuzz_target *target, const struct fuzz_input
  */
 
 struct fuzz_options {
-    uint8_t *features; /* FUZZ_FEATURES bytes, or NULL */
+    uint8_t *features;      /* FUZZ_FEATURES bytes, or NULL */
+    uint32_t feature_count; /* a smaller power of two of them; 0: all */
     uint32_t mutant_site;
     enum ms_sim_mutation mutation;
     uint32_t break_step; /* ms_sim_break is called before this step, counted from 1; 0: never */

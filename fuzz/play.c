@@ -108,7 +108,7 @@ void fuzz_play(const struct fuzz_target *target, const struct fuzz_input *input,
     config.strong_memory = input->strong_memory;
     if (options) {
         config.features = options->features;
-        config.feature_count = FUZZ_FEATURES;
+        config.feature_count = options->feature_count ? options->feature_count : FUZZ_FEATURES;
         config.mutant_site = options->mutant_site;
         config.mutation = options->mutation;
         config.break_step = options->break_step;

@@ -89,10 +89,12 @@ void sim_memory_drop_of(uint32_t image)
         if (taken[i].image != image)
             continue;
         late_count -= image == SIM_IMAGE_LATE;
-        if (taken[i].kind == TAKEN_ALLOC)
+        if (taken[i].kind == TAKEN_ALLOC) {
             free(taken[i].memory);
-        else
+        } else {
+            sim_view_forget(taken[i].memory, taken[i].bytes);
             munmap(taken[i].memory, taken[i].bytes);
+        }
         if (taken[i].kind == TAKEN_HOST)
             close(taken[i].handle);
         taken[i] = taken[--taken_count];
@@ -182,6 +184,7 @@ void ms_unreserve(void *memory, size_t bytes)
         sim_image_free(memory, bytes);
         return;
     }
+    sim_view_forget(memory, bytes);
 #endif
     ms_require(munmap(memory, bytes) == 0);
 }
@@ -211,6 +214,9 @@ undo_handle:
 void ms_host_memory_destroy(struct ms_host_memory *memory)
 {
     if (forget(memory->base, memory->bytes)) {
+#ifdef MS_SIM
+        sim_view_forget(memory->base, memory->bytes);
+#endif
         ms_require(munmap(memory->base, memory->bytes) == 0);
         close(memory->handle);
     }
@@ -223,18 +229,29 @@ bool ms_host_memory_view(struct ms_host_memory *memory, uint64_t offset, void *a
     ms_assert(offset + bytes <= memory->bytes);
     if (ms_fault_here())
         return false;
+#ifdef MS_SIM
+    return sim_view_show(memory, offset, address, bytes);
+#else
     return mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
                 memory->handle, (off_t)offset) == address;
+#endif
 }
 
 bool ms_host_memory_unview(void *address, uint64_t bytes)
 {
+#ifdef MS_SIM
+    sim_view_forget(address, bytes);
+#endif
     return mmap(address, bytes, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == address;
 }
 
 bool ms_host_memory_hide(void *address, uint64_t bytes)
 {
+#ifdef MS_SIM
+    if (sim_view_hide(address, bytes))
+        return true;
+#endif
     return mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
                 -1, 0) == address;
 }

@@ -213,6 +213,16 @@ uint32_t sim_memory_ranges_of(uint32_t image, struct sim_range *ranges, uint32_t
 /* Gives the host what belongs to this one. */
 void sim_memory_drop_of(uint32_t image);
 
+/* --- sim_view.c: physical memory that is shown elsewhere --------------------------------------------
+ */
+
+bool sim_view_show(const struct ms_host_memory *memory, uint64_t offset, void *address,
+                   uint64_t bytes);
+/* False: that is left to the host. */
+bool sim_view_hide(void *address, uint64_t bytes);
+/* These addresses are about to be another one's, or the memory there that others show. */
+void sim_view_forget(const void *memory, uint64_t bytes);
+
 /* --- sim_race.c: plain data ----------------------------------------------------------------------
  */
 

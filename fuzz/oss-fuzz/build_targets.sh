@@ -98,6 +98,8 @@ for path in fuzz/targets/*_fuzz.c; do
     # waiters alone has 86, so MDLs come along.
     more=''
     [ "$subject" != waitlist ] || more=-Wl,-u,ms_mdl_create
+    # Without a schedule there are few features beside edges: an engine looks at each for each execution.
+    ! grep -q '\.is_sequential = true' "$path" || all="$all -DFUZZ_ENGINE_FEATURES=2048"
     # shellcheck disable=SC2086
     $CC $CFLAGS $ours $quiet $all -DFUZZ_ENGINE_TARGET="$subject" -c fuzz/engine.c -o "$WORK/$name.o"
     # shellcheck disable=SC2086 # the engine brings main, and is C++
