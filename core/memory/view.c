@@ -151,6 +151,18 @@ static bool window_map(struct ms_memory *memory, uint64_t first, const PFN_NUMBE
     return true;
 }
 
+/* Where addresses are looked for: the lowest. In the simulator a frame has a place of its own among the first, or
+ * the host would map another one there for most executions (see platform/sim_view.c). All are in one word. */
+static uint64_t window_from(const PFN_NUMBER *pfn)
+{
+#ifdef MS_SIM
+    return pfn[0] * 11 % 47;
+#else
+    (void)pfn;
+    return 0;
+#endif
+}
+
 void *ms_view_create(struct ms_memory *memory, const PFN_NUMBER *pfn, uint64_t pages)
 {
     struct ms_window *window = &memory->window;
@@ -160,7 +172,8 @@ void *ms_view_create(struct ms_memory *memory, const PFN_NUMBER *pfn, uint64_t p
         return NULL;
     if (!runs_claim(window, runs))
         return NULL;
-    uint64_t first = ms_page_set_take(&window->pages, pages + 1, 1, 0, MS_WINDOW_PAGES - 1);
+    uint64_t first =
+        ms_page_set_take(&window->pages, pages + 1, 1, window_from(pfn), MS_WINDOW_PAGES - 1);
     if (first == MS_PAGE_NONE)
         goto undo_runs;
     if (!window_map(memory, first, pfn, pages))
