@@ -34,11 +34,9 @@ static_assert(sizeof(union shown) == sizeof(uint64_t), "an entry must be one wor
 bool ms_window_init(struct ms_window *window)
 {
     *window = (struct ms_window){0};
-    window->base = ms_reserve(WINDOW_BYTES);
+    window->base = ms_reserve_hidden(WINDOW_BYTES);
     if (!window->base)
         return false;
-    if (ms_fault_here() || !ms_host_protect(window->base, WINDOW_BYTES, false))
-        goto undo_base;
     window->shows = ms_reserve(SHOWS_BYTES);
     if (!window->shows)
         goto undo_base;

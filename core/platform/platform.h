@@ -24,6 +24,8 @@ void ms_free(void *memory, size_t bytes);
 
 /* Reserves `bytes` of zeroed address space whose pages exist only once touched, or NULL. */
 void *ms_reserve(size_t bytes);
+/* Address space that nobody can touch but where something is mapped into it. */
+void *ms_reserve_hidden(size_t bytes);
 void ms_unreserve(void *memory, size_t bytes);
 
 /* --- fault points: every taking of something can be made to fail --- */

@@ -89,21 +89,21 @@ void sim_memory_drop_of(uint32_t image)
         if (taken[i].image != image)
             continue;
         late_count -= image == SIM_IMAGE_LATE;
-        if (taken[i].kind == TAKEN_ALLOC) {
+        if (taken[i].kind == TAKEN_ALLOC)
             free(taken[i].memory);
-        } else {
+        else if (!sim_spare_give(taken[i].memory, taken[i].bytes)) {
             sim_view_forget(taken[i].memory, taken[i].bytes);
             munmap(taken[i].memory, taken[i].bytes);
+            if (taken[i].kind == TAKEN_HOST)
+                close(taken[i].handle);
         }
-        if (taken[i].kind == TAKEN_HOST)
-            close(taken[i].handle);
         taken[i] = taken[--taken_count];
     }
 }
 
 uint32_t ms_sim_memory_held(void)
 {
-    uint32_t count = 0;
+    uint32_t count = late_count + sim_image_held();
 
     for (uint32_t i = 0; i < taken_count; i++)
         count += taken[i].image == SIM_IMAGE_NONE;
@@ -161,18 +161,40 @@ void ms_free(void *memory, size_t bytes)
     free(memory);
 }
 
-void *ms_reserve(size_t bytes)
+#ifdef MS_SIM
+/* What images own stays with them: only what comes and goes is worth keeping for the next one. */
+static bool is_passing(void)
 {
-    if (ms_fault_here())
+    return sim_image_owner() == SIM_IMAGE_NONE || sim_image_owner() == SIM_IMAGE_LATE;
+}
+#endif
+
+static void *reserve(size_t bytes, bool is_usable)
+{
+    /* Addresses, and that nobody can use them: either may be refused. */
+    if (ms_fault_here() || (!is_usable && ms_fault_here()))
         return NULL;
 #ifdef MS_SIM
-    void *copied = bytes <= SMALL_BYTES ? sim_image_alloc(bytes) : NULL;
+    void *copied = is_usable && bytes <= SMALL_BYTES ? sim_image_alloc(bytes) : NULL;
     if (copied)
         return copied;
+    void *spare = is_passing() ? sim_spare_take(bytes, !is_usable) : NULL;
+    if (spare)
+        return remember(spare, bytes, TAKEN_RESERVE, -1);
 #endif
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, bytes, is_usable ? PROT_READ | PROT_WRITE : PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : remember(memory, bytes, TAKEN_RESERVE, -1);
+}
+
+void *ms_reserve(size_t bytes)
+{
+    return reserve(bytes, true);
+}
+
+void *ms_reserve_hidden(size_t bytes)
+{
+    return reserve(bytes, false);
 }
 
 void ms_unreserve(void *memory, size_t bytes)
@@ -184,6 +206,8 @@ void ms_unreserve(void *memory, size_t bytes)
         sim_image_free(memory, bytes);
         return;
     }
+    if (sim_spare_give(memory, bytes))
+        return;
     sim_view_forget(memory, bytes);
 #endif
     ms_require(munmap(memory, bytes) == 0);
@@ -193,6 +217,12 @@ bool ms_host_memory_create(struct ms_host_memory *memory, uint64_t bytes)
 {
     if (ms_fault_here())
         return false;
+#ifdef MS_SIM
+    if (is_passing() && sim_spare_memory_take(memory, bytes)) {
+        remember(memory->base, bytes, TAKEN_HOST, memory->handle);
+        return true;
+    }
+#endif
     memory->handle = memfd_create("mapstorm physical memory", MFD_CLOEXEC);
     if (memory->handle < 0)
         return false;
@@ -215,11 +245,16 @@ void ms_host_memory_destroy(struct ms_host_memory *memory)
 {
     if (forget(memory->base, memory->bytes)) {
 #ifdef MS_SIM
+        if (sim_spare_give(memory->base, memory->bytes))
+            goto given;
         sim_view_forget(memory->base, memory->bytes);
 #endif
         ms_require(munmap(memory->base, memory->bytes) == 0);
         close(memory->handle);
     }
+#ifdef MS_SIM
+given:
+#endif
     memory->base = NULL;
 }
 
@@ -263,6 +298,9 @@ void ms_host_memory_discard(struct ms_host_memory *memory, uint64_t offset, uint
     if (fallocate(memory->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
                   (off_t)bytes) != 0)
         memset(memory->base + offset, 0, bytes);
+#ifdef MS_SIM
+    sim_spare_discarded(memory->base);
+#endif
 }
 
 bool ms_host_protect(void *address, size_t bytes, bool usable)

@@ -56,6 +56,7 @@ static bool is_making;
 
 static uint8_t *arena;
 static size_t arena_used, arena_high; /* now; the most since the last copy */
+static uint32_t arena_held;           /* blocks that this execution took and has not given back */
 static struct block blocks[BLOCKS_MAX];
 static uint32_t block_count; /* while an image is made */
 
@@ -96,6 +97,11 @@ bool sim_image_holds(const void *memory)
     return arena && (uintptr_t)memory - (uintptr_t)arena < ARENA_BYTES;
 }
 
+uint32_t sim_image_held(void)
+{
+    return current && !is_making ? arena_held : 0;
+}
+
 uint32_t sim_image_owner(void)
 {
     return !current    ? SIM_IMAGE_NONE
@@ -116,6 +122,7 @@ void *sim_image_alloc(size_t bytes)
             return NULL;
         blocks[block_count++] = (struct block){(uint32_t)arena_used, (uint32_t)rounded};
     }
+    arena_held += !is_making;
     arena_used += rounded + GAP;
     if (arena_used > arena_high)
         arena_high = arena_used;
@@ -129,6 +136,8 @@ void sim_image_free(void *memory, size_t bytes)
 
     memset(memory, FREED, rounded);
     poison(memory, rounded);
+    if (current && !is_making && (size_t)((uint8_t *)memory - arena) >= current->used)
+        arena_held--;
     if (freed_count < FREED_MAX)
         freed[freed_count] =
             (struct block){(uint32_t)((uint8_t *)memory - arena), (uint32_t)rounded};
@@ -286,6 +295,7 @@ static void image_restore(const struct image *image)
     lines_copy_back(arena, copy, image->used);
     poison_restore(image);
     arena_used = arena_high = image->used;
+    arena_held = 0;
     lines_copy_back(image->own, copy + image->used, image->own_bytes);
     ms_thread_local_set(image->local_value, NULL);
 }

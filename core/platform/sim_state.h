@@ -201,6 +201,8 @@ uint32_t sim_image_owner(void);
 /* From the arena; NULL: no image is in use, or there is no room. */
 void *sim_image_alloc(size_t bytes);
 bool sim_image_holds(const void *memory);
+/* Blocks of the arena that this execution took and has not given back. */
+uint32_t sim_image_held(void);
 void sim_image_free(void *memory, size_t bytes);
 /* The atomic is about to be written. */
 void sim_image_note(void *address, enum ms_sim_width width);
@@ -222,6 +224,22 @@ bool sim_view_show(const struct ms_host_memory *memory, uint64_t offset, void *a
 bool sim_view_hide(void *address, uint64_t bytes);
 /* These addresses are about to be another one's, or the memory there that others show. */
 void sim_view_forget(const void *memory, uint64_t bytes);
+
+/* All that is shown there, but for what is large, is hidden. */
+void sim_view_hide_all(const void *memory, uint64_t bytes);
+
+/* --- sim_spare.c: large memory that is given out again ----------------------------------------------
+ */
+
+/* NULL or false: it is the host's to give. A window is for views alone. */
+void *sim_spare_take(uint64_t bytes, bool is_window);
+bool sim_spare_memory_take(struct ms_host_memory *memory, uint64_t bytes);
+/* False: it did not come from here. */
+bool sim_spare_give(void *memory, uint64_t bytes);
+/* Pages of this physical memory went back to the host: their number says nothing now. */
+void sim_spare_discarded(const void *memory);
+/* A view was mapped there; `is_kept`: sim_view.c knows its pages. */
+void sim_spare_mix(const void *memory, bool is_kept);
 
 /* --- sim_race.c: plain data ----------------------------------------------------------------------
  */

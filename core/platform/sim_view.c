@@ -122,6 +122,7 @@ bool sim_view_show(const struct ms_host_memory *memory, uint64_t offset, void *a
 {
     uintptr_t at = (uintptr_t)address;
 
+    sim_spare_mix(address, bytes <= LARGE_BYTES);
     if (bytes > LARGE_BYTES) {
         sim_view_forget(address, bytes);
         return host_show(memory, offset, at, bytes);
@@ -165,4 +166,13 @@ bool sim_view_hide(void *address, uint64_t bytes)
     for (uint64_t i = 0; i < bytes; i += PAGE)
         kept_at(at + i)->is_hidden = true;
     return true;
+}
+
+void sim_view_hide_all(const void *memory, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < kept_count; i++)
+        if (kept[i].address - (uintptr_t)memory < bytes && !kept[i].is_hidden) {
+            ms_require(forbid(kept[i].address, PAGE));
+            kept[i].is_hidden = true;
+        }
 }
