@@ -173,8 +173,10 @@ MS_TEST(stand_cuts_samples_into_slices)
         bool is_cut = ms_topology_is_binding(topology) && i + 1 <= ms_topology_pus(topology);
         struct ms_reading reading = {.ops = 0};
 
-        for (int tries = 0; tries < 50 && reading.calm_ops == 0; tries++)
-            reading = measured(cells[i], 1, 400000);
+        /* What is not cut is so at once; and a hand-over on a busy processor takes its time. */
+        for (int tries = 0;
+             tries < (is_cut ? 50 : 1) && reading.calm_ops == 0 && reading.shared <= 0.0; tries++)
+            reading = measured(cells[i], 1, is_cut ? 400000 : 4000);
         assert_int_equal(reading.calm_ops > 0 || reading.shared > 0.0, is_cut);
         assert_true(reading.calm_ops <= reading.ops && reading.calm_ns <= reading.wall_ns);
     }
