@@ -144,7 +144,8 @@ static void clocks_find(const struct ms_sim_result *result)
 
 /* --- pairs ---------------------------------------------------------------------------------------- */
 
-/* `seen`: what a pair that is seen gets: of an input of the corpus as it is, or only under another schedule. */
+/* `seen`: what a pair that is seen gets: of an input of the corpus as it is, or only under another
+ * schedule. */
 static void execution_add(struct pairs *pairs, const struct ms_sim_result *result, uint8_t seen)
 {
     static uint32_t index[MS_SIM_TRACE_MAX];

@@ -540,7 +540,8 @@ static void session_close(struct session *s)
     munmap(s->merged, sizeof *s->merged);
 }
 
-/* A hunt of hours must not find out at its end that nothing can be kept. Nothing is made: most find nothing. */
+/* A hunt of hours must not find out at its end that nothing can be kept. Nothing is made: most find
+ * nothing. */
 static bool folder_may_be(const char *path)
 {
     char above[PATH_BYTES];

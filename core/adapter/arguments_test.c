@@ -344,7 +344,8 @@ MS_TEST(every_combination_of_bad_arguments_gets_its_status_and_changes_nothing)
     }
 }
 
-/* CBF-15, SGX-19, CBM-03, CBV-06, BMS-04, IGA-03: for every routine, every internal allocation fails in turn. */
+/* CBF-15, SGX-19, CBM-03, CBV-06, BMS-04, IGA-03: for every routine, every internal allocation fails in
+ * turn. */
 MS_TEST(every_allocation_failing_in_turn_leaves_every_routine_whole)
 {
     uint32_t routines_with_faults = 0;

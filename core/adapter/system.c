@@ -212,7 +212,7 @@ uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uin
     return channel == UINT32_MAX ? 0 : ms_channel_flush(adapter->controller, channel, bytes);
 }
 
-/* --- cancelling --------------------------------------------------------------------------------------------- */
+/* --- cancelling -------------------------------------------------------------------------------------- */
 
 /* The owner, if its request was made with `context`; *seen is its channel's word, read while it owned
  * the channel. */
@@ -286,7 +286,7 @@ void ms_system_initialized(struct ms_adapter *adapter, PVOID context)
         ms_channel_unmark(adapter->controller, channel);
 }
 
-/* --- small calls --------------------------------------------------------------------------------------------- */
+/* --- small calls ------------------------------------------------------------------------------------- */
 
 NTSTATUS HalConfigureAdapterChannel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumber, PVOID Context)
 {
@@ -312,7 +312,7 @@ ULONG HalpReadDmaCounter(PDMA_ADAPTER DmaAdapter)
     return ms_channel_left(adapter->controller, channel);
 }
 
-/* --- completions --------------------------------------------------------------------------------------------- */
+/* --- completions ------------------------------------------------------------------------------------- */
 
 void ms_system_done(void *owner, DMA_COMPLETION_STATUS status, PDMA_COMPLETION_ROUTINE routine,
                     PVOID context, PDEVICE_OBJECT device)

@@ -253,7 +253,8 @@ static inline bool ms_mdl_cursor_seek(struct ms_mdl_cursor *cursor, uint64_t off
  * below `enough` exactly when the chain is that short. */
 uint64_t ms_mdl_chain_bytes(const MDL *head, uint64_t enough);
 
-/* What says that an MDL may be mapped for DMA (MTX-22). Not an enum's constant: the field is unsigned in use. */
+/* What says that an MDL may be mapped for DMA (MTX-22). Not an enum's constant: the field is unsigned in
+ * use. */
 #define MS_MDL_RESIDENT                                                                            \
     (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE)
 static_assert((MS_MDL_RESIDENT & ~MDL_IO_SPACE) < MDL_IO_SPACE, "see ms_mdl_is_resident_ram");

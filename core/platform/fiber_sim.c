@@ -149,7 +149,8 @@ static void swap_write(void *context)
         ms_store_release(&s->word, *value);
 }
 
-/* What the exchange finds when its thread is held in front of it: in most of the runs; the hold may end later. */
+/* What the exchange finds when its thread is held in front of it: in most of the runs; the hold may end
+ * later. */
 static uint64_t swap_found(const uint64_t *written, uint32_t until)
 {
     uint64_t found[64];

@@ -210,7 +210,8 @@ bool ms_sim_somebody_is_stopped(void);
 /* Drops everything that ms_alloc, ms_reserve and ms_host_memory_create gave and nobody gave back: what
  * an execution that broke off leaves cannot be taken down in order. Outside of an execution. */
 void ms_sim_memory_drop(void);
-/* Whether the host has a fence of all CPUs, for what is made from now on. It has, until this says otherwise. */
+/* Whether the host has a fence of all CPUs, for what is made from now on. It has, until this says
+ * otherwise. */
 void ms_sim_host_fence(bool has_one);
 /* Blocks of ms_alloc, ms_reserve and ms_host_memory_create that are taken, but for those that an image brings back. */
 uint32_t ms_sim_memory_held(void);

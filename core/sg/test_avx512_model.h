@@ -23,7 +23,8 @@ typedef uint64_t model_mask64;
 #define __mmask8  model_mask8
 #define __mmask16 model_mask16
 #define EACH      for (int i = 0; i < 8; i++)
-/* With the sanitizers' checks in each copy of each operation, compiling this would take a quarter of a minute. */
+/* With the sanitizers' checks in each copy of each operation, compiling this would take a quarter of a
+ * minute. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define MODEL static __attribute__((unused, noinline))

@@ -28,7 +28,7 @@ enum {
     DRAIN_ROUNDS = 400,
 };
 
-/* --- the driver, with a few of its calls watched --------------------------------------------------------- */
+/* --- the driver, with a few of its calls watched ----------------------------------------------------- */
 
 static NTSTATUS timer_create(PWDF_TIMER_CONFIG config, PWDF_OBJECT_ATTRIBUTES attributes,
                              WDFTIMER *timer);
@@ -50,7 +50,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath);
 #include "wdf/example/stream.c"
 #undef WdfTimerCreate
 
-/* --- what is noted ---------------------------------------------------------------------------------------- */
+/* --- what is noted ----------------------------------------------------------------------------------- */
 
 struct send {
     WDFREQUEST request;
@@ -85,7 +85,7 @@ static NTSTATUS timer_create(PWDF_TIMER_CONFIG config, PWDF_OBJECT_ATTRIBUTES at
     return status;
 }
 
-/* --- the device ------------------------------------------------------------------------------------------- */
+/* --- the device -------------------------------------------------------------------------------------- */
 
 static uint32_t device_ready(void *device, uint64_t address, bool to_device, bool demand,
                              uint32_t wanted)
@@ -121,7 +121,7 @@ static void device_push(void *device, uint64_t address, const uint8_t *bytes, ui
 static const struct ms_endpoint_ops device_ops = {device_ready, device_peek, device_pop,
                                                   device_push};
 
-/* --- requests --------------------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------------- */
 
 /* RCE-P12, RCE-20 */
 static void status_judge(const struct send *s, NTSTATUS status, ULONG_PTR information)
@@ -204,7 +204,7 @@ static void do_fire(uint8_t back)
     (void)ms_wdf_timer_fire(w.timer[w.timers - 1 - back % w.timers]);
 }
 
-/* --- the target ------------------------------------------------------------------------------------------- */
+/* --- the target -------------------------------------------------------------------------------------- */
 
 enum kind { SEND, STEP, BREAK, CANCEL_IT, FIRE };
 
