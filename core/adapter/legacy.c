@@ -68,8 +68,9 @@ NTSTATUS HalAllocateAdapterChannel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
 
     if (!DeviceObject || !ExecutionRoutine)
         return STATUS_INVALID_PARAMETER; /* ACH-09 */
+    /* Relaxed: the caller's own requests are seen in any case; between threads, ms_device_queue decides. */
     if (NumberOfMapRegisters > adapter->map_registers ||
-        request_waits(adapter->dma, ms_load_acquire(device_request(DeviceObject))))
+        request_waits(adapter->dma, ms_load_relaxed(device_request(DeviceObject))))
         return STATUS_INSUFFICIENT_RESOURCES; /* ACH-02, ACH-08 */
     return ms_channel_allocate_async(&request);
 }

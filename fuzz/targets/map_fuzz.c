@@ -7,11 +7,13 @@
  *              map register is in two hands (O1); a list's elements tile what was mapped (O5); the
  *              device sees the driver's bytes and the driver sees the device's, and not a byte
  *              beyond the flush (O6); at the end all registers are free, no grant is used, the audit
- *              holds (O2, O9); on a machine that leaves grants to a thread of its own, the same (QUE-07).
+ *              holds (O2, O9); one request of version 1 waits for a device object (ACH-04); on a machine that leaves grants to a thread of its own, the same (QUE-07).
  * Legal only   what a driver may not do (flush while the device moves, a context used twice) is kept
  *              from happening by the drivers' own atomics, so a finding is never "the driver did it"
  */
 #include "map_shadow.h"
+
+#include "adapter/grant.h"
 
 /* --- the stage ----------------------------------------------------------------------------------- */
 
@@ -227,7 +229,7 @@ static IO_ALLOCATION_ACTION routine(PDEVICE_OBJECT device, PIRP irp, PVOID base,
 }
 
 static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t registers,
-                                   uint8_t action)
+                                   uint8_t action, bool is_old)
 {
     struct request *r;
 
@@ -239,6 +241,7 @@ static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t regis
     r->slot = slot;
     r->registers = registers & 3;
     r->action = action % 3;
+    r->is_old = is_old;
     if (r->registers > m.pool->registers)
         r->registers = m.pool->registers;
     if (m.is_packet && r->registers > m.pool->ops->run_max)
@@ -256,7 +259,7 @@ static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t regis
 
 static void do_ask(uint32_t driver, uint32_t slot, uint8_t registers, uint8_t action)
 {
-    struct request *r = request_new(driver, slot, registers, action);
+    struct request *r = request_new(driver, slot, registers, action, false);
     PDMA_ADAPTER a = m.adapter[driver];
     NTSTATUS status;
 
@@ -274,9 +277,46 @@ static void do_ask(uint32_t driver, uint32_t slot, uint8_t registers, uint8_t ac
     m.current[driver][slot] = NULL;
 }
 
+/* What waits for the one device object, of those that version 1's routine has queued (ACH-04). */
+static void device_check(void)
+{
+    uint32_t waiting = 0;
+
+    for (uint32_t i = 0; i < m.stage.dma->config.grants; i++) {
+        const struct ms_grant *grant = &m.stage.dma->grants[i];
+        union ms_grant_word word;
+        memcpy(&word, &grant->state, sizeof word); /* as it is now, to whomever */
+        for (uint32_t k = 0; k < m.requests; k++)
+            waiting += m.request[k].is_queued && grant->routine_context == &m.request[k] &&
+                       (word.phase == GRANT_WAITING || word.phase == GRANT_READY);
+    }
+    if (waiting > 1)
+        ms_sim_fail("O2 two requests of version 1 wait for one device", "%u", waiting);
+}
+
+static void do_ask_old(uint32_t driver, uint32_t slot, uint8_t registers, uint8_t action)
+{
+    struct request *r = request_new(driver, slot, registers, action, true);
+    PDMA_ADAPTER a = m.adapter[driver];
+    NTSTATUS status;
+
+    if (!r)
+        return;
+    status = a->DmaOperations->AllocateAdapterChannel(a, &m.stage.pdo, r->registers, routine, r);
+    r->is_queued = NT_SUCCESS(status);
+    device_check();
+    if (r->is_queued)
+        return;
+    if (ms_fetch_or_acq_rel(&r->fate, DONE) & ENTERED)
+        ms_sim_fail("O3 refused and entered", "%08x", (unsigned)status);
+    if (status != STATUS_INSUFFICIENT_RESOURCES)
+        ms_sim_fail("an asynchronous request failed", "%08x", (unsigned)status);
+    m.current[driver][slot] = NULL;
+}
+
 static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
 {
-    struct request *r = request_new(driver, slot, registers, 0);
+    struct request *r = request_new(driver, slot, registers, 0, false);
     PDMA_ADAPTER a = m.adapter[driver];
     NTSTATUS status;
 
@@ -343,6 +383,8 @@ static void request_cancel(struct request *r)
 {
     PDMA_ADAPTER a = m.adapter[r->driver];
 
+    if (r->is_old) /* there is no context by which it could be cancelled */
+        return;
     if (!a->DmaOperations->CancelAdapterChannel(a, &m.stage.pdo, r->context) || r->was_entered)
         return;
     r->was_cancelled = true;
@@ -394,7 +436,7 @@ static void do_move(uint32_t driver, uint32_t slot)
     ms_store_release(&r->device, DEVICE_DONE);
 }
 
-enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL, LET_GO };
+enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL, LET_GO, ASK_OLD };
 
 static void map_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -433,6 +475,9 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case LET_GO:
         do_let_go(driver);
+        break;
+    case ASK_OLD:
+        do_ask_old(driver, slot, op->operand[1], op->operand[2]);
         break;
     }
 }
@@ -536,6 +581,9 @@ static const char *map_tell(const struct fuzz_op *op, char *text, size_t bytes)
         break;
     case LET_GO:
         return "free the adapter after a request that failed";
+    case ASK_OLD:
+        snprintf(text, bytes, "ask as version 1 in slot %u for %u", slot, op->operand[1] & 3);
+        break;
     }
     return text;
 }
@@ -551,6 +599,7 @@ static const struct fuzz_kind kinds[] = {
     [MOVE] = {"move", 1, 4, "whose slot"},
     [CANCEL] = {"cancel", 1, 8, "whose slot"},
     [LET_GO] = {"let_go", 0, 3, "the adapter, after a synchronous request that failed"},
+    [ASK_OLD] = {"ask_old", 3, 3, "as version 1: slot, registers, what the routine does"},
 };
 
 const struct fuzz_target fuzz_target_map = {

@@ -34,10 +34,11 @@ struct request {
     uint8_t action;                  /* what its routine does */
     bool is_held;                    /* registers: driver, or the routine */
     bool was_entered, was_cancelled; /* shadow: what was said to whom first */
-    PVOID base;                      /* routine, then driver (hb:fate) */
-    bool is_mapped;                  /* driver */
-    bool to_device;                  /* driver, device while it moves */
-    uint32_t offset;                 /* likewise */
+    bool is_old, is_queued; /* asked for by version 1's routine, which said that it waits */
+    PVOID base;             /* routine, then driver (hb:fate) */
+    bool is_mapped;         /* driver */
+    bool to_device;         /* driver, device while it moves */
+    uint32_t offset;        /* likewise */
     uint32_t bytes;
     uint64_t owned;                                     /* registers the shadow gave it */
     char list[LIST_BYTES] __attribute__((aligned(16))); /* likewise */
