@@ -186,7 +186,9 @@ static void runs_check(const struct ms_layout *layout)
     for (; line < p.text + p.bytes; line += strcspn(line, "\n") + 1) {
         long long gap;
         unsigned long long pages;
-        if (*line == '#' || *line == '\n' || strncmp(line, "\r\n", 2) == 0 || lines++ < 5)
+        size_t letters = strcspn(line, "\n");
+        letters -= letters > 0 && line[letters - 1] == '\r';
+        if (*line == '#' || letters == 0 || lines++ < 5)
             continue;
         const struct ms_layout_run *run = &layout->runs[lines - 6];
         if (lines - 6 >= layout->run_count || sscanf(line, "%lld %llu", &gap, &pages) != 2 ||
