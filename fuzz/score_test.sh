@@ -21,6 +21,7 @@ expect: nothing
 +/* planted */
  /*
 END
+cp "$tree/fuzz/plants/P00-harmless.patch" "$tree/fuzz/plants/P00-seldom.patch" || exit 3 # found by chance once
 wrong=0
 say() {
     echo "$1" && wrong=$((wrong + 1))
@@ -31,13 +32,14 @@ for bad in '--seconds 0' '--seeds two' '--jobs' '--out' '--base /nowhere.json' '
     [ $? = 2 ] || say "score.sh $bad does not end with 2"
     grep -q usage "$work/said" || say "score.sh $bad says no usage"
 done
-printf '{"plants": [\n  {"plant": "P00-harmless", "found": 5, "of": 5}\n]}\n' >"$work/base.json"
+printf '{"plants": [\n  {"plant": "P00-harmless", "found": 5, "of": 5},\n  {"plant": "P00-seldom", "found": 1, "of": 5}\n]}\n' >"$work/base.json"
 "$tree/fuzz/score.sh" --seconds 2 --seeds 1 --jobs 2 --base "$work/base.json" --out "$out" \
-    P03-claim-by-store P00-harmless >"$work/said" 2>&1
+    P03-claim-by-store P00-harmless P00-seldom >"$work/said" 2>&1
 [ $? = 1 ] || say "a lost plant does not end with 1"
 grep -q '^| P03-claim-by-store .* | 1/1 | [0-9]' "$work/said" || say "P03 is not found"
 grep -q '^| P00-harmless .* | 0/1 |' "$work/said" || say "what is no bug is found"
 grep -q '^found before, and no more: P00-harmless$' "$work/said" || say "nobody says that P00 is lost"
+! grep -q '^found before, and no more: P00-seldom$' "$work/said" || say "what chance found once is missed"
 grep -q '"plant": "P03-claim-by-store", "found": 1, "of": 1, "executions_median_worst": \[[0-9]' \
     "$out/score.json" || say "score.json does not say it"
 [ $wrong = 0 ] || cat "$work/said"

@@ -77,9 +77,8 @@ struct session {
     bool saves_canary;    /* --findings was given: then the planted bug becomes a folder too */
 
     struct job job[JOBS_MAX];
-    struct fuzz_input
-        *seeds;     /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX; shared with the process that merges */
-    uint32_t fixed; /* the first so many stay as they are: the committed ones */
+    struct fuzz_input *seeds; /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX; who merges shares them */
+    uint32_t fixed;           /* the first so many stay as they are: the committed ones */
     uint32_t seed_count;
     struct merged *merged;
     double began;
@@ -472,9 +471,10 @@ static int target_fuzz(struct session *s)
             break;
         if (!round_run(s, round, s->seconds_max > 0 ? seconds : 0, &told))
             return EXIT_HERE;
-        if (!round_merge(s))
-            return EXIT_HERE;
+        bool is_merged = round_merge(s);
         finding = job_with_finding(s);
+        if (!is_merged && !finding) /* what was found is told all the same */
+            return EXIT_HERE;
         if (s->executions_max)
             break;
         /* Whoever kills this loses a round, not hours. */

@@ -81,6 +81,15 @@ uint32_t sim_memory_ranges_of(uint32_t image, struct sim_range *ranges, uint32_t
     return count;
 }
 
+/* Large memory goes. True: it stays mapped, for the next one (sim_spare.c); else nothing is shown there any more. */
+static bool is_kept_mapped(void *memory, uint64_t bytes)
+{
+    if (sim_spare_give(memory, bytes))
+        return true;
+    sim_view_forget(memory, bytes);
+    return false;
+}
+
 void sim_memory_drop_of(uint32_t image)
 {
     for (uint32_t i = taken_count; i-- > 0;) {
@@ -91,8 +100,7 @@ void sim_memory_drop_of(uint32_t image)
         late_count -= image == SIM_IMAGE_LATE;
         if (taken[i].kind == TAKEN_ALLOC)
             free(taken[i].memory);
-        else if (!sim_spare_give(taken[i].memory, taken[i].bytes)) {
-            sim_view_forget(taken[i].memory, taken[i].bytes);
+        else if (!is_kept_mapped(taken[i].memory, taken[i].bytes)) {
             munmap(taken[i].memory, taken[i].bytes);
             if (taken[i].kind == TAKEN_HOST)
                 close(taken[i].handle);
@@ -117,6 +125,12 @@ void ms_sim_memory_drop(void)
 }
 #else
 enum taken_kind { TAKEN_ALLOC, TAKEN_RESERVE, TAKEN_HOST };
+
+static bool is_kept_mapped(void *memory, uint64_t bytes)
+{
+    (void)memory, (void)bytes;
+    return false;
+}
 
 static void *remember(void *memory, size_t bytes, enum taken_kind kind, int handle)
 {
@@ -206,11 +220,8 @@ void ms_unreserve(void *memory, size_t bytes)
         sim_image_free(memory, bytes);
         return;
     }
-    if (sim_spare_give(memory, bytes))
-        return;
-    sim_view_forget(memory, bytes);
 #endif
-    ms_require(munmap(memory, bytes) == 0);
+    ms_require(is_kept_mapped(memory, bytes) || munmap(memory, bytes) == 0);
 }
 
 bool ms_host_memory_create(struct ms_host_memory *memory, uint64_t bytes)
@@ -243,18 +254,10 @@ undo_handle:
 
 void ms_host_memory_destroy(struct ms_host_memory *memory)
 {
-    if (forget(memory->base, memory->bytes)) {
-#ifdef MS_SIM
-        if (sim_spare_give(memory->base, memory->bytes))
-            goto given;
-        sim_view_forget(memory->base, memory->bytes);
-#endif
+    if (forget(memory->base, memory->bytes) && !is_kept_mapped(memory->base, memory->bytes)) {
         ms_require(munmap(memory->base, memory->bytes) == 0);
         close(memory->handle);
     }
-#ifdef MS_SIM
-given:
-#endif
     memory->base = NULL;
 }
 

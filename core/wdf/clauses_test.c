@@ -413,19 +413,27 @@ MS_TEST(more_registers_than_there_are_can_not_be_reserved)
     rig_close(rig);
 }
 
+/* A system channel that `holder` has reserved, and `job`, which wants it too. */
+static struct rig *rig_held(struct job *job, struct job *holder, size_t maximum, uint32_t bytes)
+{
+    struct rig *rig = rig_open();
+
+    rig_system(rig, WdfDmaProfileSystem, 0x1003, maximum, false);
+    rig_mdl(rig, 0, bytes);
+    job_make(rig, holder, WdfDmaDirectionWriteToDevice);
+    job_make(rig, job, WdfDmaDirectionWriteToDevice);
+    assert_status(
+        WdfDmaTransactionAllocateResources(holder->trx, holder->direction, 1, job_reserve, holder),
+        STATUS_SUCCESS);
+    return rig;
+}
+
 /* CAN-13, RES-10, RES-12: what was not reserved limits no fragment of what is executed next. */
 MS_TEST(a_reservation_that_failed_or_was_cancelled_counts_for_nothing)
 {
     for (int how = 0; how <= 1; how++) {
-        struct rig *rig = rig_open();
         struct job job, holder;
-        rig_system(rig, WdfDmaProfileSystem, 0x1003, 0x4000, false);
-        rig_mdl(rig, 0, 0x2000);
-        job_make(rig, &holder, WdfDmaDirectionWriteToDevice);
-        job_make(rig, &job, WdfDmaDirectionWriteToDevice);
-        assert_status(
-            WdfDmaTransactionAllocateResources(holder.trx, job.direction, 1, job_reserve, &holder),
-            STATUS_SUCCESS);
+        struct rig *rig = rig_held(&job, &holder, 0x4000, 0x2000);
         WdfDmaTransactionSetImmediateExecution(job.trx, how == 0);
         assert_status(
             WdfDmaTransactionAllocateResources(job.trx, job.direction, 1, job_reserve, &job),
@@ -447,15 +455,8 @@ MS_TEST(a_reservation_that_failed_or_was_cancelled_counts_for_nothing)
 MS_TEST(a_queued_reservation_is_withdrawn_first)
 {
     for (int how = 0; how <= 2; how++) {
-        struct rig *rig = rig_open();
         struct job job, holder;
-        rig_system(rig, WdfDmaProfileSystem, 0x1003, 0x1000, false);
-        rig_mdl(rig, 0, 0x100);
-        job_make(rig, &holder, WdfDmaDirectionWriteToDevice);
-        job_make(rig, &job, WdfDmaDirectionWriteToDevice);
-        assert_status(
-            WdfDmaTransactionAllocateResources(holder.trx, job.direction, 1, job_reserve, &holder),
-            STATUS_SUCCESS);
+        struct rig *rig = rig_held(&job, &holder, 0x1000, 0x100);
         assert_status(
             WdfDmaTransactionAllocateResources(job.trx, job.direction, 1, job_reserve, &job),
             STATUS_SUCCESS);
