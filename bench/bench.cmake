@@ -129,5 +129,5 @@ if(MAPSTORM_BUILD_TESTS)
   set_tests_properties(bench.hang PROPERTIES LABELS "bench;slow")
   add_test(NAME bench.strategy COMMAND ${PROJECT_SOURCE_DIR}/bench/strategy_test.sh
     ${PROJECT_SOURCE_DIR})
-  set_tests_properties(bench.strategy PROPERTIES LABELS "bench;slow" TIMEOUT 600)
+  set_tests_properties(bench.strategy PROPERTIES LABELS "bench;slow" TIMEOUT 1200)
 endif()

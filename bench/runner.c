@@ -7,57 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
 #include "clock.h"
-#include "latency.h"
 #include "order.h"
+#include "runner_parts.h"
 
 enum {
-    REPEATS_MAX = 1, /* more would leave no time for other blocks, which are as likely to be calm */
-    ASK_SECONDS_MAX = 20,    /* a sample lasts milliseconds: longer means it hangs */
     CALIBRATION_NS = 300000, /* a reading this long is good enough to scale from */
     CALIBRATION_OPS_MAX = 1 << 24,
     WAITED_MOST = 16, /* how many times its work a reading is believed to have waited */
     PROGRESS_LINE_NS = 100000000,
-    COUNT_OPS = 20000,   /* of the pass that counts: the same in every run */
-    TIMED_NS = 30000000, /* how long one strategy is timed at one rate */
-    CROWD_OPS = 40000,
-    TIMED_OPS_MIN = 2000,
-    TIMED_OPS_LIVE = 5000,         /* where another thread takes part each has a tail of its own */
-    TIMED_OPS_LIVE_CLOSED = 10500, /* at one rate only, so that 100 lie beyond the 99th percent */
-    TIMED_OPS_LEAST = 1000,
-    TIMED_OPS_MAX = 1000000,
-    TRIAL_OPS = 2000, /* of a pace that is tried before it is used */
+    COUNT_OPS = 20000, /* of the pass that counts: the same in every run */
 };
 
-/* How long a strategy is timed with more threads than processors: some hundred time slices. */
-static const double CROWD_NS = 7e7, CROWD_NS_FULL = 5e8;
-static const double TIMED_NS_LIVE = 4e8; /* at most, of one strategy at one rate */
-static const double SAMPLE_AIM_NS = 5e6;
 static const double SAMPLE_SHORT_NS = 2e6;
 static const double SAMPLE_LONG_NS = 20e6;
 static const double DELAY_SHARE_MAX = 0.005;
 static const double OVERLAP_MIN = 0.9;
-
-struct runner {
-    const struct ms_runner_config *config;
-    struct ms_schedule *schedule;
-    struct ms_runner_outcome *outcome;
-    struct ms_child *child;
-    uint64_t start_ns;
-    uint64_t shown_ns; /* when progress was last shown */
-    uint64_t blocks_done, blocks_all;
-    uint32_t launch;
-    uint32_t blocks;      /* of the case at hand, in this launch */
-    size_t at;            /* the case at hand */
-    uint32_t blocks_here; /* of it that are done */
-    /* Of cases that no launch has seen before: how long they took, and were expected to take. */
-    double took_seconds, expected_seconds;
-    struct ms_reading reading[MS_ENTRANTS_MAX]; /* of the block at hand, by entrant */
-    uint32_t position[MS_ENTRANTS_MAX];
-    struct ms_timing timing; /* of the strategy at hand */
-    char why[MS_WHY_BYTES];
-};
 
 bool ms_reading_is_disturbed(const struct ms_reading *r, uint32_t threads, bool is_oversubscribed)
 {
@@ -73,7 +38,7 @@ bool ms_reading_is_disturbed(const struct ms_reading *r, uint32_t threads, bool 
 
 uint64_t ms_sample_ops(double fastest_ns, double slowest_ns, uint32_t threads)
 {
-    double ops = SAMPLE_AIM_NS / slowest_ns;
+    double ops = MS_SAMPLE_AIM_NS / slowest_ns;
 
     if (ops * fastest_ns < SAMPLE_SHORT_NS)
         ops = fmin(SAMPLE_SHORT_NS / fastest_ns, fmax(ops, SAMPLE_LONG_NS / slowest_ns));
@@ -180,7 +145,7 @@ static void progress_wipe(const struct runner *r)
 /* ---- one question -----------------------------------------------------------------------------
  */
 
-static bool launch_start(struct runner *r)
+bool ms_runner_launch(struct runner *r)
 {
     r->child = ms_child_start(r->config->program, r->config->arguments, r->why);
     return r->child != NULL;
@@ -209,7 +174,7 @@ static bool reply_take(struct runner *r, struct ms_entrant *entrant, enum ms_rep
 
 static bool is_launched(struct runner *r, struct ms_entrant *entrant)
 {
-    if (r->child || launch_start(r))
+    if (r->child || ms_runner_launch(r))
         return true;
     entrant_drop(r, entrant, MS_STATE_FAILED);
     return false;
@@ -224,7 +189,7 @@ static bool sample_ask(struct runner *r, const struct ms_case *c, struct ms_entr
     ms_entrant_name(c, entrant, name, sizeof name);
     return is_launched(r, entrant) &&
            reply_take(r, entrant,
-                      ms_child_ask(r->child, name, seed, ops, ASK_SECONDS_MAX, reading, r->why));
+                      ms_child_ask(r->child, name, seed, ops, MS_ASK_SECONDS_MAX, reading, r->why));
 }
 
 /* Asks for the exact counts; false when the entrant is out of the case. */
@@ -236,7 +201,7 @@ static bool count_ask(struct runner *r, const struct ms_case *c, struct ms_entra
     ms_entrant_name(c, entrant, name, sizeof name);
     return is_launched(r, entrant) &&
            reply_take(r, entrant,
-                      ms_child_count(r->child, name, seed, ASK_SECONDS_MAX, reading, r->why));
+                      ms_child_count(r->child, name, seed, MS_ASK_SECONDS_MAX, reading, r->why));
 }
 
 /* ---- calibration ------------------------------------------------------------------------------
@@ -283,8 +248,7 @@ static bool pace_find(struct runner *r, const struct ms_case *c, struct ms_entra
     return true;
 }
 
-/* The null strategy and the limits do so much less that they would stretch everybody's sample. */
-static bool sets_pace(const struct ms_case *c, const struct ms_entrant *entrant)
+bool ms_runner_is_paced(const struct ms_case *c, const struct ms_entrant *entrant)
 {
     if (c->scenario->is_bare)
         return true;
@@ -300,7 +264,7 @@ static void case_calibrate(struct runner *r, struct ms_case *c, uint64_t seed)
         struct ms_entrant *entrant = &c->entrant[i];
         double ns;
 
-        if (entrant->state != MS_STATE_READY || !sets_pace(c, entrant) ||
+        if (entrant->state != MS_STATE_READY || !ms_runner_is_paced(c, entrant) ||
             !pace_find(r, c, entrant, seed, &ns))
             continue;
         fastest = fmin(fastest, ns);
@@ -416,8 +380,7 @@ static void block_keep(struct runner *r, struct ms_case *c, uint32_t block, uint
     }
 }
 
-/* A repeat is allowed while there is time for all that is planned: repeats are the first to go. */
-static bool has_time(const struct runner *r)
+bool ms_runner_has_time(const struct runner *r)
 {
     return r->schedule->seconds_max <= 0.0 || launch_wanted(r) < launch_left(r);
 }
@@ -439,7 +402,8 @@ static void block_run(struct runner *r, struct ms_case *c, uint32_t block, uint6
     while (is_anyone_ready(c)) {
         if (!block_take(r, c, block, seed, &is_disturbed))
             continue; /* one fewer takes part now */
-        if (!is_disturbed || repeats == REPEATS_MAX || !has_time(r) || r->config->is_stopped())
+        if (!is_disturbed || repeats == MS_REPEATS_MAX || !ms_runner_has_time(r) ||
+            r->config->is_stopped())
             break;
         repeats++;
         r->outcome->repeated++;
@@ -459,180 +423,6 @@ static uint64_t case_seed(uint64_t seed, const struct ms_case *c)
     for (const char *at = name; *at; at++)
         seed = ms_seed_mix(seed, (uint64_t)(unsigned char)*at);
     return seed;
-}
-
-/* ---- latencies: each operation by itself, arriving by a schedule -------------------------------- */
-
-/* Times one strategy once; false when it did not answer. It is not dropped for that: its samples
- * are there already. */
-static bool timing_ask(struct runner *r, const struct ms_case *c, const char *strategy,
-                       uint64_t seed, uint64_t ops, double mean_ns)
-{
-    struct ms_cell_key key = c->key;
-    char name[MS_CELL_NAME_BYTES];
-
-    snprintf(key.strategy, sizeof key.strategy, "%s", strategy);
-    ms_key_print(&key, name, sizeof name);
-    if (!r->child && !launch_start(r))
-        return false;
-    switch (ms_child_time_each(r->child, name, seed, ops, mean_ns, ASK_SECONDS_MAX, &r->timing,
-                               r->why)) {
-    case MS_REPLY_READING:
-        return true;
-    case MS_REPLY_REFUSED:
-        return false;
-    case MS_REPLY_DEAD:
-        break;
-    }
-    ms_child_stop(r->child);
-    r->child = NULL;
-    return false;
-}
-
-/* Adds a launch's latencies. Launches that others disturbed count only while there is no other:
- * one time slice given away would be the whole tail. */
-static void timing_keep(struct runner *r, bool is_disturbed, struct ms_timed *timed)
-{
-    bool is_first = !timed->latency;
-
-    if (is_first)
-        timed->latency = calloc(1, sizeof *timed->latency);
-    if (!timed->latency || (!is_first && is_disturbed && !timed->is_disturbed))
-        return;
-    if (!is_first && !is_disturbed && timed->is_disturbed) {
-        ms_histogram_clear(timed->latency);
-        timed->is_saturated = false;
-        timed->wall_ns = 0;
-    }
-    ms_histogram_merge(timed->latency, &r->timing.latency);
-    timed->wall_ns += r->timing.wall_ns;
-    timed->is_disturbed = is_disturbed;
-    timed->is_saturated = timed->is_saturated || r->timing.is_saturated;
-}
-
-/* Times a strategy at one rate; disturbed ones again, as with blocks. */
-static void timed_run(struct runner *r, const struct ms_case *c, const char *strategy,
-                      uint64_t seed, size_t load, struct ms_timed *timed)
-{
-    double mean_ns = c->shape->is_closed ? 0.0 : c->pace_ns / ms_loads[load];
-    uint64_t ops = (uint64_t)((double)TIMED_NS * ms_loads[load] / c->pace_ns);
-
-    uint64_t least = TIMED_OPS_MIN;
-    bool is_disturbed = false;
-
-    if (c->shape->is_live)
-        least = c->shape->is_closed ? TIMED_OPS_LIVE_CLOSED : TIMED_OPS_LIVE;
-    /* A machine that others use up would take seconds for it. */
-    if (c->shape->is_live && (double)least * c->pace_ns > TIMED_NS_LIVE)
-        least = (uint64_t)(TIMED_NS_LIVE / c->pace_ns);
-    least = least < TIMED_OPS_LEAST ? TIMED_OPS_LEAST : least;
-    ops = ops < least ? least : ops > TIMED_OPS_MAX ? TIMED_OPS_MAX : ops;
-    for (uint32_t repeats = 0; repeats <= REPEATS_MAX; repeats++) {
-        struct ms_reading seen;
-
-        if (!timing_ask(r, c, strategy, ms_seed_mix(seed, load), ops, mean_ns))
-            return;
-        seen =
-            (struct ms_reading){.delay_share = r->timing.delay_share, .overlap = r->timing.overlap};
-        is_disturbed = ms_reading_is_disturbed(&seen, c->key.threads, false);
-        /* The pace was kept in a trial: where it is not now, the other thread was kept away. */
-        is_disturbed = is_disturbed || (c->shape->is_live && r->timing.is_saturated);
-        if (!is_disturbed || !has_time(r) || r->config->is_stopped())
-            break;
-    }
-    timing_keep(r, is_disturbed, timed);
-}
-
-/* With more threads than processors: one operation after the other, for as long with every strategy. */
-static void crowd_run(struct runner *r, const struct ms_case *c, const char *strategy,
-                      uint64_t seed, struct ms_timed *timed)
-{
-    double wanted = r->schedule->size == MS_PLAN_FULL ? CROWD_NS_FULL : CROWD_NS;
-    double ops;
-
-    if (!timing_ask(r, c, strategy, seed, CROWD_OPS, 0.0) || r->timing.wall_ns == 0)
-        return;
-    ops = wanted * (double)r->timing.ops / (double)r->timing.wall_ns;
-    if (timing_ask(r, c, strategy, seed, ops < CROWD_OPS ? CROWD_OPS : (uint64_t)ops, 0.0))
-        timing_keep(r, false, timed);
-}
-
-static void crowd_time(struct runner *r, struct ms_case *c, uint64_t seed)
-{
-    uint32_t order[MS_ENTRANTS_MAX];
-
-    ms_order_fill(ms_seed_mix(seed, 3), 0, order, c->entrants);
-    for (uint32_t p = 0; p < c->entrants && !r->config->is_stopped(); p++) {
-        struct ms_entrant *entrant = &c->entrant[order[p]];
-
-        if (entrant->state == MS_STATE_READY && sets_pace(c, entrant))
-            crowd_run(r, c, entrant->who->name, seed, &entrant->timed[0]);
-    }
-    crowd_run(r, c, "null", seed, &c->floor[0]);
-}
-
-/* A moment of arrivals at one pace, for ms_pace_find. */
-struct trial {
-    struct runner *r;
-    const struct ms_case *c;
-    uint64_t seed;
-};
-
-/* One stall by others is no proof that a pace cannot be kept: it is tried twice. */
-static bool trial_keeps(void *context, double mean_ns)
-{
-    const struct trial *t = context;
-    bool is_kept = false;
-
-    for (int i = 0; i < 2 && !is_kept; i++)
-        is_kept = timing_ask(t->r, t->c, MS_BASELINE_NAME, t->seed, TRIAL_OPS, mean_ns) &&
-                  !t->r->timing.is_saturated;
-    return is_kept;
-}
-
-/* The pace is what the baseline keeps in a closed loop with the same two clock readings around
- * each operation: at its pace without them nobody could keep up. Where another thread takes part, the
- * quickest at which arrivals were kept up with in a trial. */
-static bool pace_set(struct runner *r, struct ms_case *c, uint64_t seed)
-{
-    struct trial trial = {r, c, seed};
-    double best = INFINITY;
-
-    for (int i = 0; i < 3 && c->pace_ns <= 0.0; i++) {
-        if (!timing_ask(r, c, MS_BASELINE_NAME, seed, c->shape->is_live ? TRIAL_OPS : 20000, 0.0) ||
-            r->timing.ops == 0)
-            return false;
-        best = fmin(best, (double)r->timing.wall_ns / (double)r->timing.ops);
-    }
-    if (c->pace_ns <= 0.0)
-        c->pace_ns = c->shape->is_live ? ms_pace_find(best, trial_keeps, &trial) : best;
-    return c->pace_ns > 0.0;
-}
-
-static void case_time(struct runner *r, struct ms_case *c, uint64_t seed)
-{
-    if (c->is_oversubscribed) {
-        crowd_time(r, c, seed);
-        return;
-    }
-    if (c->shape->is_closed && c->pace_ns <= 0.0)
-        c->pace_ns = SAMPLE_AIM_NS / (double)c->ops; /* only to know how many there is time for */
-    if (!pace_set(r, c, seed))
-        return;
-    for (size_t load = 0; load < (c->shape->is_closed ? 1 : MS_LOADS); load++) {
-        uint32_t order[MS_ENTRANTS_MAX];
-
-        ms_order_fill(ms_seed_mix(seed, 3 + load), 0, order, c->entrants);
-        for (uint32_t p = 0; p < c->entrants; p++) {
-            struct ms_entrant *entrant = &c->entrant[order[p]];
-
-            if (r->config->is_stopped())
-                return;
-            if (entrant->state == MS_STATE_READY && sets_pace(c, entrant))
-                timed_run(r, c, entrant->who->name, seed, load, &entrant->timed[load]);
-        }
-        timed_run(r, c, "null", seed, load, &c->floor[load]);
-    }
 }
 
 /* What there is time for of the case at hand. */
@@ -685,7 +475,7 @@ static bool launch_run(struct runner *r)
         }
         end = runner_seconds(r);
         if (c->is_timed && c->ops > 0)
-            case_time(r, c, ms_seed_mix(seed, 99));
+            ms_runner_time_case(r, c, ms_seed_mix(seed, 99));
         case_learn(r, c, r->blocks_here + c->repeated - repeated, end - start,
                    runner_seconds(r) - end);
     }
@@ -710,7 +500,7 @@ bool ms_runner_run(const struct ms_runner_config *config, struct ms_schedule *sc
     r->shown_ns = r->start_ns;
     r->blocks_all = (uint64_t)schedule->case_count * schedule->blocks * schedule->launches;
     for (r->launch = 0; r->launch < schedule->launches; r->launch++) {
-        if (!launch_start(r)) {
+        if (!ms_runner_launch(r)) {
             outcome->is_incomplete = true;
             break;
         }

@@ -16,6 +16,7 @@ printf '#!/bin/sh\necho "measured $*"\n' >"$tree/mapstorm"
 wrong() {
     printf 'wrong: %s\n' "$*"
     sed 's/^/  /' "$work/said" | tail -n 20
+    [ ! -f "$tree/build/try.log" ] || tail -n 20 "$tree/build/try.log"
     errors=$((errors + 1))
 }
 expect() {
