@@ -4,8 +4,12 @@
  *
  * Idea        a machine has a fixed table of adapters; one bit each says who is taken, so both
  *             opening and putting are lock-free and a put at DISPATCH_LEVEL frees no memory.
+ *             An adapter put inside its own completion routine is only marked as ending: that routine has its
+ *             address yet (PUT-06). Whoever opens the next one gives such slots back.
  * Ordering    hb:adapter-slot  put clears the bit with release; open takes it with acquire
- * Progress    opening and putting are lock-free
+ *             hb:adapter-ending  put sets that mark with release, who takes it away acquires it
+ * ABA         none: a bit says all there is to say
+ * Progress    opening and putting are lock-free; putting waits only as PUT-06 says (ms_system_settle)
  */
 #include "adapter/grant.h"
 
@@ -48,10 +52,31 @@ static bool covers_all_ram(const struct ms_dma *dma, uint32_t width)
 
 /* --- slots --- */
 
+static void slot_free(struct ms_dma *dma, uint32_t index)
+{
+    /* hb:adapter-slot, release */
+    ms_fetch_and_release(&dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
+}
+
+/* Slots of adapters that were put inside their own routine, which has returned now. */
+static void slots_reclaim(struct ms_dma *dma)
+{
+    for (uint32_t i = 0; i < MS_ADAPTERS_MAX; i++) {
+        ms_atomic_u64 *ending = &dma->adapters_ending[i / 64];
+        uint64_t bit = UINT64_C(1) << (i % 64);
+        if ((ms_load_acquire(ending) & bit) && ms_system_is_quiet(&dma->adapter[i]) &&
+            (ms_fetch_and_acq_rel(ending, ~bit) & bit)) /* hb:adapter-ending */
+            slot_free(dma, i);
+    }
+}
+
 static struct ms_adapter *slot_take(struct ms_dma *dma)
 {
     if (ms_fault_here())
         return NULL;
+    for (uint32_t i = 0; i < MS_ADAPTER_WORDS; i++)
+        if (ms_load_relaxed(&dma->adapters_ending[i]) != 0)
+            slots_reclaim(dma);
     for (uint32_t i = 0; i < MS_ADAPTER_WORDS; i++) {
         uint64_t seen = ms_load_relaxed(&dma->adapters_taken[i]);
         while (seen != UINT64_MAX) {
@@ -77,15 +102,17 @@ static void keys_clear(struct ms_adapter *adapter)
     adapter->flush_key = MS_KEY_NONE;
 }
 
-static void slot_give(struct ms_adapter *adapter)
+static void slot_close(struct ms_adapter *adapter)
 {
-    uint32_t index = adapter->index;
-
     ms_data_write(&adapter->magic, sizeof adapter->magic); /* for all plain fields */
     keys_clear(adapter);
     ms_domain_close(adapter);
-    /* hb:adapter-slot, release */
-    ms_fetch_and_release(&adapter->dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
+}
+
+static void slot_give(struct ms_adapter *adapter)
+{
+    slot_close(adapter);
+    slot_free(adapter->dma, adapter->index);
 }
 
 /* A bus master is what its description says (DDX-21..24). */
@@ -142,7 +169,8 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
     adapter->parts = needs ? dma->parts[reach][kind] : NULL;
     ms_domain_open(adapter);
     ms_waitlist_init(&adapter->queue);
-    ms_init(&adapter->failed, 0);
+    for (uint32_t i = 0; i < MS_CPUS_MAX; i++)
+        ms_init(&adapter->failed[i], 0);
     adapter->public = (DMA_ADAPTER){
         .Version = 1, /* VER-03 */
         .Size = dma->config.other.whole_size ? sizeof(struct ms_adapter) : sizeof(DMA_ADAPTER),
@@ -209,19 +237,45 @@ static bool adapter_is_idle(struct ms_adapter *adapter)
     return true;
 }
 
+/* Whatever it waits for or owns is the next one's; registers and lists stay where they are (PUT-05). As in a
+ * callback, so that nobody is granted anything before all of its requests are gone. */
+static void adapter_detach(struct ms_adapter *adapter)
+{
+    struct ms_dma *dma = adapter->dma;
+    struct ms_cpu *cpu = ms_cpu_enter(dma->kernel);
+
+    cpu->depth++;
+    for (uint32_t i = 0; i < dma->config.grants; i++) {
+        uint32_t serial = (uint32_t)ms_grant_look(&dma->grants[i]).serial;
+        PVOID context =
+            ms_load_relaxed(&dma->grants[i].context); /* of that life, if it can be cancelled */
+        if (ms_channel_cancel(adapter, i, serial) && context)
+            ms_context_unqueue(context, i, serial, false);
+    }
+    ms_channel_release_owner(adapter, true, false);
+    cpu->depth--;
+    ms_channel_settle(dma);
+}
+
 VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter)
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
+    bool is_idle = adapter_is_idle(adapter);
+    bool is_settled;
 
-    /* PUT-05: what is still out stays alive, so that a late device access hits our memory and not
-     * somebody else's; the slot is then never used again. */
-    if (!adapter_is_idle(adapter)) {
-        keys_clear(adapter);
+    if (!is_idle)
+        adapter_detach(adapter);
+    is_settled = !adapter->controller || ms_system_settle(adapter); /* PUT-06 */
+    if (is_idle && is_settled) {
+        slot_give(adapter);
         return;
     }
-    if (adapter->controller)
-        ms_system_settle(adapter); /* PUT-06 */
-    slot_give(adapter);
+    slot_close(adapter);
+    if (is_idle) /* hb:adapter-ending, release */
+        ms_fetch_or_acq_rel(&adapter->dma->adapters_ending[adapter->index / 64],
+                            UINT64_C(1) << (adapter->index % 64));
+    /* Else what is still out stays alive, so that a late device access hits our memory and not somebody
+     * else's; the slot is never used again (PUT-05). */
 }
 
 /* --- the floor --- */

@@ -109,14 +109,10 @@ VOID HalFreeMapRegisters(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase, ULONG N
 VOID HalFreeAdapterObject(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction)
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    struct ms_cpu *cpu = ms_cpu_enter(adapter->dma->kernel);
-    uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
 
     if (AllocationAction != DeallocateObject && AllocationAction != DeallocateObjectKeepRegisters)
         return; /* FRE-05, FRE-15, FRE-17 */
-    if (ms_load_relaxed(&adapter->failed) & own) {
-        ms_fetch_and_relaxed(&adapter->failed, ~own); /* FRE-18: not ours to release */
-        return;
-    }
+    if (ms_failure_forget(adapter, ms_asker_of(ms_cpu_enter(adapter->dma->kernel))))
+        return; /* FRE-18: not ours to release */
     ms_channel_release_owner(adapter, AllocationAction == DeallocateObjectKeepRegisters, true);
 }

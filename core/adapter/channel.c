@@ -230,6 +230,9 @@ static bool grant_drop(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms
 {
     struct ms_reg_set set = ms_grant_registers(grant); /* of this life, if the step sticks */
 
+    /* FRE-13: a transfer that runs is stopped before its registers are somebody else's. */
+    if (adapter->controller)
+        ms_system_stop(adapter, grant, serial);
     if (!ms_grant_move(adapter->dma, grant, serial, step_drop))
         return false;
     registers_give(cpu, adapter, set);
@@ -364,6 +367,8 @@ void ms_grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_gr
         ms_context_unqueue(context, ms_grant_index(adapter->dma, grant), serial, false);
     if (adapter->controller)
         ms_system_granted(adapter, grant, serial);
+    ms_data_read(&grant->enter, sizeof grant->enter);
+    ms_failure_forget(adapter, grant->asker);
     routine_run(cpu, adapter, grant, serial, NULL);
 }
 
@@ -383,6 +388,7 @@ static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t
     ms_store_relaxed(&grant->channel, (uint64_t)*serial << 32 | MS_GRANT_CHANNEL_NONE);
     ms_store_relaxed(&grant->gate_ticket, (union ticket_word){.serial = *serial & 0xFFFFFF}.raw);
     grant->head = NULL;
+    grant->asker = ms_asker_of(cpu_of(adapter->dma));
     ms_grant_registers_set(grant, (struct ms_reg_set){.head = MS_REG_NONE, .count = 0});
     grant->count = request->registers;
     grant->device = request->device;
@@ -524,10 +530,7 @@ static struct ms_grant *grant_unowned(const struct ms_request *request, uint32_t
 
 NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status)
 {
-    struct ms_cpu *cpu = cpu_of(adapter->dma);
-    uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
-
-    ms_fetch_or_relaxed(&adapter->failed, own); /* FRE-18: this CPU alone reads its bit */
+    ms_failure_note(adapter, cpu_of(adapter->dma));
     return status;
 }
 
@@ -535,7 +538,6 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
 {
     struct ms_adapter *adapter = request->adapter;
     struct ms_cpu *cpu = cpu_of(adapter->dma);
-    uint64_t own = cpu->index < 64 ? UINT64_C(1) << cpu->index : 0;
     NTSTATUS status = STATUS_SUCCESS;
     uint32_t serial;
     struct ms_grant *grant =
@@ -549,9 +551,9 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
                                                                   : status); /* ACX-08 */
     }
     if (request->unowned) /* its FreeAdapterObject must not release a stranger (FRE-18) */
-        ms_fetch_or_relaxed(&adapter->failed, own);
-    else if (ms_load_relaxed(&adapter->failed) & own)
-        ms_fetch_and_relaxed(&adapter->failed, ~own);
+        ms_failure_note(adapter, cpu);
+    else
+        ms_failure_forget(adapter, ms_asker_of(cpu));
     if (request->base)
         *request->base = base_of(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
     if (request->enter)
@@ -621,6 +623,7 @@ NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
     if (cpu->depth == 0 && !adapter->dma->config.defer_requests) {
         grant = grant_at_once(cpu, request, &serial); /* ACX-16 */
         if (grant) {
+            ms_failure_forget(adapter, ms_asker_of(cpu));
             routine_run(cpu, adapter, grant, serial, request);
             run_deferred(cpu, adapter->dma);
             return request->failed ? *request->failed : STATUS_SUCCESS;
@@ -641,8 +644,12 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
     struct ms_cpu *cpu = cpu_of(dma);
     struct ms_grant *grant = &dma->grants[index];
     union ticket_word drawn;
-    union ms_grant_word word = grant_step_apply(dma, grant, serial, step_cancel);
+    union ms_grant_word word;
 
+    /* A driver may have written into its context, or hand it to another adapter than it asked. */
+    if (index >= dma->config.grants || ms_grant_look(grant).adapter != adapter->index)
+        return false;
+    word = grant_step_apply(dma, grant, serial, step_cancel);
     if (word.phase != GRANT_CANCELLED)
         return false;
     registers_give(cpu, adapter, ms_hoard_close(&grant->hoard, serial));

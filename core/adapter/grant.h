@@ -96,6 +96,7 @@ struct ms_grant {
     ms_atomic_u64 ticket __attribute__((aligned(MS_CACHE_LINE))); /* {ticket:40, serial:24} */
     ms_hoard hoard;          /* registers collected while waiting */
     ms_atomic_u32 need;      /* registers to collect */
+    uint32_t asker;          /* preparer, then the one who grants: ms_asker_of; FRE-18 */
     ms_atomic_ptr context;   /* the driver's transfer context: its address is its name */
     PDEVICE_OBJECT device;   /* preparer, then the one who enters the routine */
     PIRP irp;                /* likewise */
@@ -176,7 +177,9 @@ struct ms_adapter {
     struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */
     ms_atomic_u64 member; /* the domain it is in, and its width; see domain.c */
     uint64_t home;        /* its own domain's name; const while open */
-    ms_atomic_u64 failed; /* bit = CPU whose last synchronous request here failed (FRE-18) */
+    ms_atomic_u32
+        failed[MS_CPUS_MAX]; /* ms_asker_of the CPU's thread, if its last synchronous request
+                                          here failed and it was granted nothing since (FRE-18) */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
 static_assert(offsetof(struct ms_adapter, flush_key) + sizeof(uint64_t) <= MS_CACHE_LINE,
@@ -202,6 +205,8 @@ struct ms_dma {
     ms_atomic_u32 *next_free;   /* const pointer; one per grant */
     ms_atomic_u64 free_head __attribute__((aligned(MS_CACHE_LINE))); /* {index:32, tag:32} */
     ms_atomic_u64 adapters_taken[MS_ADAPTER_WORDS];
+    ms_atomic_u64
+        adapters_ending[MS_ADAPTER_WORDS];      /* put, but a routine of theirs is to return yet */
     ms_atomic_u64 domains;                      /* names of domains handed out */
     KDPC dpc;                                   /* runs ms_channel_dpc, for machines that defer */
     ms_atomic_u64 handed[MS_ADAPTER_WORDS + 1]; /* hb:handed: notes for it */
@@ -359,8 +364,14 @@ void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant,
 /* A synchronous request of this thread on this adapter failed: FreeAdapterObject must not take that
  * for a grant (FRE-18). Hands `status` through. */
 NTSTATUS ms_channel_sync_failed(struct ms_adapter *adapter, NTSTATUS status);
-/* Ends a waiting request; true when this call ended it (CAC-05). */
+/* Ends a waiting request of that adapter; true when this call ended it (CAC-05). */
 bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t serial);
+/* The thread on this CPU, unlike any that was there before; 0: one without a CPU of its own (failure.c). */
+uint32_t ms_asker_of(const struct ms_cpu *cpu);
+/* That thread's latest synchronous request here failed (FRE-18). */
+void ms_failure_note(struct ms_adapter *adapter, const struct ms_cpu *cpu);
+/* It was granted something since, or is told now. True: it had failed. */
+bool ms_failure_forget(struct ms_adapter *adapter, uint32_t asker);
 /* The DPC of machines that defer their routines: does what others noted. */
 KDEFERRED_ROUTINE ms_channel_dpc;
 /* The transfer context of the present owner, or NULL. */
@@ -406,12 +417,19 @@ NTSTATUS ms_system_start(struct ms_adapter *adapter, struct ms_grant *grant,
                          const SCATTER_GATHER_LIST *list, uint32_t length, bool write_to_device);
 /* A context was initialised while its channel is owned: the mark goes (TCX-09, CMT-19). */
 void ms_system_initialized(struct ms_adapter *adapter, PVOID context);
+/* The grant a base names on a subordinate adapter, or NULL. Base NULL, where the machine hands that out, is its
+ * owner's, if that has no registers: a channel it has (MTX-21, MRG-07). */
+struct ms_grant *ms_system_grant(struct ms_adapter *adapter, PVOID base);
+/* Stops what runs on the channel of this life of the grant, if it has one (FRE-13). */
+void ms_system_stop(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial);
 /* Drains the controller's buffer, stops what runs, clears the mark (FLX-05, FLX-08, FLX-12). The
  * bytes that had been moved. */
 uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t bytes);
 /* Every callback of this adapter that was due has been made (PUT-06); may wait for the driver's own
- * routine on another thread. */
-void ms_system_settle(struct ms_adapter *adapter);
+ * routine on another thread. False: called inside a completion routine, and not all could be made. */
+bool ms_system_settle(struct ms_adapter *adapter);
+/* Every callback of this adapter that was due has been made, at this moment. */
+bool ms_system_is_quiet(const struct ms_adapter *adapter);
 /* ms_channel_done of every controller. */
 void ms_system_done(void *owner, DMA_COMPLETION_STATUS status, PDMA_COMPLETION_ROUTINE routine,
                     PVOID context, PDEVICE_OBJECT device);

@@ -330,7 +330,8 @@ BOOLEAN HalFlushAdapterBuffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegis
                                PVOID CurrentVa, ULONG Length, BOOLEAN WriteToDevice)
 {
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
-    struct ms_grant *grant = ms_grant_find(adapter, MapRegisterBase);
+    struct ms_grant *grant = adapter->controller ? ms_system_grant(adapter, MapRegisterBase)
+                                                 : ms_grant_find(adapter, MapRegisterBase);
     struct region region;
     uint32_t legacy = MAPPING_LEGACY;
     uint64_t offset;
@@ -343,7 +344,10 @@ BOOLEAN HalFlushAdapterBuffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegis
         return mapping_flush(DmaAdapter, grant, MapRegisterBase, Mdl, offset, Length,
                              WriteToDevice);
     if (Length > 0 && !region_fill(&region, Mdl, CurrentVa, Length))
-        return FALSE; /* FLB-06 */
+        return FALSE;        /* FLB-06 */
+    if (adapter->controller) /* FLB-08: the mark goes all the same */
+        return NT_SUCCESS(HalFlushAdapterBuffersEx(DmaAdapter, Mdl, MapRegisterBase, offset, Length,
+                                                   WriteToDevice));
     if (!ms_cas_acquire(&grant->mapping, &legacy, MAPPING_BUSY))
         return TRUE; /* FLX-10: nothing is mapped */
     bool done = parts_flush(adapter, grant, Mdl, offset, Length);

@@ -167,15 +167,6 @@ static NTSTATUS map_bare(struct ms_adapter *adapter, PMDL head, uint64_t offset,
     return status;
 }
 
-/* The grant a base names. A NULL base on a system adapter means its owner: a channel has one (MTX-21). */
-static struct ms_grant *system_grant_of(struct ms_adapter *adapter, PVOID base)
-{
-    union ms_grant_word word;
-
-    return ms_base_is_bare(adapter, base) ? ms_channel_owner(adapter, &word)
-                                          : ms_grant_find(adapter, base);
-}
-
 /* The ways that are not the usual one, out of line: the usual one then saves fewer registers. */
 __attribute__((noinline)) static NTSTATUS
 map_rare(struct ms_adapter *adapter, PMDL head, PVOID base, uint64_t offset, uint32_t device_offset,
@@ -189,7 +180,7 @@ map_rare(struct ms_adapter *adapter, PMDL head, PVOID base, uint64_t offset, uin
     if (!head || !length)
         return STATUS_INVALID_PARAMETER; /* MTX-19 */
     if (adapter->controller) {
-        grant = system_grant_of(adapter, base);
+        grant = ms_system_grant(adapter, base);
         return grant ? ms_system_map(adapter, head, grant, offset, device_offset, length,
                                      write_to_device, list, list_bytes, routine, context)
                      : STATUS_INVALID_PARAMETER; /* MTX-20, MTX-21 */
@@ -325,7 +316,7 @@ __attribute__((noinline)) static NTSTATUS flush_rare(struct ms_adapter *adapter,
                                                      bool write_to_device)
 {
     struct ms_grant *grant =
-        adapter->controller ? system_grant_of(adapter, base) : ms_grant_find(adapter, base);
+        adapter->controller ? ms_system_grant(adapter, base) : ms_grant_find(adapter, base);
     uint32_t moved;
 
     if (!grant) /* MRG-07: nothing was remembered */

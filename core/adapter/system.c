@@ -205,6 +205,25 @@ NTSTATUS ms_system_start(struct ms_adapter *adapter, struct ms_grant *grant,
     return ms_channel_start(adapter->controller, channel, &program);
 }
 
+struct ms_grant *ms_system_grant(struct ms_adapter *adapter, PVOID base)
+{
+    union ms_grant_word word;
+    struct ms_grant *grant;
+
+    if (!ms_base_is_bare(adapter, base))
+        return ms_grant_find(adapter, base);
+    grant = ms_channel_owner(adapter, &word);
+    return grant && word.bare ? grant : NULL;
+}
+
+void ms_system_stop(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial)
+{
+    uint32_t channel = ms_grant_channel(grant, serial);
+
+    if (channel != UINT32_MAX)
+        ms_channel_stop(adapter->controller, channel);
+}
+
 uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t bytes)
 {
     uint32_t channel = ms_grant_channel(grant, (uint32_t)ms_grant_look(grant).serial);
@@ -293,11 +312,12 @@ NTSTATUS HalConfigureAdapterChannel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumbe
     struct ms_adapter *adapter = ms_adapter_from(DmaAdapter);
     union ms_grant_word word;
     struct ms_grant *grant = adapter->controller ? ms_channel_owner(adapter, &word) : NULL;
+    /* None: it was freed since that look. */
+    uint32_t channel = grant ? ms_grant_channel(grant, (uint32_t)word.serial) : UINT32_MAX;
 
-    if (!grant)
+    if (channel == UINT32_MAX)
         return STATUS_INVALID_PARAMETER; /* CFG-05 */
-    return ms_channel_configure(adapter->controller, ms_grant_channel(grant, (uint32_t)word.serial),
-                                FunctionNumber, Context);
+    return ms_channel_configure(adapter->controller, channel, FunctionNumber, Context);
 }
 
 ULONG HalpReadDmaCounter(PDMA_ADAPTER DmaAdapter)
@@ -323,23 +343,32 @@ void ms_system_done(void *owner, DMA_COMPLETION_STATUS status, PDMA_COMPLETION_R
     KIRQL irql = cpu->irql;
 
     cpu->depth++;
+    cpu->completing++;
     cpu->irql = DISPATCH_LEVEL; /* CPL-01 */
     routine(&adapter->public, device, context, status);
     cpu->irql = irql;
+    cpu->completing--;
     cpu->depth--;
     ms_channel_settle(dma);
 }
 
-void ms_system_settle(struct ms_adapter *adapter)
+bool ms_system_is_quiet(const struct ms_adapter *adapter)
+{
+    return ms_controller_owner_is_quiet(adapter->controller, adapter);
+}
+
+bool ms_system_settle(struct ms_adapter *adapter)
 {
     struct ms_controller *controller = adapter->controller;
     struct ms_cpu *cpu = ms_cpu_enter(adapter->dma->kernel);
 
-    while (!ms_controller_owner_is_quiet(controller, adapter)) {
+    while (!ms_system_is_quiet(adapter)) {
         for (uint32_t i = 0; i < ms_controller_config(controller)->channels; i++)
             ms_channel_deliver(controller, i);
-        if (cpu->depth > 0)
-            return; /* called from a callback: perhaps our own (PUT-06) */
+        /* The routine may be our own (PUT-06), or another's on whose channel ours comes next (CPL-07). */
+        if (cpu->completing > 0)
+            return ms_system_is_quiet(adapter);
         ms_thread_yield();
     }
+    return true;
 }

@@ -199,8 +199,10 @@ enum ms_channel_cancelled { CANCEL_DONE, CANCEL_MARKED_BEFORE, CANCEL_CHANGED };
  * looks again whether the channel is still its own. Any thread. Wait-free. */
 enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *controller,
                                                      uint32_t channel, uint64_t seen);
-/* Clears the mark of an idle channel (CMT-19: its context was initialised). By the owner. */
+/* Clears the channel's mark (CMT-19: its context was initialised). By the owner. */
 void ms_channel_unmark(struct ms_controller *controller, uint32_t channel);
+/* Stops what runs; what it moved can still be flushed. By the owner. Lock-free. */
+void ms_channel_stop(struct ms_controller *controller, uint32_t channel);
 /* Stops what runs, moves what the controller still holds to memory (FLX-05; at most `bytes`), and makes
  * the channel programmable again. The bytes of the transfer that had been moved. By the owner.
  * Lock-free. */

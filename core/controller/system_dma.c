@@ -372,7 +372,7 @@ void ms_channel_unmark(struct ms_controller *controller, uint32_t index)
     union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)}, next;
 
     do {
-        if (seen.phase != CHANNEL_IDLE || !seen.mark)
+        if (!seen.mark)
             return;
         next = seen;
         next.mark = 0;
@@ -413,6 +413,12 @@ static union ms_channel_word channel_stop(struct ms_channel *channel)
         ms_record_fire(channel, seen);
     }
     return seen;
+}
+
+void ms_channel_stop(struct ms_controller *controller, uint32_t index)
+{
+    (void)channel_stop(&controller->channel[index]);
+    bell_ring(controller);
 }
 
 static void channel_reset(struct ms_controller *controller, struct ms_channel *channel,

@@ -76,6 +76,7 @@ static struct ms_cpu *cpu_enter_new(struct ms_kernel *kernel)
     uint32_t index = cpu_claim(kernel);
     if (index != MS_CPU_NONE) {
         cpu = &kernel->cpu[index];
+        cpu->visit++;
     } else {
         /* More threads than CPUs: this one gets IRQL of its own and no private stock. */
         cpu = ms_alloc(sizeof *cpu);

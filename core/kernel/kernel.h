@@ -40,6 +40,8 @@ struct ms_cpu {
     KIRQL irql;               /* owner */
     uint32_t locks;           /* owner; spin locks that this thread holds */
     uint32_t depth;           /* owner; > 0: inside a callback of the interface (adapter floor) */
+    uint32_t completing;      /* owner; > 0: inside a completion routine, too */
+    uint32_t visit;           /* owner; another number for each thread that enters here */
     uint64_t deferred[5];     /* owner; what the adapter floor postponed to the outermost call */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
