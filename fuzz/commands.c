@@ -338,9 +338,18 @@ int command_pack(int argc, char **argv)
 {
     static char *paths[FILES_MAX];
     static struct fuzz_input input;
-    const struct fuzz_target *target = argc == 4 ? fuzz_target_find(argv[1]) : NULL;
+    const char *least_text = option(&argc, argv, "--least");
+    const char *most_text = option(&argc, argv, "--most");
+    uint64_t least = 0;
+    uint64_t most = UINT64_MAX;
+    struct ms_sim_result result;
     uint32_t written = 0;
 
+    if (!options_done(argc, argv) ||
+        !number_read("--least", least_text, MS_SIM_STEPS_MAX, &least) ||
+        !number_read("--most", most_text, MS_SIM_STEPS_MAX, &most))
+        return EXIT_USAGE;
+    const struct fuzz_target *target = argc == 4 ? fuzz_target_find(argv[1]) : NULL;
     if (!target)
         return usage("pack", argc == 4 ? "no target has that name" : "TARGET DIR OUT");
     uint32_t files = inputs_below(argv[2], paths);
@@ -360,6 +369,11 @@ int command_pack(int argc, char **argv)
         free(paths[i]);
         if (of != target)
             continue;
+        if (least_text || most_text) {
+            fuzz_play(target, &input, NULL, &result);
+            if (result.steps < least || result.steps > most)
+                continue;
+        }
         if (!file_write(path, bytes, fuzz_encode(target, &input, bytes)))
             return EXIT_HERE;
         written++;

@@ -101,8 +101,13 @@ static const struct {
      "Replays the inputs of each DIR over and over and tells executions a second of processor "
      "time: of\n"
      "all, and of those of 30 to 80 steps.\n\n"
-     "  --time SECONDS   for each line (1)\n"},
-    {"pack", command_pack, "text files to the bytes engines read", "TARGET DIR OUT\n"},
+     "  --time SECONDS   for each line (1)\n"
+     "  --times N        each input so often instead, once: for valgrind, which counts "
+     "instructions\n"},
+    {"pack", command_pack, "text files to the bytes engines read",
+     "[OPTION...] TARGET DIR OUT\n"
+     "  --least STEPS  only those whose execution has so many steps, or more\n"
+     "  --most STEPS   or fewer: an engine's speed is stated for about 55\n"},
     {"unpack", command_unpack, "an engine's file as text", "TARGET FILE...\n"},
     {"dict", command_dict, "a target's vocabulary as an engine's dictionary", "TARGET\n"},
     {"sites", command_sites, "all switch points and their identities", "\n"},

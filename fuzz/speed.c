@@ -4,7 +4,8 @@
  *
  * Counts processor time, not the clock's, so that a machine with other work tells the same. Two numbers per
  * target: of all inputs, and of those of 30 to 80 steps, which is what goals are stated in. The best of
- * several rounds counts: what disturbs only ever slows.
+ * several rounds counts: what disturbs only ever slows. With --times the work is fixed instead, for whoever
+ * counts instructions: two of those runs differ by the executions alone.
  */
 #include "commands.h"
 
@@ -26,26 +27,36 @@ struct measured {
     double executions_second, steps_each;
 };
 
+/* How long a line is measured: for so many seconds, or each input so often. */
+struct effort {
+    double seconds;
+    uint64_t times; /* 0: by the clock */
+};
+
 static struct measured measure(const struct fuzz_target *target, const struct fuzz_input *inputs,
-                               uint32_t count, double seconds)
+                               uint32_t count, const struct effort *effort)
 {
     static uint8_t features[FUZZ_FEATURES]; /* a hunt looks at them too */
     struct fuzz_options options = {.features = features};
     struct ms_sim_result result;
     struct measured best = {0};
+    int rounds = effort->times ? 1 : ROUNDS;
 
-    for (int round = 0; round < ROUNDS && count > 0; round++) {
+    for (int round = 0; round < rounds && count > 0; round++) {
         uint64_t executions = 0;
         uint64_t steps = 0;
         double from = processor_seconds();
         double took;
+        bool is_over;
         do {
             for (uint32_t i = 0; i < count; i++, executions++) {
                 fuzz_play(target, &inputs[i], &options, &result);
                 steps += result.steps;
             }
             took = processor_seconds() - from;
-        } while (took < seconds / ROUNDS);
+            is_over = effort->times ? executions >= effort->times * count
+                                    : took >= effort->seconds / ROUNDS;
+        } while (!is_over);
         if ((double)executions / took > best.executions_second)
             best = (struct measured){(double)executions / took, (double)steps / (double)executions};
     }
@@ -60,20 +71,20 @@ static void line_print(const char *name, const char *which, uint32_t count, stru
 }
 
 static void folder_measure(const struct fuzz_target *target, const struct fuzz_input *inputs,
-                           uint32_t count, double seconds)
+                           uint32_t count, const struct effort *effort)
 {
     struct fuzz_input *some = calloc(count, sizeof *some);
     struct ms_sim_result result;
     uint32_t few = 0;
 
     ms_require(some != NULL);
-    line_print(target->name, "all", count, measure(target, inputs, count, seconds));
+    line_print(target->name, "all", count, measure(target, inputs, count, effort));
     for (uint32_t i = 0; i < count; i++) {
         fuzz_play(target, &inputs[i], NULL, &result);
         if (result.steps >= SHORT_LEAST && result.steps <= SHORT_MOST)
             some[few++] = inputs[i];
     }
-    line_print(target->name, "short", few, measure(target, some, few, seconds));
+    line_print(target->name, "short", few, measure(target, some, few, effort));
     free(some);
 }
 
@@ -82,10 +93,17 @@ int command_speed(int argc, char **argv)
     static char *paths[FILES_MAX];
     static struct fuzz_input inputs[INPUTS_MAX];
     const char *time_text = option(&argc, argv, "--time");
-    double seconds = 1;
+    const char *times_text = option(&argc, argv, "--times");
+    struct effort effort = {.seconds = 1};
 
-    if (!seconds_read("--time", time_text, &seconds) || !options_done(argc, argv))
+    if (!seconds_read("--time", time_text, &effort.seconds) ||
+        !number_read("--times", times_text, UINT32_MAX, &effort.times) || !options_done(argc, argv))
         return EXIT_USAGE;
+    if (times_text && (time_text || effort.times == 0)) {
+        fprintf(stderr,
+                "mapstorm: speed: --times takes a number above 0, and no --time beside it\n");
+        return EXIT_USAGE;
+    }
     if (argc < 2) {
         fprintf(stderr, "mapstorm: speed: which DIR?; see %s speed --help\n", program_of("speed"));
         return EXIT_USAGE;
@@ -108,7 +126,7 @@ int command_speed(int argc, char **argv)
                 target = of;
             count += of == target; /* a folder is of one target */
         }
-        folder_measure(target, inputs, count, seconds);
+        folder_measure(target, inputs, count, &effort);
         fflush(stdout);
     }
     return EXIT_CLEAN;

@@ -53,7 +53,8 @@ static bool forget(const void *memory, size_t bytes)
 {
     bool is_given_back = true;
 
-    for (uint32_t i = taken_count; memory && i-- > 0;)
+    /* What is in the arena was never remembered here. */
+    for (uint32_t i = sim_image_holds(memory) ? 0 : taken_count; memory && i-- > 0;)
         if (taken[i].memory == memory) {
             is_given_back = taken[i].image == sim_image_owner() || taken[i].image == SIM_IMAGE_NONE;
             if (!is_given_back)

@@ -11,22 +11,20 @@
 
 /* Nobody else runs: set-up, or the final check. Memory holds the newest values and nothing can come
  * in between, so the operation is done at once. Steps of the check still count: it must end. */
-static bool is_alone(void)
+static inline bool is_alone(void)
 {
-    if (!sim.current)
-        return true;
-    if (!sim.is_checking)
+    if (MS_LIKELY(sim.current && !sim.is_checking))
         return false;
-    sim_step_alone();
+    if (sim.current)
+        sim_step_alone();
     return true;
 }
 
 /* One actor: there is nobody to switch to and no older value to read, so a step only counts and leaves
  * its trace. Sequential targets live from this. */
-static bool is_only(void)
+static inline bool is_only(void)
 {
-    return sim.config.actor_count == 1 && !sim.has_threads &&
-           sim.config.mutation == MS_SIM_UNCHANGED && sim.config.freeze_actor == MS_SIM_NOBODY;
+    return sim.is_only;
 }
 
 static void only_step(const struct ms_sim_site *site, const void *a, enum ms_sim_width width,

@@ -29,7 +29,6 @@ enum {
     FREED_MAX = 256, /* given back in one execution and remembered one by one */
     FREED = 0xDD,
 };
-#define ARENA_BYTES ((size_t)64 << 20)
 
 struct block {
     uint32_t at;
@@ -54,7 +53,7 @@ static uint32_t image_count;
 static struct image *current; /* NULL: memory is the host's */
 static bool is_making;
 
-static uint8_t *arena;
+uint8_t *sim_arena;
 static size_t arena_used, arena_high; /* now; the most since the last copy */
 static uint32_t arena_held;           /* blocks that this execution took and has not given back */
 static struct block blocks[BLOCKS_MAX];
@@ -92,11 +91,6 @@ static void unpoison(const void *memory, size_t bytes)
 
 /* --- the arena ----------------------------------------------------------------------------------- */
 
-bool sim_image_holds(const void *memory)
-{
-    return arena && (uintptr_t)memory - (uintptr_t)arena < ARENA_BYTES;
-}
-
 uint32_t sim_image_held(void)
 {
     return current && !is_making ? arena_held : 0;
@@ -114,9 +108,9 @@ void *sim_image_alloc(size_t bytes)
     size_t rounded = ms_round_up(bytes ? bytes : 1, MS_CACHE_LINE);
     uint8_t *memory;
 
-    if (!current || bytes > rounded || rounded > ARENA_BYTES - GAP - arena_used)
+    if (!current || bytes > rounded || rounded > SIM_ARENA_BYTES - GAP - arena_used)
         return NULL;
-    memory = arena + arena_used;
+    memory = sim_arena + arena_used;
     if (is_making) {
         if (block_count == BLOCKS_MAX)
             return NULL;
@@ -136,14 +130,14 @@ void sim_image_free(void *memory, size_t bytes)
 
     memset(memory, FREED, rounded);
     poison(memory, rounded);
-    if (current && !is_making && (size_t)((uint8_t *)memory - arena) >= current->used)
+    if (current && !is_making && (size_t)((uint8_t *)memory - sim_arena) >= current->used)
         arena_held--;
     if (freed_count < FREED_MAX)
         freed[freed_count] =
-            (struct block){(uint32_t)((uint8_t *)memory - arena), (uint32_t)rounded};
+            (struct block){(uint32_t)((uint8_t *)memory - sim_arena), (uint32_t)rounded};
     freed_count += freed_count <= FREED_MAX;
     for (uint32_t i = block_count; is_making && i-- > 0;)
-        if (arena + blocks[i].at == memory) {
+        if (sim_arena + blocks[i].at == memory) {
             blocks[i] = blocks[--block_count];
             break;
         }
@@ -161,8 +155,7 @@ static bool is_in_large(const void *address)
 
 void sim_image_note(void *address, enum ms_sim_width width)
 {
-    if (!current || is_making || sim_image_holds(address) || journal_count == JOURNAL_MAX ||
-        !is_in_large(address))
+    if (!current || is_making || journal_count == JOURNAL_MAX || !is_in_large(address))
         return;
     journal[journal_count].address = address;
     journal[journal_count].width = width;
@@ -211,31 +204,32 @@ void ms_sim_image_leave(void)
 
 typedef uint64_t line __attribute__((vector_size(32), aligned(1), may_alias));
 
-/* Lines that are looked at together: what an execution changed is little. */
+/* Lines that are looked at together: what an execution changed is little, and most of the time here is for what is the
+ * same. Written out: compilers make three times as many instructions of a loop over them. */
 enum { TOGETHER = 8, STRETCH = TOGETHER * sizeof(line) };
 
 __attribute__((always_inline)) SIM_UNWATCHED static inline size_t
-stretches_copy_back(void *to, const void *from, size_t bytes)
+stretches_copy_back(uint8_t *to, const uint8_t *from, size_t bytes)
 {
-    line *at = to;
-    const line *was = from;
-    size_t lines = bytes / STRETCH * TOGETHER;
+    size_t done = 0;
 
-    for (size_t i = 0; i < lines; i += TOGETHER) {
-        line differs = at[i] ^ was[i];
-        for (size_t k = 1; k < TOGETHER; k++)
-            differs |= at[i + k] ^ was[i + k];
+    for (; done + STRETCH <= bytes; done += STRETCH) {
+        line *now = (line *)(void *)(to + done);
+        const line *was = (const line *)(const void *)(from + done);
+        line differs = (now[0] ^ was[0]) | (now[1] ^ was[1]) | (now[2] ^ was[2]) |
+                       (now[3] ^ was[3]) | (now[4] ^ was[4]) | (now[5] ^ was[5]) |
+                       (now[6] ^ was[6]) | (now[7] ^ was[7]);
         if (differs[0] | differs[1] | differs[2] | differs[3])
             for (size_t k = 0; k < TOGETHER; k++)
-                at[i + k] = was[i + k];
+                now[k] = was[k];
     }
-    return lines * sizeof *at;
+    return done;
 }
 
 /* The same with what most processors can; chosen once. */
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) SIM_UNWATCHED static size_t
-stretches_copy_back_wide(void *to, const void *from, size_t bytes)
+stretches_copy_back_wide(uint8_t *to, const uint8_t *from, size_t bytes)
 {
     return stretches_copy_back(to, from, bytes);
 }
@@ -273,17 +267,17 @@ static void poison_restore(const struct image *image)
     if (poisoned_for == image && freed_count <= FREED_MAX) {
         for (uint32_t i = 0; i < freed_count; i++)
             if (freed[i].at < image->used)
-                unpoison(arena + freed[i].at, freed[i].bytes);
+                unpoison(sim_arena + freed[i].at, freed[i].bytes);
         at = image->used;
     } else {
-        unpoison(arena, image->used);
+        unpoison(sim_arena, image->used);
         for (uint32_t i = 0; i < image->blocks; i++) {
-            poison(arena + at, image->block[i].at - at);
+            poison(sim_arena + at, image->block[i].at - at);
             at = image->block[i].at + image->block[i].bytes;
         }
     }
     if (arena_high > at)
-        poison(arena + at, arena_high - at);
+        poison(sim_arena + at, arena_high - at);
     poisoned_for = image;
     freed_count = 0;
 }
@@ -292,7 +286,7 @@ static void image_restore(const struct image *image)
 {
     const uint8_t *copy = (const uint8_t *)(image->block + image->blocks);
 
-    lines_copy_back(arena, copy, image->used);
+    lines_copy_back(sim_arena, copy, image->used);
     poison_restore(image);
     arena_used = arena_high = image->used;
     arena_held = 0;
@@ -338,10 +332,10 @@ bool ms_sim_image_use(const void *owner, uint32_t number)
             image_restore(current);
             return true;
         }
-    if (!arena) {
-        arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        ms_require(arena != MAP_FAILED);
+    if (!sim_arena) {
+        sim_arena = mmap(NULL, SIM_ARENA_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ms_require(sim_arena != MAP_FAILED);
     }
     own_clear(owner);
     uint32_t place = 0;
@@ -359,7 +353,7 @@ bool ms_sim_image_use(const void *owner, uint32_t number)
     is_making = true;
     block_count = 0;
     arena_used = GAP;
-    poison(arena, arena_high);
+    poison(sim_arena, arena_high);
     poisoned_for = NULL;
     freed_count = 0;
     return false;
@@ -386,9 +380,9 @@ void ms_sim_image_keep(void *own, size_t own_bytes)
     current->local_value = ms_thread_local_get();
     current->large_count = sim_memory_ranges_of(sim_image_owner(), current->large, LARGE_MAX);
     qsort(blocks, block_count, sizeof *blocks, block_order);
-    unpoison(arena, arena_used);
+    unpoison(sim_arena, arena_used);
     memcpy(copy, blocks, table);
-    memcpy(copy + table, arena, arena_used);
+    memcpy(copy + table, sim_arena, arena_used);
     memcpy(copy + table + arena_used, own, own_bytes);
     is_making = false;
     image_restore(current);

@@ -64,10 +64,15 @@ static struct sim_location locations[LOCATIONS_MAX];
 static uint32_t locations_count;
 static struct sim_slot slots[SLOTS];
 static uint16_t generation; /* +1 per execution, never 0: slots of an older one are empty */
+/* The one that was found last: a read-modify-write looks for its own twice, and loops for the same again. Who forgets a
+ * location takes its address, so that one is not found here either. */
+static struct sim_location *found_last = &locations[0];
 
 void sim_memory_begin(void)
 {
     locations_count = 0;
+    found_last = &locations[0];
+    locations[0].address = NULL;
     if (++generation == 0) {
         memset(slots, 0, sizeof slots);
         generation = 1;
@@ -76,16 +81,14 @@ void sim_memory_begin(void)
     sim.sequence = 0;
 }
 
-/* The engines' builds leave this file to itself, for speed; what the accesses touch is somebody's all the same.
- * So where there is an address sanitizer its shadow is looked at: a byte for eight, 0 when all may be touched. Its
- * functions have names of our own, as compilers that know them disagree about their types. */
+/* The sanitizer's functions have names of our own, as compilers that know them disagree about their types. */
 __attribute__((weak)) void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 __attribute__((weak)) int __asan_address_is_poisoned(void const volatile *address);
 __attribute__((weak)) void report_load(const void *address,
                                        size_t bytes) __asm__("__asan_report_load_n");
 __attribute__((weak)) void report_store(const void *address,
                                         size_t bytes) __asm__("__asan_report_store_n");
-static uintptr_t shadow; /* 0: none */
+uintptr_t sim_shadow;
 
 __attribute__((constructor)) static void shadow_find(void)
 {
@@ -94,33 +97,17 @@ __attribute__((constructor)) static void shadow_find(void)
 
     if (__asan_get_shadow_mapping)
         __asan_get_shadow_mapping(&scale, &offset);
-    shadow = scale == 3 ? offset : 0;
+    sim_shadow = scale == 3 ? offset : 0;
 }
 
-SIM_UNWATCHED static bool is_forbidden(const void *address)
+void sim_shadow_judge(const void *address, size_t bytes, bool is_write)
 {
-    return MS_UNLIKELY(shadow != 0) &&
-           MS_UNLIKELY(*(const volatile uint8_t *)(shadow + ((uintptr_t)address >> 3)) != 0) &&
-           __asan_address_is_poisoned(address);
-}
-
-uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
-{
-    if (is_forbidden(address))
-        report_load(address, width == MS_SIM_U32 ? 4 : 8);
-    return width == MS_SIM_U32 ? *(const volatile uint32_t *)address
-                               : *(const volatile uint64_t *)address;
-}
-
-void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value)
-{
-    if (is_forbidden(address))
-        report_store(address, width == MS_SIM_U32 ? 4 : 8);
-    sim_image_note(address, width);
-    if (width == MS_SIM_U32)
-        *(volatile uint32_t *)address = (uint32_t)value;
+    if (!__asan_address_is_poisoned(address))
+        return;
+    if (is_write)
+        report_store(address, bytes);
     else
-        *(volatile uint64_t *)address = value;
+        report_load(address, bytes);
 }
 
 static struct sim_stored *newest(struct sim_location *l)
@@ -140,19 +127,28 @@ static uint32_t slot_of(const void *address)
     return (uint32_t)(((uintptr_t)address * 0x9E3779B97F4A7C15u) >> 48) % SLOTS;
 }
 
+/* Plain code may have written it, for instance cleared a whole structure: a new beginning. */
+static inline struct sim_location *location_fresh(struct sim_location *l, const void *a,
+                                                  enum ms_sim_width width)
+{
+    uint64_t value = sim_raw_read(a, width);
+
+    if (MS_UNLIKELY(newest(l)->value != value))
+        push_initial(l, value);
+    return l;
+}
+
 /* The location at `a`, made at first touch. Slots are found by address; nobody ever walks them, so
  * addresses decide nothing. */
-static struct sim_location *location_find(const void *a, enum ms_sim_width width)
+static struct sim_location *location_look_up(const void *a, enum ms_sim_width width)
 {
     uint32_t at = slot_of(a);
 
     while (slots[at].generation == generation) {
         struct sim_location *l = &locations[slots[at].location];
         if (l->address == a) {
-            /* Plain code wrote it, for instance cleared a whole structure: a new beginning. */
-            if (newest(l)->value != sim_raw_read(a, width))
-                push_initial(l, sim_raw_read(a, width));
-            return l;
+            found_last = l;
+            return location_fresh(l, a, width);
         }
         at = (at + 1) % SLOTS;
     }
@@ -163,7 +159,14 @@ static struct sim_location *location_find(const void *a, enum ms_sim_width width
     l->count = 0;
     memset(l->foreign, 0, sizeof l->foreign);
     push_initial(l, sim_raw_read(a, width));
+    found_last = l;
     return l;
+}
+
+static inline struct sim_location *location_find(const void *a, enum ms_sim_width width)
+{
+    return found_last->address == a ? location_fresh(found_last, a, width)
+                                    : location_look_up(a, width);
 }
 
 bool sim_memory_peek(const void *address, uint64_t *value)

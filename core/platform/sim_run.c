@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECK_STEPS_MAX = 1000000, IDLE_ROUNDS_MAX = 200 /* old values may be read for a while */ };
+enum { IDLE_ROUNDS_MAX = 200 /* old values may be read for a while */ };
 
 struct sim_state sim;
 
@@ -199,7 +199,7 @@ uint32_t sim_fiber_add(ms_thread_body *body, void *context, const char *name)
         if (f->used)
             continue;
         fiber_begin(f, body, context, name);
-        sim.has_threads = true;
+        sim.is_only = false;
         f->pending.site = &start;
         sim.current->clock
             [sim.current->index]++; /* what it did since its last step is before the thread */
@@ -235,11 +235,8 @@ static void count_step(struct sim_fiber *me)
     }
 }
 
-void sim_step_alone(void)
+_Noreturn void sim_check_endless(void)
 {
-    sim.current->steps++;
-    if (++sim.check_steps < CHECK_STEPS_MAX)
-        return;
     sim.result.verdict = MS_SIM_INCONCLUSIVE;
     snprintf(sim.result.story, sizeof sim.result.story, "the final check does not end");
     sim.is_aborting = true;
@@ -251,19 +248,9 @@ __attribute__((noinline)) void ms_sim_break(void)
     __asm__ volatile(""); /* so that the call stays */
 }
 
-/* With nobody else there is neither a clock to compare nor a freeze, and who spins need not be woken. */
-void sim_step_only(void)
+void sim_step_last(void)
 {
-    struct sim_fiber *me = sim.current;
-
-    if (MS_UNLIKELY(sim.steps + 1 >= sim.steps_max)) {
-        count_step(me);
-        return;
-    }
-    me->steps++;
-    sim.steps++;
-    if (MS_UNLIKELY(sim.steps == sim.config.break_step))
-        ms_sim_break();
+    count_step(sim.current);
 }
 
 void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write)
@@ -285,31 +272,6 @@ void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is
     count_step(me);
     if (sim.steps == sim.config.break_step)
         ms_sim_break();
-}
-
-static uint64_t hash_with(uint64_t hash, uint64_t word)
-{
-    return ((hash ^ word) * 0x9E3779B97F4A7C15u) ^ (hash >> 29);
-}
-
-void sim_step_end(const struct ms_sim_event *event)
-{
-    struct sim_fiber *me = sim.current;
-    uint64_t value = event->is_pointer ? event->value != 0 : event->value;
-    uint64_t written = event->is_pointer ? event->written != 0 : event->written;
-    uint64_t what = (uint64_t)event->site->id << 32 | (uint64_t)event->location << 16 |
-                    me->index << 8 | (uint64_t)event->stale << 4 | (uint64_t)event->failed << 1 |
-                    event->wrote;
-
-    sim.hash = hash_with(hash_with(hash_with(sim.hash, what), value), written);
-    if (sim.result.event_count < MS_SIM_TRACE_MAX) {
-        struct ms_sim_event *kept = &sim.events[sim.result.event_count++];
-        *kept = *event;
-        kept->fiber = (uint8_t)me->index;
-        kept->step = sim.is_checking ? 0 : sim.steps;
-        kept->switched = sim.may_switch_record;
-    }
-    sim.may_switch_record = false;
 }
 
 void sim_block(void)
@@ -431,7 +393,8 @@ static void run_begin(const struct ms_sim_config *config)
     sim.config = *config;
     sim.is_active = true;
     sim.is_aborting = sim.is_checking = sim.froze = sim.may_switch_record = false;
-    sim.has_threads = false;
+    sim.is_only = config->actor_count == 1 && config->mutation == MS_SIM_UNCHANGED &&
+                  config->freeze_actor == MS_SIM_NOBODY;
     sim.current = sim.last = NULL;
     sim.able = sim.spinning = 0;
     sim.steps = sim.frozen_since = sim.check_steps = sim.idle_rounds = 0;

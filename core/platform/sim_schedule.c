@@ -87,7 +87,7 @@ static uint32_t pick_sparse(const struct sim_fiber *current, uint32_t runnable)
 /* Visits are counted on arrival, whether or not there is something to decide. */
 static uint32_t rule_fired;
 
-void sim_schedule_arrive(struct sim_fiber *fiber)
+void sim_schedule_note(struct sim_fiber *fiber)
 {
     const struct ms_sim_schedule *s = &sim.config.schedule;
     uint32_t site = fiber->pending.site ? fiber->pending.site->id : 0;

@@ -106,7 +106,7 @@ struct sim_state {
     bool is_prologue; /* fibers come back to main at their first step */
     bool is_checking; /* the final check runs alone */
     bool is_aborting;
-    bool has_threads;       /* beside the actors: somebody started one */
+    bool is_only;           /* one actor, and nothing of what makes its steps special */
     bool may_switch_record; /* the next step was chosen against the default */
     uint32_t steps;
     uint32_t steps_max;
@@ -152,7 +152,12 @@ void sim_schedule_begin(void);
  * to the decision and may be unable to go on. */
 uint32_t sim_schedule_pick(struct sim_fiber *current, uint32_t runnable);
 /* A fiber has just come to a new step. */
-void sim_schedule_arrive(struct sim_fiber *fiber);
+void sim_schedule_note(struct sim_fiber *fiber);
+static inline void sim_schedule_arrive(struct sim_fiber *fiber)
+{
+    if (sim.config.schedule.strategy == MS_SIM_KEYED || sim.config.schedule.strategy == MS_SIM_POS)
+        sim_schedule_note(fiber);
+}
 /* Which of `count` admissible values a load gets; 0: the newest. */
 uint32_t sim_schedule_read(uint32_t count);
 
@@ -170,8 +175,26 @@ struct sim_seen {
 };
 
 void sim_memory_begin(void);
-uint64_t sim_raw_read(const void *address, enum ms_sim_width width);
-void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value);
+
+/* The engines' builds leave the simulator to itself, for speed; what the accesses touch is somebody's all the same.
+ * So where there is an address sanitizer its shadow is looked at: a byte for eight, 0 when all may be touched. */
+extern uintptr_t sim_shadow; /* 0: none */
+/* Of an access to a byte whose shadow is not 0: returns when it is none of those that are wrong. */
+void sim_shadow_judge(const void *address, size_t bytes, bool is_write);
+
+SIM_UNWATCHED static inline void sim_shadow_look(const void *address, size_t bytes, bool is_write)
+{
+    if (MS_UNLIKELY(sim_shadow != 0) &&
+        MS_UNLIKELY(*(const volatile uint8_t *)(sim_shadow + ((uintptr_t)address >> 3)) != 0))
+        sim_shadow_judge(address, bytes, is_write);
+}
+
+static inline uint64_t sim_raw_read(const void *address, enum ms_sim_width width)
+{
+    sim_shadow_look(address, width == MS_SIM_U32 ? 4 : 8, false);
+    return width == MS_SIM_U32 ? *(const volatile uint32_t *)address
+                               : *(const volatile uint64_t *)address;
+}
 struct sim_seen sim_memory_load(const struct ms_sim_site *site, struct sim_fiber *f, const void *a,
                                 enum ms_sim_width width, enum ms_sim_order order);
 /* The newest value, as read by a read-modify-write; nothing is acquired yet. */
@@ -200,12 +223,29 @@ enum {
 uint32_t sim_image_owner(void);
 /* From the arena; NULL: no image is in use, or there is no room. */
 void *sim_image_alloc(size_t bytes);
-bool sim_image_holds(const void *memory);
+enum { SIM_ARENA_BYTES = 64 << 20 };
+extern uint8_t *sim_arena; /* NULL: none yet */
+static inline bool sim_image_holds(const void *memory)
+{
+    return sim_arena && (uintptr_t)memory - (uintptr_t)sim_arena < SIM_ARENA_BYTES;
+}
 /* Blocks of the arena that this execution took and has not given back. */
 uint32_t sim_image_held(void);
 void sim_image_free(void *memory, size_t bytes);
-/* The atomic is about to be written. */
+/* The atomic, which is not in the arena, is about to be written. */
 void sim_image_note(void *address, enum ms_sim_width width);
+
+static inline void sim_raw_write(void *address, enum ms_sim_width width, uint64_t value)
+{
+    sim_shadow_look(address, width == MS_SIM_U32 ? 4 : 8, true);
+    if (!sim_image_holds(address))
+        sim_image_note(address, width);
+    if (width == MS_SIM_U32)
+        *(volatile uint32_t *)address = (uint32_t)value;
+    else
+        *(volatile uint64_t *)address = value;
+}
+
 struct sim_range {
     void *memory;
     size_t bytes;
@@ -254,12 +294,57 @@ void sim_race_forget(const void *memory, size_t bytes);
  */
 
 /* The calling fiber comes to a step: others may go first. Returns when the schedule chose it. */
-void sim_step_only(void); /* the one actor's: nothing to decide */
 void sim_step_begin(const struct ms_sim_site *site, const void *address, bool is_write);
+void sim_step_last(void); /* at the limit of steps */
+_Noreturn void sim_check_endless(void);
+
+/* The one actor's. With nobody else there is neither a clock to compare nor a freeze, and who spins need not be woken. */
+static inline void sim_step_only(void)
+{
+    if (MS_UNLIKELY(sim.steps + 1 >= sim.steps_max)) {
+        sim_step_last();
+        return;
+    }
+    sim.current->steps++;
+    sim.steps++;
+    if (MS_UNLIKELY(sim.steps == sim.config.break_step))
+        ms_sim_break();
+}
+
 /* A step of the final check: only counted. */
-void sim_step_alone(void);
-/* The step is done: trace and hash. */
-void sim_step_end(const struct ms_sim_event *event);
+enum { SIM_CHECK_STEPS_MAX = 1000000 };
+static inline void sim_step_alone(void)
+{
+    sim.current->steps++;
+    if (MS_UNLIKELY(++sim.check_steps >= SIM_CHECK_STEPS_MAX))
+        sim_check_endless();
+}
+
+static inline uint64_t sim_hash_with(uint64_t hash, uint64_t word)
+{
+    return ((hash ^ word) * 0x9E3779B97F4A7C15u) ^ (hash >> 29);
+}
+
+/* The step is done: trace and hash. Inline, so that the event is made where it is kept. */
+static inline void sim_step_end(const struct ms_sim_event *event)
+{
+    uint32_t me = sim.current->index;
+    uint64_t value = event->is_pointer ? event->value != 0 : event->value;
+    uint64_t written = event->is_pointer ? event->written != 0 : event->written;
+    uint64_t what = (uint64_t)event->site->id << 32 | (uint64_t)event->location << 16 | me << 8 |
+                    (uint64_t)event->stale << 4 | (uint64_t)event->failed << 1 | event->wrote;
+
+    sim.hash = sim_hash_with(sim_hash_with(sim_hash_with(sim.hash, what), value), written);
+    if (MS_LIKELY(sim.result.event_count < MS_SIM_TRACE_MAX)) {
+        struct ms_sim_event *kept = &sim.events[sim.result.event_count++];
+        *kept = *event;
+        kept->fiber = (uint8_t)me;
+        kept->step = sim.is_checking ? 0 : sim.steps;
+        kept->switched = sim.may_switch_record;
+    }
+    sim.may_switch_record = false;
+}
+
 /* The calling fiber cannot go on (blocked_on is set): others run until it can. */
 void sim_block(void);
 /* All who wait for `what`, at most `count`, can go on. Returns how many. */

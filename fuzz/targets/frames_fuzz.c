@@ -45,11 +45,11 @@ static void frames_reset(const uint8_t *setup)
 
     memset(&f, 0, sizeof f);
     f.set = (struct ms_page_set){.taken = f.taken, .full = f.full, .pages = PAGES};
-    for (uint64_t i = 0; i < PAGES; i++)
-        if (i - shapes[shape].first >= shapes[shape].count) {
-            f.owner[i] = STRANGER;
-            ms_require(ms_page_set_take_at(&f.set, i, 1));
-        }
+    uint64_t behind = shapes[shape].first + shapes[shape].count;
+    memset(f.owner, STRANGER, shapes[shape].first);
+    memset(f.owner + behind, STRANGER, PAGES - behind);
+    ms_require(shapes[shape].first == 0 || ms_page_set_take_at(&f.set, 0, shapes[shape].first));
+    ms_require(behind == PAGES || ms_page_set_take_at(&f.set, behind, PAGES - behind));
 }
 
 static void own(uint32_t actor, uint64_t first, uint64_t count)
@@ -150,8 +150,7 @@ static void frames_check(void *unused)
             ms_sim_fail("O1 a page with two owners", "page %u", (unsigned)page);
         f.owner[page] = STRANGER;
     }
-    for (uint64_t i = 0; i < PAGES; i++)
-        ms_page_set_give(&f.set, i, 1);
+    ms_page_set_give(&f.set, 0, PAGES);
     if (!ms_page_set_audit(&f.set) || ms_page_set_count(&f.set) != 0)
         ms_sim_fail("O2 the audit fails", "with nothing taken");
 }
