@@ -595,14 +595,15 @@ static const struct fuzz_kind kinds[] = {
     [TAKE] = {"take", 1, 7, "out of a manual queue"},
     [END] = {"end", 2, 7, "which; status"},
     [CANCEL] = {"cancel", 1, 7, "which"},
-    [TIMER] = {"timer", 2, 7, "which; start, stop, wait, fire; when"},
+    [TIMER] = {"timer", 2, 7, "which; start (again and again), stop, wait, fire; when"},
     [LATER] = {"later", 1, 7, "DPC, work item, interrupt"},
     [LOCK] = {"lock", 1, 7, "which; how long"},
     [OBJECT] = {"object", 2, 7, "which, what; parent, memory"},
     [FAMILY] = {"family", 2, 7,
                 "born, looked through, deleted, a context, all deleted; which, memory"},
     [SPARE] = {"spare", 2, 7, "a word for the helper, wait; made, queued, deleted; DPC"},
-    [ALARM] = {"alarm", 2, 7, "once, passive, again and again; start, stop, wait, fire; when"},
+    [ALARM] = {"alarm", 2, 7,
+               "once, passive, again and again; start (again and again), stop, wait, fire; when"},
     [PLACE] = {"place", 1, 7, "of the other device: its queues made, a read, a write, a look"},
 };
 

@@ -5,8 +5,9 @@
  *
  * Proves       a work item sees what was left before each call that queued it, also one that found it queued; who
  *              waits for it waits for what it queued itself; what runs is over before its object is cleaned up, which
- *              sees what it did (hb:late-busy); a timer never goes off before it is due, and its callback sees what
- *              was written before it was started (hb:timer), also one at PASSIVE_LEVEL (TMR-03 to TMR-07)
+ *              sees what it did (hb:late-busy); a timer never goes off before it is due, nor late, whoever started it
+ *              last; its callback sees what was written before it was started (hb:timer), also one at PASSIVE_LEVEL
+ *              (TMR-03 to TMR-07)
  */
 #ifndef FUZZ_FRAMEWORK_LATER_H
 #define FUZZ_FRAMEWORK_LATER_H
@@ -167,6 +168,32 @@ static void do_spare(uint32_t actor, const struct fuzz_op *op)
 
 /* --- timers whose moments count ------------------------------------------------------------------------------ */
 
+/* Each look at the clock moves it a little: by less than this, between two things that nobody waits between. */
+enum { LOOKS_NS = 20000 };
+
+/* Starts that overlap, and nothing else, leave a timer to one of them: to none that ended before another began, nor
+ * to the one that found it idle when others found it armed. The latest moment at which its callback begins, for
+ * virtual time stands still while anybody can go on; UINT64_MAX: it cannot be told. */
+static uint64_t alarm_latest(uint32_t which, const struct alarm *a)
+{
+    bool has_replaced = false;
+    uint64_t latest = 0;
+
+    if (f.is_stepped || which == ALARM_PERIODIC || a->is_unsure || a->calls > 0)
+        return UINT64_MAX;
+    for (uint32_t i = a->group; i < a->starts; i++)
+        has_replaced |= a->start[i].replaced;
+    for (uint32_t i = a->group; i < a->starts; i++) {
+        bool is_last = a->start[i].replaced || !has_replaced;
+        for (uint32_t other = a->group; other < a->starts; other++)
+            is_last &= a->start[other].began < a->start[i].ended;
+        if (is_last && a->start[i].due_ns > latest)
+            latest = a->start[i].due_ns;
+    }
+    latest = latest > a->group_ended_ns ? latest : a->group_ended_ns;
+    return a->group < a->starts ? latest + LOOKS_NS : UINT64_MAX;
+}
+
 static VOID on_alarm(WDFTIMER timer)
 {
     uint32_t which = timer == f.alarm[ALARM_ONCE]      ? ALARM_ONCE
@@ -179,6 +206,9 @@ static VOID on_alarm(WDFTIMER timer)
     if (KeGetCurrentIrql() != (which == ALARM_PASSIVE ? PASSIVE_LEVEL : DISPATCH_LEVEL))
         ms_sim_fail("O7 a callback at another IRQL", "%u", KeGetCurrentIrql());
     a->begun++;
+    if (now > alarm_latest(which, a))
+        ms_sim_fail("O8 a timer goes off late", "alarm %u", which);
+    a->is_unsure = true;
     for (uint32_t i = 0; i < a->starts; i++) {
         live += a->start[i].may_come;
         if (a->start[i].may_come && a->start[i].due_ns <= now) {
@@ -208,21 +238,44 @@ static void alarm_over(uint32_t which, struct alarm *a, uint32_t starts)
         a->start[starts - 1].may_come = false;
 }
 
-static void alarm_start(uint32_t which, struct alarm *a, LONGLONG moment)
+static bool alarm_start(uint32_t which, struct alarm *a, LONGLONG moment)
 {
     uint32_t number = a->starts;
 
     if (number == STARTS)
-        return;
+        return false;
     a->starts++;
     a->is_stopped = false;
     ms_data_write(&a->start[number].left, sizeof a->start[number].left);
-    a->start[number].due_ns = moment ? ms_clock_ns() + (uint64_t)-moment * 100 : 0;
+    a->start[number].due_ns = ms_clock_ns() + (uint64_t)-moment * 100;
+    if (moment == 0)
+        a->start[number].due_ns = 0;
     a->start[number].may_come = true;
+    a->start[number].began = ++a->moments;
     bool was = WdfTimerStart(f.alarm[which], moment);
+    a->start[number].replaced = was;
+    a->start[number].ended = ++a->moments;
     if (was)
         alarm_over(which, a, number);
     a->returned++;
+    if (a->calls > 1 && a->starts - a->group > 1) /* they race */
+        ms_sim_state(20, which << 4 | (a->starts - a->group) << 1 | was);
+    return was;
+}
+
+static bool alarm_stop(uint32_t which, struct alarm *a, bool waits)
+{
+    uint32_t begun = a->begun, began = ++a->moments;
+
+    a->is_stopped = true;
+    a->is_unsure |= a->calls > 1;
+    bool was = WdfTimerStop(f.alarm[which], waits);
+    if (was)
+        alarm_over(which, a, a->starts);
+    if (waits && a->finished < begun)
+        ms_sim_fail("O3 a wait for a timer ends before its callback", "alarm %u", which);
+    a->is_unsure |= a->moments++ != began;
+    return was;
 }
 
 static void do_alarm(const struct fuzz_op *op)
@@ -231,26 +284,38 @@ static void do_alarm(const struct fuzz_op *op)
     struct alarm *a = &f.alarms[which];
     LONGLONG moment = moments[op->operand[1] >> 2 & 7];
 
-    f.is_alarmed = true;
-    a->is_mixed |= a->calls > 0;
-    a->calls++;
-    if (what == 0) {
-        alarm_start(which, a, moment);
-    } else if (what == 3 && f.is_stepped) {
-        a->fired = a->is_mixed ? 0 : a->returned;
-        (void)ms_wdf_timer_fire(f.alarm[which]);
-    } else if (what == 3) {
+    if (what == 3 && !f.is_stepped) {
         LARGE_INTEGER interval = {.QuadPart = moment};
         KeDelayExecutionThread(KernelMode, FALSE, &interval);
-    } else {
-        uint32_t finished = a->begun;
-        a->is_stopped = true;
-        if (WdfTimerStop(f.alarm[which], what == 2))
-            alarm_over(which, a, a->starts);
-        if (what == 2 && a->finished < finished)
-            ms_sim_fail("O3 a wait for a timer ends before its callback", "alarm %u", which);
+        expect_nothing("a wait");
+        return;
     }
+    bool is_alone = a->calls == 0, was = false, is_late = ms_clock_ns() > alarm_latest(which, a);
+    uint32_t seen = a->moments + 2; /* when this call alone has begun and ended */
+    f.is_alarmed = true;
+    a->is_mixed |= !is_alone;
+    a->calls++;
+    if (is_alone) {
+        a->group = a->starts;
+        a->is_unsure = false;
+    }
+    if (what == 0) {
+        was = alarm_start(which, a, moment);
+        for (uint32_t again = op->operand[1] >> 5; again > 0;
+             again--) { /* each for another moment */
+            (void)alarm_start(which, a, moments[((op->operand[1] >> 2) + 3 * again) & 7]);
+            seen += 2;
+        }
+    } else if (what == 3) {
+        a->fired = a->is_mixed ? 0 : a->returned;
+        (void)ms_wdf_timer_fire(f.alarm[which]);
+    } else {
+        was = alarm_stop(which, a, what == 2);
+    }
+    a->group_ended_ns = ms_clock_ns();
     a->calls--;
+    if (is_late && was && seen == a->moments)
+        ms_sim_fail("O8 a timer that is due has not gone off", "alarm %u", which);
     expect_nothing("a timer");
 }
 
@@ -287,8 +352,16 @@ static void later_finish(uint32_t actor)
 {
     if (f.words > 0)
         helper_wait(actor, true);
-    for (uint32_t i = 0; i < ALARMS && f.is_alarmed; i++)
-        f.alarms[i].taken_back += WdfTimerStop(f.alarm[i], TRUE);
+    if (f.is_alarmed && !f.is_stepped) { /* until all that was started is due */
+        LARGE_INTEGER longest = {.QuadPart = -30000};
+        KeDelayExecutionThread(KernelMode, FALSE, &longest);
+    }
+    for (uint32_t i = 0; i < ALARMS && f.is_alarmed; i++) {
+        bool was = WdfTimerStop(f.alarm[i], TRUE);
+        f.alarms[i].taken_back += was;
+        if (was && !f.is_stepped && i != ALARM_PERIODIC)
+            ms_sim_fail("O8 a timer that is due has not gone off", "alarm %u, at the end", i);
+    }
 }
 
 static void spare_check(void)

@@ -22,7 +22,7 @@ enum {
     KINS = 24,
     WORDS = 8,
     SPARES = 4,
-    STARTS = 8
+    STARTS = 16
 };
 enum { ALARM_ONCE, ALARM_PASSIVE, ALARM_PERIODIC, ALARMS };
 enum scope { SCOPE_NONE, SCOPE_QUEUE, SCOPE_DEVICE, SCOPES };
@@ -89,15 +89,21 @@ struct spare {
     bool is_dpc, is_alive, is_cleaned, is_destroyed;
 };
 
-/* A timer and the calls that start it. What is told of it holds while no two calls overlap. */
+/* A timer and the calls that start it. What is told of it holds while no two calls overlap; but for when it is
+ * late, see alarm_latest. */
 struct alarm {
     struct {
         uint64_t due_ns, left;
-        bool may_come;
+        uint32_t began,
+            ended; /* when its call did, counted in such moments; ended: 0 while it goes on */
+        bool may_come, replaced;
     } start[STARTS];
     uint32_t starts, returned, taken_back, calls, begun, finished;
     uint32_t fired; /* stepped: starts before the call that lets it go off */
     bool is_mixed, is_stopped;
+    uint32_t moments, group; /* group: the first start of those that overlap, or came last */
+    uint64_t group_ended_ns;
+    bool is_unsure; /* which start is the last one cannot be told */
 };
 
 static struct {
