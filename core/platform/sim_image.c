@@ -385,5 +385,6 @@ void ms_sim_image_keep(void *own, size_t own_bytes)
     memcpy(copy + table, sim_arena, arena_used);
     memcpy(copy + table + arena_used, own, own_bytes);
     is_making = false;
+    sim.time = 0; /* as when it comes back */
     image_restore(current);
 }

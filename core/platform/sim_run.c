@@ -471,6 +471,7 @@ void ms_sim_run(const struct ms_sim_config *config, struct ms_sim_result *result
     run_check();
     run_abort();
     sim.is_active = false;
+    sim.time = 0; /* what is prepared for the next one is not told how long this one took */
 
     sim.result.trace_hash = sim.hash;
     sim.result.steps = sim.steps;
