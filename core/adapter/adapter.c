@@ -17,7 +17,7 @@
 
 /* --- what a description asks for --- */
 
-enum { WIDTH_MIN = 24, WIDTH_MAX = 64 };
+enum { WIDTH_MIN = 24, WIDTH_MAX = 64, REGISTER_BOUNDARY_MAX = 1 << 15 };
 #define MAP_REGISTERS_MAX 0xFFFFFu /* times a page still fits a ULONG (IGA-20) */
 
 /* Bits of address a device drives (DDX-21..24), or 0: the description is not valid. */
@@ -41,6 +41,18 @@ static uint32_t map_registers_for(uint32_t maximum_length)
     uint64_t pages = BYTES_TO_PAGES((uint64_t)maximum_length) + 1;
 
     return (uint32_t)ms_min_u64(pages < 2 ? 2 : pages, MAP_REGISTERS_MAX);
+}
+
+/* Neighbouring registers that no run may cross a multiple of; 0: any (SGE-06). No pool crosses more than its size.
+ * Two registers side by side is the least an adapter may have (IGA-07): where not even those are one element's, the
+ * list is cut, not the run. */
+static uint16_t register_boundary_of(uint64_t boundary)
+{
+    uint64_t pages = boundary >> MS_PAGE_SHIFT;
+
+    if (pages < 2 || pages >= MS_REG_COUNT_MAX)
+        return 0;
+    return (uint16_t)ms_min_u64(pages, REGISTER_BOUNDARY_MAX);
 }
 
 static bool covers_all_ram(const struct ms_dma *dma, uint32_t width)
@@ -143,7 +155,6 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
     bool needs = adapter->is_packet || !covers_all_ram(dma, adapter->address_width) ||
                  dma->config.translate_all;
     uint32_t version = description->Version < 1 ? 1 : description->Version;
-    uint64_t boundary = limits->boundary >> MS_PAGE_SHIFT;
     uint32_t cap = adapter->controller
                        ? ms_controller_config(adapter->controller)->map_registers_max
                        : UINT32_MAX;
@@ -154,10 +165,13 @@ static void adapter_fill(struct ms_dma *dma, struct ms_adapter *adapter,
     adapter->index = (uint32_t)(adapter - dma->adapter);
     adapter->pool = needs ? dma->pool[reach][kind] : NULL; /* DDX-33 */
     adapter->table_version = version;
-    adapter->register_boundary = boundary <= UINT16_MAX ? (uint16_t)boundary : 0;
+    adapter->register_boundary = register_boundary_of(limits->boundary);
     adapter->map_registers = map_registers_for(description->MaximumLength);
     if (adapter->pool && cap > adapter->pool->registers)
         cap = adapter->pool->registers;
+    if (adapter->pool && adapter->is_packet && adapter->register_boundary &&
+        cap > adapter->register_boundary)
+        cap = adapter->register_boundary; /* a longer run there is none of */
     if (adapter->map_registers > cap)
         adapter->map_registers = cap; /* IGA-06, DDX-32 */
     limits->contiguous = adapter->is_packet;
@@ -309,6 +323,7 @@ static bool pools_create(struct ms_dma *dma)
                 .ops = pool_strategy(dma, (enum ms_pool_kind)kind, dma->config.registers[reach]),
                 .registers = dma->config.registers[reach],
                 .highest_pfn = reach_highest_pfn[reach],
+                .aligned = kind == MS_POOL_CONTIGUOUS, /* SGE-06 */
             };
             dma->pool[reach][kind] = ms_pool_create(dma->memory, dma->kernel, &config);
             if (!dma->pool[reach][kind])

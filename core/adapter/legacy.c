@@ -99,6 +99,15 @@ static bool region_fill(struct region *region, PMDL mdl, const void *address, ui
     return region->excess <= (MS_PAGE_BYTES - end) % MS_PAGE_BYTES;
 }
 
+/* One element can be that (SGE-06). */
+static bool region_is_element(const struct ms_adapter *adapter, uint64_t logical, uint64_t bytes)
+{
+    const struct ms_sg_limits *limits = &adapter->builder.limits;
+
+    return bytes <= limits->element_bytes_max &&
+           ((logical ^ (logical + bytes - 1)) & ~(limits->boundary - 1)) == 0;
+}
+
 /* The region as it lies, when the device reaches it: one element's worth (MTR-12), or all of it on
  * a packet adapter. 0: it has to bounce; *bytes is then left alone. */
 static uint64_t region_direct(struct ms_adapter *adapter, const struct region *region,
@@ -120,7 +129,15 @@ static uint64_t region_direct(struct ms_adapter *adapter, const struct region *r
     if (!NT_SUCCESS(status) || (adapter->is_packet && mapped.bytes < region->inside))
         return 0;
     memcpy(&element, (char *)room + sizeof(SCATTER_GATHER_LIST), sizeof element);
-    *bytes = mapped.bytes == region->inside ? mapped.bytes + region->excess : mapped.bytes;
+    *bytes = mapped.bytes;
+    if (mapped.bytes == region->inside) {
+        uint64_t longest = adapter->builder.limits.element_bytes_max;
+        uint64_t all =
+            (uint64_t)mapped.bytes + region->excess; /* to the page's end: crosses nothing */
+        if (adapter->is_packet && all > longest)
+            return *bytes = 0;
+        *bytes = (uint32_t)ms_min_u64(all, longest);
+    }
     return (uint64_t)element.Address.QuadPart;
 }
 
@@ -198,8 +215,11 @@ static uint64_t region_bounce(struct ms_adapter *adapter, struct ms_grant *grant
         ms_reg reg = ms_reg_cursor_next(&registers);
         uint64_t in_page = (region->mdl->ByteOffset + offset) % MS_PAGE_BYTES;
         uint32_t step = (uint32_t)ms_min_u64(left, MS_PAGE_BYTES - in_page);
-        if (i == 0)
+        if (i == 0) {
             logical = ms_pool_la(adapter->pool, reg).value + first_offset;
+            if (!region_is_element(adapter, logical, wanted))
+                return 0;
+        }
         part_bounce(adapter, reg, region, offset, step);
         offset += step;
         left -= step;

@@ -120,6 +120,14 @@ static uint32_t joint_registers(uint32_t first_offset, uint32_t length)
     return (uint32_t)(((uint64_t)first_offset + length + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT);
 }
 
+/* Boundaries of a page and less; a run of registers crosses none of more (SGE-06). */
+static bool joint_crosses(const struct ms_sg_limits *limits, uint32_t first_offset, uint32_t length)
+{
+    return limits->boundary <= MS_PAGE_BYTES &&
+           first_offset / limits->boundary !=
+               ((uint64_t)first_offset + length - 1) / limits->boundary;
+}
+
 static NTSTATUS joint_map(struct ms_adapter *adapter, struct ms_grant *grant,
                           const struct ms_list_plan *plan)
 {
@@ -376,16 +384,21 @@ static NTSTATUS plan_measure_v1(struct ms_adapter *adapter, struct ms_list_plan 
     NTSTATUS status = ms_sg_measure(&adapter->builder, at, plan->offset, plan->length, need);
     uint32_t first_offset = 0;
 
-    if (!NT_SUCCESS(status) || !adapter->is_packet ||
-        (need->elements == 1 && need->registers == 0 &&
-         range_is_one_part(plan->head, plan->offset, plan->length)))
+    if (!NT_SUCCESS(status) || !adapter->is_packet)
         return status;
-    if (limits->never_bounce || plan->length > limits->element_bytes_max)
-        return STATUS_INSUFFICIENT_RESOURCES; /* MTX-61; SGL-10 */
+    if (plan->length > limits->element_bytes_max || plan->length % limits->unit != 0)
+        return STATUS_INSUFFICIENT_RESOURCES; /* SGL-10: no element is that (SGE-06, SGE-09) */
+    if (need->elements == 1 && need->registers == 0 &&
+        range_is_one_part(plan->head, plan->offset, plan->length))
+        return status;
+    if (limits->never_bounce)
+        return STATUS_INSUFFICIENT_RESOURCES; /* MTX-61 */
     status = joint_check(adapter, plan, &first_offset);
     if (!NT_SUCCESS(status))
         return status;
-    plan->is_joint = true; /* SGL-08 */
+    if (joint_crosses(limits, first_offset, plan->length))
+        return STATUS_INSUFFICIENT_RESOURCES; /* SGL-10, SGE-06 */
+    plan->is_joint = true;                    /* SGL-08 */
     need->elements = 1;
     need->registers = joint_registers(first_offset, plan->length);
     return STATUS_SUCCESS;

@@ -64,11 +64,13 @@ static uint64_t mdl_bytes(uint64_t first, uint64_t bytes)
     return sizeof(MDL) + pages * sizeof(PFN_NUMBER);
 }
 
-/* One MDL of `bytes` at the cursor; its byte offset is that of the address (MRG-18). BMS-05. */
-static MDL *mdl_make(void *place, struct element_cursor *cursor, const void *index, uint64_t bytes)
+/* One MDL of `bytes` at the cursor; its byte offset is the original's, and the address's (MRG-18) unless the
+ * driver changed that (PSG-09). BMS-05. */
+static MDL *mdl_make(void *place, struct element_cursor *cursor, const void *index, uint64_t first,
+                     uint64_t bytes)
 {
     MDL *mdl = place;
-    uint64_t in_page = cursor->address % MS_PAGE_BYTES;
+    uint64_t in_page = first % MS_PAGE_BYTES;
     const char *va = (const char *)PAGE_ALIGN(index) + in_page;
     PPFN_NUMBER pfn = MmGetMdlPfnArray(mdl);
 
@@ -114,8 +116,10 @@ static NTSTATUS chain_make(struct ms_dma *dma, struct ms_list_plan *plan)
 
     while (piece_next(&piece, &index, &first, &bytes))
         size += mdl_bytes(first, bytes);
-    if (plan->is_joint) /* one MDL, whose later pages are those of the run (SGL-08) */
-        size = mdl_bytes(elements.address, plan->length);
+    piece = begin;
+    if (plan->is_joint && piece_next(&piece, &index, &first, &bytes))
+        size = mdl_bytes(
+            first, plan->length); /* one MDL, whose later pages are those of the run (SGL-08) */
     char *place = ms_list_store_take(&dma->store, size);
     if (!place)
         return STATUS_INSUFFICIENT_RESOURCES; /* BMS-04 */
@@ -124,7 +128,7 @@ static NTSTATUS chain_make(struct ms_dma *dma, struct ms_list_plan *plan)
     while (piece_next(&piece, &index, &first, &bytes)) {
         if (plan->is_joint)
             bytes = plan->length;
-        MDL *mdl = mdl_make(place, &elements, index, bytes);
+        MDL *mdl = mdl_make(place, &elements, index, first, bytes);
         place += mdl_bytes(first, bytes);
         if (link)
             *link = mdl;

@@ -32,18 +32,30 @@ static SCATTER_GATHER_ELEMENT element_read(const SCATTER_GATHER_LIST *list, uint
     return element;
 }
 
-/* Moves one element's bytes, or none of them when it is not all RAM. */
-static bool element_move(const struct ms_bus_master *master, uint64_t address, uint64_t bytes,
-                         uint8_t *device, bool to_device)
+static void bytes_move(uint8_t *memory, uint64_t bytes, uint8_t *device, bool to_device)
 {
-    uint8_t *memory = ms_memory_at(master->memory, (ms_pa){address}, bytes);
-
-    if (!memory)
-        return false;
     if (to_device)
         memcpy(device, memory, bytes);
     else
         memcpy(memory, device, bytes);
+}
+
+/* Moves one element's bytes, or none of them when it is not all RAM. Behind the last address that the device drives
+ * comes the first: so bytes out of its reach are none that it was meant to have (DDX-26). */
+static bool element_move(const struct ms_bus_master *master, uint64_t address, uint64_t bytes,
+                         uint8_t *device, bool to_device)
+{
+    uint64_t behind = address_driven(master, UINT64_MAX) - address; /* addresses behind this one */
+    uint64_t first = bytes > 0 && bytes - 1 > behind ? behind + 1 : bytes;
+    uint8_t *memory = ms_memory_at(master->memory, (ms_pa){address}, first);
+    uint8_t *again = memory;
+
+    if (first < bytes)
+        again = ms_memory_at(master->memory, (ms_pa){0}, bytes - first);
+    if (!memory || !again)
+        return false;
+    bytes_move(memory, first, device, to_device);
+    bytes_move(again, bytes - first, device + first, to_device);
     return true;
 }
 

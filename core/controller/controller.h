@@ -118,7 +118,7 @@ struct ms_controller_config {
     uint64_t boundary;          /* no element crosses a multiple; a power of two */
     uint32_t unit;              /* MinimumTransferUnit */
     uint32_t port_widths;       /* bit per DMA_WIDTH it supports */
-    uint32_t map_registers_max; /* cap on nMR (DDX-32); UINT32_MAX: none */
+    uint32_t map_registers_max; /* cap on nMR (DDX-32), 2 at the least; UINT32_MAX: none */
     bool interrupts;            /* completion routines are called (CPL-03) */
     bool counter;               /* ReadDmaCounter works (GAI-03) */
     uint32_t burst_bytes;  /* moved at a time, 1 .. MS_BURST_MAX; never less than a port's width */

@@ -90,11 +90,13 @@ struct ms_controller_config ms_controller_soc(void)
 
 bool ms_controller_is_sound(const struct ms_controller_config *config)
 {
-    return config->lines >= 1 && config->lines <= MS_LINES_MAX && config->channels >= 1 &&
+    return config->lines >= 1 && config->lines <= MS_LINES_MAX &&
+           config->line_first <= UINT32_MAX - (config->lines - 1) && config->channels >= 1 &&
            config->channels <= MS_CHANNELS_MAX &&
            (!config->legacy || config->lines == config->channels) && config->elements_max >= 1 &&
            config->address_width >= 24 && config->address_width <= 64 && config->unit >= 1 &&
-           ms_is_power_of_two(config->boundary) && config->burst_bytes >= 1 &&
+           ms_is_power_of_two(config->boundary) && config->boundary >= config->unit &&
+           config->map_registers_max >= 2 /* IGA-07 */ && config->burst_bytes >= 1 &&
            config->burst_bytes <= MS_BURST_MAX && config->element_bytes_max >= 1 &&
            config->elements_max <= MS_ELEMENTS_MAX && config->own_elements <= config->elements_max;
 }

@@ -138,7 +138,8 @@ uint64_t ms_machine_rules_broken(const struct ms_machine *machine);
 struct ms_buffer; /* pages, a contiguous view of them, and an MDL over them */
 
 /* `bytes` beginning `byte_offset` into the first page, over exactly these page frames; NULL: a
- * frame is taken already or no RAM, or no memory. IRQL PASSIVE_LEVEL. */
+ * frame is taken already or no RAM, bytes are 0 or beyond 4 GiB - 4096, the offset is not inside a page, or no
+ * memory. IRQL PASSIVE_LEVEL. */
 struct ms_buffer *ms_buffer_create(struct ms_machine *machine, const PFN_NUMBER *pfn,
                                    uint32_t byte_offset, uint32_t bytes);
 void ms_buffer_destroy(struct ms_buffer *buffer);

@@ -178,7 +178,6 @@ static void dpc_thread(void *context)
     struct ms_late *late = context;
     struct ms_cpu *cpu = ms_cpu_enter(late->kernel);
 
-    cpu->irql = DISPATCH_LEVEL;
     for (;;) {
         uint32_t seen = ms_load_acquire(&late->rung);
         bool is_over = ms_load_acquire(&late->stop); /* before the look: all is queued by then */
@@ -190,6 +189,7 @@ static void dpc_thread(void *context)
         uint64_t due = late->timers ? late->timers->DueTime : UINT64_MAX;
         late_unlock(late);
         if (dpc) {
+            cpu->irql = DISPATCH_LEVEL; /* whatever the last one left behind */
             call.DeferredRoutine(dpc, call.DeferredContext, call.SystemArgument1,
                                  call.SystemArgument2);
             late_finished(late->kernel);
@@ -370,7 +370,8 @@ static void work_thread(void *context)
 {
     struct ms_late *late = context;
 
-    ms_cpu_enter(late->kernel);
+    struct ms_cpu *cpu = ms_cpu_enter(late->kernel);
+
     for (;;) {
         uint32_t seen = ms_load_acquire(&late->rung);
         bool is_over = ms_load_acquire(&late->stop); /* as in dpc_thread */
@@ -384,6 +385,7 @@ static void work_thread(void *context)
             late->last = NULL;
         late_unlock(late);
         if (item) {
+            cpu->irql = PASSIVE_LEVEL;               /* as in dpc_thread */
             call.routine(call.device, call.context); /* which may free the item */
             late_finished(late->kernel);
         } else if (is_over) {

@@ -40,13 +40,18 @@ VOID KeStallExecutionProcessor(ULONG MicroSeconds)
         continue;
 }
 
+/* What a driver means by a number too large for nanoseconds: not in this century. */
+#define FAR_AWAY ((uint64_t)INT64_MAX)
+
 uint64_t ms_moment_of(LARGE_INTEGER time)
 {
     uint64_t now = ms_clock_ns();
+    uint64_t units = (uint64_t)time.QuadPart;
 
     if (time.QuadPart < 0)
-        return now + (uint64_t)-time.QuadPart * 100;
-    return (uint64_t)time.QuadPart * 100;
+        units = 0 - units;
+    uint64_t length = units > FAR_AWAY / 100 ? FAR_AWAY : units * 100;
+    return time.QuadPart < 0 ? now + length : length;
 }
 
 /* --- events --- */

@@ -381,3 +381,78 @@ MS_TEST(interlocked_operations_return_what_windows_says)
     assert_int_equal(InterlockedIncrement(&n), 0);
     assert_int_equal(InterlockedDecrement(&n), -1);
 }
+
+/* --- moments beyond the clock's range, levels that a routine left behind */
+
+/* KeSetTimer, KeWaitForSingleObject: as far away as a driver can say is far away, not now. */
+MS_TEST(a_time_too_far_to_count_is_far_away)
+{
+    static const int64_t far[] = {INT64_MIN,        INT64_MIN + 1,       INT64_MAX,
+                                  INT64_MAX - 1,    -(INT64_C(1) << 62), INT64_C(1) << 62,
+                                  INT64_C(1) << 61, -(INT64_C(3) << 61), INT64_C(3) << 61};
+    const uint64_t year = UINT64_C(365) * 86400 * 1000 * 1000 * 1000;
+
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        uint64_t now = ms_clock_ns();
+        assert_true(ms_moment_of((LARGE_INTEGER){.QuadPart = far[i]}) > now + year);
+    }
+    assert_int_equal(ms_moment_of((LARGE_INTEGER){.QuadPart = 7}), 700);
+}
+
+struct levels {
+    KEVENT done;
+    KIRQL leave, seen[2];
+    int calls;
+    KDPC dpc[2];
+    PIO_WORKITEM item[2];
+};
+
+static void level_note(struct levels *levels)
+{
+    levels->seen[levels->calls++] = KeGetCurrentIrql();
+    KeLowerIrql(levels->leave); /* and does not put it back */
+    if (levels->calls == 2)
+        KeSetEvent(&levels->done, IO_NO_INCREMENT, FALSE);
+}
+
+static void level_dpc(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    (void)dpc, (void)argument1, (void)argument2;
+    level_note(context);
+}
+
+static void level_work(PDEVICE_OBJECT device, PVOID context)
+{
+    (void)device;
+    level_note(context);
+}
+
+/* IRQ-23, MSV-31: a routine that returns at another level harms itself, not the next one. */
+MS_TEST(the_level_that_a_routine_left_behind_is_not_the_next_ones)
+{
+    struct ms_kernel *kernel = kernel_open();
+    struct levels levels = {.leave = PASSIVE_LEVEL};
+
+    KeInitializeEvent(&levels.done, NotificationEvent, FALSE);
+    for (int i = 0; i < 2; i++)
+        KeInitializeDpc(&levels.dpc[i], level_dpc, &levels);
+    for (int i = 0; i < 2; i++)
+        KeInsertQueueDpc(&levels.dpc[i], NULL, NULL);
+    KeWaitForSingleObject(&levels.done, Executive, KernelMode, FALSE, NULL);
+    assert_int_equal(levels.seen[0], DISPATCH_LEVEL);
+    assert_int_equal(levels.seen[1], DISPATCH_LEVEL);
+
+    levels.calls = 0;
+    levels.leave = DISPATCH_LEVEL;
+    KeClearEvent(&levels.done);
+    for (int i = 0; i < 2; i++) {
+        levels.item[i] = IoAllocateWorkItem(NULL);
+        IoQueueWorkItem(levels.item[i], level_work, DelayedWorkQueue, &levels);
+    }
+    KeWaitForSingleObject(&levels.done, Executive, KernelMode, FALSE, NULL);
+    assert_int_equal(levels.seen[0], PASSIVE_LEVEL);
+    assert_int_equal(levels.seen[1], PASSIVE_LEVEL);
+    kernel_close(kernel); /* the items are free only when their routines have returned */
+    for (int i = 0; i < 2; i++)
+        IoFreeWorkItem(levels.item[i]);
+}

@@ -118,6 +118,8 @@ struct ms_machine *ms_machine_create(const struct ms_machine_config *config, con
         .deferred_by_dpc = chosen.wdf_deferred_by_dpc,
         .framework_minor = chosen.wdf_framework_minor,
     };
+    struct ms_cpu *was = ms_cpu_current();
+    struct ms_kernel *here = was ? was->kernel : NULL;
     struct ms_machine *machine;
     const char *wrong = config_resolve(&chosen, &dma);
 
@@ -152,6 +154,8 @@ undo_wdf:
     ms_machine_enter(machine);
     ms_wdf_close(machine->wdf);
     ms_machine_leave();
+    if (here)
+        ms_cpu_enter(here); /* the caller is where it was */
     ms_wdf_destroy(machine->wdf);
 undo_dma:
     ms_dma_destroy(machine->dma);
@@ -268,8 +272,8 @@ struct ms_buffer *ms_buffer_create(struct ms_machine *machine, const PFN_NUMBER 
     uint32_t pages = (uint32_t)(((uint64_t)byte_offset + bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
     struct ms_buffer *buffer;
 
-    if (byte_offset >= PAGE_SIZE || bytes == 0)
-        return NULL;
+    if (byte_offset >= PAGE_SIZE || bytes == 0 || bytes > UINT32_MAX - PAGE_SIZE + 1)
+        return NULL; /* MDL-08 */
     buffer = ms_alloc(buffer_size(pages));
     if (!buffer)
         return NULL;

@@ -208,3 +208,97 @@ MS_TEST(a_controller_out_of_range_is_refused_with_a_reason)
     assert_null(ms_machine_create(&config, &wrong));
     assert_non_null(strstr(wrong, "60 lines"));
 }
+
+/* A machine that could not be made leaves its maker in the one where it was. */
+MS_TEST(a_thread_stays_in_its_machine_when_another_can_not_be_made)
+{
+    struct ms_machine *here = ms_machine_create(NULL, NULL);
+    struct ms_machine_config config = ms_machine_config_default();
+
+    assert_non_null(here);
+    config.engine_threads = true;
+    ms_machine_enter(here);
+    for (uint32_t fault = 0;; fault++) {
+        ms_fault_arm(fault);
+        struct ms_machine *other = ms_machine_create(&config, NULL);
+        ms_fault_arm(UINT32_MAX);
+        assert_ptr_equal(ms_cpu_current() ? ms_cpu_current()->kernel : NULL, &here->kernel);
+        if (other) {
+            ms_machine_destroy(other);
+            break;
+        }
+    }
+    ms_machine_leave();
+    ms_machine_destroy(here);
+}
+
+/* MDL-08: more bytes than an MDL describes make no buffer. */
+MS_TEST(a_buffer_longer_than_an_mdl_is_refused)
+{
+    struct ms_machine *machine = ms_machine_create(NULL, NULL);
+    uint64_t pages = (UINT64_C(1) << 20) + 1;
+    PFN_NUMBER *pfn = malloc(pages * sizeof *pfn);
+
+    assert_non_null(machine);
+    assert_non_null(pfn);
+    for (uint64_t i = 0; i < pages; i++)
+        pfn[i] = 0x200000 + i;
+    assert_null(ms_buffer_create(machine, pfn, 0, UINT32_MAX));
+    assert_null(ms_buffer_create(machine, pfn, PAGE_SIZE - 1, UINT32_MAX - PAGE_SIZE + 2));
+    struct ms_buffer *most = ms_buffer_create(machine, pfn, 0, UINT32_MAX - PAGE_SIZE + 1);
+    assert_non_null(most);
+    ms_machine_enter(machine);
+    ms_buffer_destroy(most);
+    ms_machine_leave();
+    free(pfn);
+    ms_machine_destroy(machine);
+}
+
+/* IGA-07, SDM-01: numbers of a controller with which no transfer could be made. */
+MS_TEST(a_controller_that_could_move_nothing_is_refused)
+{
+    struct ms_controller_config good = ms_controller_soc();
+    struct ms_controller_config bad[4] = {good, good, good, good};
+    const char *wrong = NULL;
+
+    bad[0].map_registers_max = 0;
+    bad[1].map_registers_max = 1;
+    bad[2].line_first = UINT32_MAX; /* its second line would be line 0 */
+    bad[3].boundary = 2;            /* less than a unit */
+    bad[3].unit = 4;
+    for (int i = 0; i < 4; i++) {
+        struct ms_machine_config config = ms_machine_config_default();
+        config.controllers = &bad[i];
+        config.controller_count = 1;
+        assert_null(ms_machine_create(&config, &wrong));
+        assert_non_null(strstr(wrong, "out of range"));
+    }
+}
+
+/* DDX-26: a device drives only its own address lines: behind the last address comes the first. */
+MS_TEST(a_device_that_runs_over_its_last_address_begins_anew)
+{
+    struct ms_machine_config config = ms_machine_config_default();
+    config.registers_32 = 64; /* so few that none lie where our buffer shall */
+    struct ms_machine *machine = ms_machine_create(&config, NULL);
+    const PFN_NUMBER pfn[] = {0x1000, 0x1001}; /* 16 MiB, which 24 lines do not reach */
+    struct ms_buffer *buffer = ms_buffer_create(machine, pfn, 0, 0x2000);
+    uint8_t seen[32];
+
+    assert_non_null(buffer);
+    memset(ms_buffer_bytes(buffer), 0x5A, 0x2000);
+    assert_int_equal(ms_device_read(machine, 24, 0xFFFFF0, seen, sizeof seen), sizeof seen);
+    for (uint32_t i = 0; i < sizeof seen; i++)
+        assert_int_not_equal(seen[i], 0x5A);
+    memset(seen, 0xA5, sizeof seen);
+    assert_int_equal(ms_device_write(machine, 24, 0xFFFFF0, seen, sizeof seen), sizeof seen);
+    for (uint32_t i = 0; i < 16; i++)
+        assert_int_equal(ms_buffer_bytes(buffer)[i], 0x5A);
+    ms_device_read(machine, 24, 0, seen, 16);
+    for (uint32_t i = 0; i < 16; i++)
+        assert_int_equal(seen[i], 0xA5);
+    ms_machine_enter(machine);
+    ms_buffer_destroy(buffer);
+    ms_machine_leave();
+    ms_machine_destroy(machine);
+}

@@ -68,7 +68,7 @@ PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighA
     struct ms_memory *memory = memory_here();
     uint64_t pages = (TotalBytes + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT;
     struct range range = {
-        .lowest = ((uint64_t)LowAddress.QuadPart + MS_PAGE_BYTES - 1) >> MS_PAGE_SHIFT,
+        .lowest = BYTES_TO_PAGES((uint64_t)LowAddress.QuadPart), /* the sum would wrap round */
         .highest = (uint64_t)HighAddress.QuadPart >> MS_PAGE_SHIFT,
         .skip = (uint64_t)SkipBytes.QuadPart >> MS_PAGE_SHIFT,
     };

@@ -88,3 +88,15 @@ MS_TEST(contiguous_pages_come_in_chunks_or_not_at_all)
     }
     test_memory_leave(&t);
 }
+
+/* Bounds at the end of all addresses: there is no memory above the last of them. */
+MS_TEST(no_pages_lie_above_the_end_of_addresses)
+{
+    static const uint64_t low[] = {UINT64_MAX, UINT64_MAX - 1, UINT64_MAX - 0xFFE,
+                                   UINT64_MAX - 0xFFF};
+    struct test_memory t = test_memory_enter();
+
+    for (size_t i = 0; i < sizeof low / sizeof low[0]; i++)
+        assert_null(MmAllocatePagesForMdl(at(low[i]), at(UINT64_MAX), at(0), 0x1000));
+    test_memory_leave(&t);
+}

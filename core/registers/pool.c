@@ -55,6 +55,13 @@ static uint64_t hoard_life(uint32_t serial)
 
 /* --- making and ending a pool --- */
 
+/* From a multiple of this on, register numbers and frame numbers agree in all their lower bits; boundaries beyond
+ * the pool's size it does not cross. */
+static uint64_t pool_align(const struct ms_pool_config *config)
+{
+    return config->registers == 1 ? 1 : UINT64_C(2) << ms_bit_highest(config->registers - 1);
+}
+
 struct ms_pool *ms_pool_create(struct ms_memory *memory, struct ms_kernel *kernel,
                                const struct ms_pool_config *config)
 {
@@ -76,7 +83,9 @@ struct ms_pool *ms_pool_create(struct ms_memory *memory, struct ms_kernel *kerne
     pool->run = ms_reserve((size_t)config->registers * sizeof *pool->run);
     if (!pool->run)
         goto undo_state;
-    pool->first_pfn = ms_frames_take(memory, config->registers, 1, 0, config->highest_pfn);
+    pool->first_pfn =
+        ms_frames_take(memory, config->registers, config->aligned ? pool_align(config) : 1, 0,
+                       config->highest_pfn);
     if (pool->first_pfn == MS_PFN_NONE)
         goto undo_run;
     pool->pages = ms_memory_byte(memory, (ms_pa){pool->first_pfn << MS_PAGE_SHIFT});

@@ -75,7 +75,8 @@ static struct {
 
 static void pool_make(const struct ms_reg_ops *ops, uint32_t shape)
 {
-    struct ms_pool_config config = {ops, shapes[shape].registers, 0xFFFFF};
+    struct ms_pool_config config = {
+        .ops = ops, .registers = shapes[shape].registers, .highest_pfn = 0xFFFFF};
 
     (void)stage_memory(&p.stage);
     ms_kernel_init(&p.stage.kernel, NULL, p.stage.memory);
