@@ -269,3 +269,50 @@ MS_TEST(a_chain_made_of_a_changed_list_keeps_its_byte_offset)
     chain_end(&chain);
     fixture_close(&f);
 }
+
+/* MTX-62, MTX-32, MTX-40, SGE-06: a buffer that driver and device share is never moved: what one element can
+ * not take is left for the next map. */
+MS_TEST(a_common_buffer_across_a_boundary_is_cut_and_not_bounced)
+{
+    enum { BYTES = 0x18000 };
+    for (int looped = 0; looped <= 1; looped++) {
+        struct ms_dma_config config = fixture_config();
+        struct ms_controller_config legacy = ms_controller_legacy();
+        DEVICE_DESCRIPTION d = description_of(PACKET32);
+        struct fixture f;
+        struct own_list list;
+        PHYSICAL_ADDRESS logical;
+        ULONG registers, length = BYTES;
+        PVOID base;
+
+        config.other.boundary = 0x10000;
+        config.controllers = &legacy;
+        config.controller_count = 1;
+        fixture_open_with(&f, &config);
+        if (looped)
+            d = (DEVICE_DESCRIPTION){.Version = 3,
+                                     .InterfaceType = Internal,
+                                     .AutoInitialize = TRUE,
+                                     .DmaWidth = Width8Bits,
+                                     .MaximumLength = BYTES,
+                                     .DmaRequestLine = 2};
+        PDMA_ADAPTER a = ms_adapter_open(f.dma, &f.pdo, &d, &registers);
+        void *buffer = a->DmaOperations->AllocateCommonBuffer(a, BYTES, &logical, TRUE);
+        PMDL mdl = IoAllocateMdl(buffer, BYTES, FALSE, FALSE, NULL);
+        assert_non_null(buffer);
+        MmBuildMdlForNonPagedPool(mdl);
+        assert_status(grant_sync(&f, a, registers, &base), STATUS_SUCCESS);
+        assert_status(a->DmaOperations->MapTransferEx(a, mdl, base, 0, 0, &length, TRUE,
+                                                      list_of(&list), sizeof list, NULL, NULL),
+                      STATUS_SUCCESS);
+        assert_int_equal(list.elements, 1);
+        assert_int_equal(list.of[0].Address.QuadPart, logical.QuadPart);
+        assert_int_equal(length, 0x10000 - logical.QuadPart % 0x10000);
+        a->DmaOperations->FlushAdapterBuffersEx(a, mdl, base, 0, 0, TRUE);
+        a->DmaOperations->FreeAdapterChannel(a);
+        IoFreeMdl(mdl);
+        a->DmaOperations->FreeCommonBuffer(a, BYTES, logical, buffer, TRUE);
+        a->DmaOperations->PutDmaAdapter(a);
+        fixture_close(&f);
+    }
+}

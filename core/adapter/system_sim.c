@@ -36,8 +36,9 @@ enum op {
     STEP2,  /* two bursts */
     MAP_B,
     FLUSH_B,
-    PUT,  /* adapter A, which holds nothing */
-    TELL, /* delivers what waits, as PutDmaAdapter and a full ring do */
+    PUT,       /* adapter A, which holds nothing */
+    TELL,      /* delivers what waits, as PutDmaAdapter and a full ring do */
+    CONFIGURE, /* A's channel, by a function that there is not */
 };
 
 struct transfer {
@@ -209,6 +210,23 @@ static void cancel(void)
         w.left_at_cancel = w.adapter[0]->DmaOperations->ReadDmaCounter(w.adapter[0]);
 }
 
+static bool has_op(enum op op)
+{
+    for (uint32_t a = 0; a < ACTORS; a++)
+        for (uint32_t i = 0; i < OPS_MAX; i++)
+            if (actors[a].op[i] == op)
+                return true;
+    return false;
+}
+
+static void configure(void)
+{
+    NTSTATUS status = w.adapter[0]->DmaOperations->ConfigureAdapterChannel(w.adapter[0], 77, NULL);
+
+    if (status != STATUS_NOT_IMPLEMENTED && !(has_op(FREE) && status == STATUS_INVALID_PARAMETER))
+        ms_sim_fail("O7 a channel was configured otherwise", "%08x", (unsigned)status);
+}
+
 /* The actors have been in the machine for long: each has its CPU. */
 static void cpu_take(uint32_t actor)
 {
@@ -266,6 +284,9 @@ static void actor_run(void *context)
             break;
         case TELL:
             ms_channel_deliver(w.controller, 0);
+            break;
+        case CONFIGURE:
+            configure();
             break;
         case END:
             break;
@@ -374,15 +395,6 @@ static void told_check(uint32_t which)
             t->mapped != STATUS_INVALID_PARAMETER)
             ms_sim_fail("O7 a map failed for another reason", "%08x", (unsigned)t->mapped);
     }
-}
-
-static bool has_op(enum op op)
-{
-    for (uint32_t a = 0; a < ACTORS; a++)
-        for (uint32_t i = 0; i < OPS_MAX; i++)
-            if (actors[a].op[i] == op)
-                return true;
-    return false;
 }
 
 /* A transfer that could not come to its end by itself, was cancelled, and by nobody flushed or freed. */
@@ -494,6 +506,8 @@ static const struct play small[] = {
     {"flush, the bursts that complete", RUNNING, {{{FLUSH}}, {{STEP2}}}},
     {"free, a burst", RUNNING, {{{FREE}}, {{STEP}}}},
     {"free and put the adapter, a burst", RUNNING, {{{FREE, PUT}}, {{STEP}}}},
+    {"free, configure", GRANTED, {{{FREE}}, {{CONFIGURE}}}},
+    {"free to the next one, configure", B_WAITS, {{{FREE}}, {{CONFIGURE}}}},
     {"map, cancel", GRANTED, {{{MAP}}, {{CANCEL}}}},
     {"map, cancel, cancel", GRANTED, {{{MAP}}, {{CANCEL}}, {{CANCEL}}}},
     {"map, a burst", GRANTED, {{{MAP}}, {{STEP}}}},
@@ -536,7 +550,7 @@ static void explore(const struct play *play, size_t plays, uint64_t most, bool i
     }
 }
 
-/* CMT-05, CMT-08, CMT-10, CMT-11, CMT-12, CMT-16, CMT-19, CMT-20, CPL-07, CPL-09, MTX-46, MTX-60, FLX-07,
+/* CFG-02, CFG-05, CMT-05, CMT-08, CMT-10, CMT-11, CMT-12, CMT-16, CMT-19, CMT-20, CPL-07, CPL-09, MTX-46, MTX-60, FLX-07,
  * FLX-12, FLX-13, FRE-13, PUT-06, QUE-04 */
 MS_TEST(every_interleaving_of_a_cancel_with_other_calls_and_the_engine_ends_well)
 {

@@ -126,13 +126,19 @@ static bool plan_refuse(struct plan *plan)
 /* --- pages ---------------------------------------------------------------------------------------
  */
 
-/* "Translate all" means this page too, unless it is one that driver and device share (MTX-62). */
+/* Driver and device share the page. */
+static bool page_is_common(const struct ms_sg_limits *limits, uint64_t pfn)
+{
+    if (!limits->commons || pfn >= limits->commons_end)
+        return false;
+    /* Relaxed: who maps a common buffer got its address after the bit was set. */
+    return (ms_load_relaxed(&limits->commons[pfn / 64]) >> pfn % 64 & 1) != 0;
+}
+
+/* "Translate all" means this page too, unless it is such a one (MTX-62). */
 static bool page_is_translated(const struct ms_sg_limits *limits, uint64_t pfn)
 {
-    if (!limits->translate_all || !limits->commons || pfn >= limits->commons_end)
-        return limits->translate_all;
-    /* Relaxed: who maps a common buffer got its address after the bit was set. */
-    return (ms_load_relaxed(&limits->commons[pfn / 64]) >> pfn % 64 & 1) == 0;
+    return limits->translate_all && !page_is_common(limits, pfn);
 }
 
 bool ms_sg_part_bounces(const struct ms_sg_limits *limits, struct ms_sg_part part)
@@ -183,6 +189,15 @@ static bool plan_piece(struct plan *plan, const struct ms_sg_builder *builder,
 /* --- packet mode ---------------------------------------------------------------------------------
  */
 
+/* A piece of a common buffer stays where it is (MTX-62), though one element can not take all of it: it is cut. */
+static bool piece_stays(const struct ms_sg_limits *limits, const struct ms_sg_piece *piece)
+{
+    for (uint32_t i = 0; i < piece->pages; i++)
+        if (!page_is_common(limits, piece->pfn[i]))
+            return false;
+    return true;
+}
+
 bool ms_sg_piece_is_block(const struct ms_sg_limits *limits, const struct ms_sg_piece *piece)
 {
     uint64_t first = (piece->pfn[0] << MS_PAGE_SHIFT) + piece->first_offset;
@@ -191,12 +206,11 @@ bool ms_sg_piece_is_block(const struct ms_sg_limits *limits, const struct ms_sg_
     /* Both ends: a device's frames may run over the end of all addresses, where the last is small. */
     if (first > limits->reach_last || first + piece->bytes - 1 > limits->reach_last)
         return false;
-    if (((first ^ (first + bytes - 1)) & ~(limits->boundary - 1)) != 0)
-        return false;
     for (uint32_t i = 0; i < piece->pages; i++)
         if (piece->pfn[i] != piece->pfn[0] + i || page_is_translated(limits, piece->pfn[i]))
             return false;
-    return true;
+    return ((first ^ (first + bytes - 1)) & ~(limits->boundary - 1)) == 0 ||
+           piece_stays(limits, piece);
 }
 
 static bool piece_may_bounce(const struct ms_sg_builder *builder, const struct ms_sg_piece *piece)

@@ -45,7 +45,8 @@ void ms_sg_cursor_leave(struct ms_mdl_cursor *at, uint64_t offset, uint32_t byte
 bool ms_sg_part_bounces(const struct ms_sg_limits *limits, struct ms_sg_part part);
 
 /* Packet mode: the device can take the piece where it lies, as one element (MTX-35). A piece that
- * is longer than the longest element is cut, not bounced: a bounce would not make it shorter. */
+ * is longer than the longest element is cut, not bounced: a bounce would not make it shorter; and so is one of a
+ * common buffer across a boundary (MTX-62). */
 bool ms_sg_piece_is_block(const struct ms_sg_limits *limits, const struct ms_sg_piece *piece);
 
 enum ms_sg_copy {
