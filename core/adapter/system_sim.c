@@ -36,9 +36,10 @@ enum op {
     STEP2,  /* two bursts */
     MAP_B,
     FLUSH_B,
-    PUT,       /* adapter A, which holds nothing */
-    TELL,      /* delivers what waits, as PutDmaAdapter and a full ring do */
-    CONFIGURE, /* A's channel, by a function that there is not */
+    PUT,        /* adapter A, which holds nothing */
+    PUT_INSIDE, /* the same in a routine of B's */
+    TELL,       /* delivers what waits, as PutDmaAdapter and a full ring do */
+    CONFIGURE,  /* A's channel, by a function that there is not */
 };
 
 struct transfer {
@@ -183,6 +184,31 @@ static void flush(uint32_t which, ULONG length)
         bytes_count();
 }
 
+static void grant(uint32_t which, ULONG flags, PDRIVER_CONTROL routine)
+{
+    const DMA_OPERATIONS *ops = w.adapter[which]->DmaOperations;
+
+    ms_require(NT_SUCCESS(ops->InitializeDmaTransferContext(w.adapter[which], &w.context[which])));
+    ms_require(NT_SUCCESS(ops->AllocateAdapterChannelEx(w.adapter[which], &w.pdo, &w.context[which],
+                                                        0, flags, routine, NULL,
+                                                        routine ? NULL : &w.base[which])));
+}
+
+static void put_a(void)
+{
+    w.adapter[0]->DmaOperations->PutDmaAdapter(w.adapter[0]);
+    w.is_put = true;
+    ms_data_read(&w.transfer[0][0].told, sizeof w.transfer[0][0].told);
+}
+
+/* No completion routine: there is nobody A's could be waiting for. */
+static IO_ALLOCATION_ACTION b_puts_a(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    (void)device, (void)irp, (void)base, (void)context;
+    put_a();
+    return DeallocateObject;
+}
+
 /* B's routine: it has the channel now and uses it at once. */
 static IO_ALLOCATION_ACTION b_granted(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
 {
@@ -278,9 +304,10 @@ static void actor_run(void *context)
             flush(1, BYTES);
             break;
         case PUT:
-            w.adapter[0]->DmaOperations->PutDmaAdapter(w.adapter[0]);
-            w.is_put = true;
-            ms_data_read(&w.transfer[0][0].told, sizeof w.transfer[0][0].told);
+            put_a();
+            break;
+        case PUT_INSIDE:
+            grant(1, DMA_SYNCHRONOUS_CALLBACK, b_puts_a);
             break;
         case TELL:
             ms_channel_deliver(w.controller, 0);
@@ -298,16 +325,6 @@ static void ring_peek(void *device, uint64_t address, uint8_t *bytes, uint32_t c
 {
     ms_fifo_endpoint(&w.fifo[0]).ops->peek(device, address, bytes, count);
     ms_fetch_add_seq_cst(&w.ring, 1);
-}
-
-static void grant(uint32_t which, ULONG flags, PDRIVER_CONTROL routine)
-{
-    const DMA_OPERATIONS *ops = w.adapter[which]->DmaOperations;
-
-    ms_require(NT_SUCCESS(ops->InitializeDmaTransferContext(w.adapter[which], &w.context[which])));
-    ms_require(NT_SUCCESS(ops->AllocateAdapterChannelEx(w.adapter[which], &w.pdo, &w.context[which],
-                                                        0, flags, routine, NULL,
-                                                        routine ? NULL : &w.base[which])));
 }
 
 static void reset(void *context)
@@ -506,6 +523,7 @@ static const struct play small[] = {
     {"flush, the bursts that complete", RUNNING, {{{FLUSH}}, {{STEP2}}}},
     {"free, a burst", RUNNING, {{{FREE}}, {{STEP}}}},
     {"free and put the adapter, a burst", RUNNING, {{{FREE, PUT}}, {{STEP}}}},
+    {"free and put it in another's routine, a burst", RUNNING, {{{FREE, PUT_INSIDE}}, {{STEP}}}},
     {"free, configure", GRANTED, {{{FREE}}, {{CONFIGURE}}}},
     {"free to the next one, configure", B_WAITS, {{{FREE}}, {{CONFIGURE}}}},
     {"map, cancel", GRANTED, {{{MAP}}, {{CANCEL}}}},
