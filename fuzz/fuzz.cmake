@@ -162,8 +162,9 @@ if(MAPSTORM_BUILD_FUZZ)
     list(APPEND fuzz_programs ${program})
     target_compile_definitions(${program} PRIVATE FUZZ_ENGINE_TARGET=${subject})
     # Without a schedule there are few features beside edges: an engine looks at each for each execution.
-    file(STRINGS ${path} sequential REGEX "\\.is_sequential = true")
-    if(sequential)
+    # One actor alone shows a few hundred, whatever threads its subject starts.
+    file(STRINGS ${path} few_features REGEX "\\.is_sequential = true|\\.actor_count = 1,")
+    if(few_features)
       target_compile_definitions(${program} PRIVATE FUZZ_ENGINE_FEATURES=2048)
     endif()
     target_link_libraries(${program} PRIVATE ms_flags ${sim_below})

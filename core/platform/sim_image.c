@@ -25,6 +25,8 @@ enum {
     BLOCKS_MAX = 8192, /* of one image */
     LARGE_MAX = 64,    /* blocks beside the arena, of one image */
     GAP = MS_CACHE_LINE,
+    EDGES_MAX = 64,    /* an even number */
+    ZERO_LEAST = 1024, /* zero bytes in a row that are worth an edge */
     JOURNAL_MAX = 1 << 16,
     FREED_MAX = 256, /* given back in one execution and remembered one by one */
     FREED = 0xDD,
@@ -41,6 +43,8 @@ struct image {
     uint32_t blocks;
     struct block *block; /* ascending; behind them the copies: of the arena, of the owner's range */
     size_t used;
+    uint32_t edge[EDGES_MAX]; /* of what is zero, by turns where it begins and ends */
+    uint32_t edges;
     void *own;
     size_t own_bytes;
     void *local_value; /* main's */
@@ -89,6 +93,22 @@ static void unpoison(const void *memory, size_t bytes)
         __asan_unpoison_memory_region(memory, bytes);
 }
 
+/* The library's would ask the sanitizer's shadow about each byte of what is nobody's at this moment. */
+SIM_UNWATCHED static void block_fill(uint8_t *memory, uint8_t byte, size_t lines)
+{
+    typedef uint8_t part __attribute__((vector_size(16), may_alias));
+    part value = (part){0} + byte;
+
+    for (part *at = (part *)(void *)memory; lines > 0; lines--, at += 4) {
+        at[0] = at[1] = at[2] = at[3] = value;
+        __asm__ volatile(
+            ""
+            :
+            :
+            : "memory"); /* or compilers see what it is, and call the library all the same */
+    }
+}
+
 /* --- the arena ----------------------------------------------------------------------------------- */
 
 uint32_t sim_image_held(void)
@@ -121,14 +141,15 @@ void *sim_image_alloc(size_t bytes)
     if (arena_used > arena_high)
         arena_high = arena_used;
     unpoison(memory, rounded);
-    return memset(memory, 0, rounded);
+    block_fill(memory, 0, rounded / MS_CACHE_LINE);
+    return memory;
 }
 
 void sim_image_free(void *memory, size_t bytes)
 {
     size_t rounded = ms_round_up(bytes ? bytes : 1, MS_CACHE_LINE);
 
-    memset(memory, FREED, rounded);
+    block_fill(memory, FREED, rounded / MS_CACHE_LINE);
     poison(memory, rounded);
     if (current && !is_making && (size_t)((uint8_t *)memory - sim_arena) >= current->used)
         arena_held--;
@@ -219,11 +240,24 @@ stretches_copy_back(uint8_t *to, const uint8_t *from, size_t bytes)
         line differs = (now[0] ^ was[0]) | (now[1] ^ was[1]) | (now[2] ^ was[2]) |
                        (now[3] ^ was[3]) | (now[4] ^ was[4]) | (now[5] ^ was[5]) |
                        (now[6] ^ was[6]) | (now[7] ^ was[7]);
-        if (differs[0] | differs[1] | differs[2] | differs[3])
+        if ((differs[0] | differs[1] | differs[2] | differs[3]) != 0)
             for (size_t k = 0; k < TOGETHER; k++)
                 now[k] = was[k];
     }
     return done;
+}
+
+/* What was zero needs no copy to be looked at: half as much goes through the cache. */
+__attribute__((always_inline)) SIM_UNWATCHED static inline void stretches_clear(uint8_t *to,
+                                                                                size_t bytes)
+{
+    for (size_t done = 0; done < bytes; done += STRETCH) {
+        line *now = (line *)(void *)(to + done);
+        line any = now[0] | now[1] | now[2] | now[3] | now[4] | now[5] | now[6] | now[7];
+        if ((any[0] | any[1] | any[2] | any[3]) != 0)
+            for (size_t k = 0; k < TOGETHER; k++)
+                now[k] = (line){0};
+    }
 }
 
 /* The same with what most processors can; chosen once. */
@@ -233,7 +267,26 @@ stretches_copy_back_wide(uint8_t *to, const uint8_t *from, size_t bytes)
 {
     return stretches_copy_back(to, from, bytes);
 }
+
+__attribute__((target("avx2"))) SIM_UNWATCHED static void stretches_clear_wide(uint8_t *to,
+                                                                               size_t bytes)
+{
+    stretches_clear(to, bytes);
+}
 #endif
+
+static bool is_wide(void)
+{
+#if defined(__x86_64__)
+    static int known = -1;
+
+    if (known < 0)
+        known = ms_cpu_features_get().avx2;
+    return known;
+#else
+    return false;
+#endif
+}
 
 /* Most of a subject is as it was: stretches that are the same are not written. And a library's copy of this size
  * may take an instruction that some processors are ten times slower with, for some distances between the two. */
@@ -242,11 +295,7 @@ SIM_UNWATCHED static void lines_copy_back(uint8_t *to, const uint8_t *from, size
     size_t done;
 
 #if defined(__x86_64__)
-    static int is_wide = -1;
-
-    if (is_wide < 0)
-        is_wide = ms_cpu_features_get().avx2;
-    if (is_wide)
+    if (is_wide())
         done = stretches_copy_back_wide(to, from, bytes);
     else
 #endif
@@ -255,6 +304,52 @@ SIM_UNWATCHED static void lines_copy_back(uint8_t *to, const uint8_t *from, size
         *(line *)(void *)(to + done) = *(const line *)(const void *)(from + done);
     for (; done < bytes; done++)
         to[done] = from[done];
+}
+
+static void lines_clear(uint8_t *to, size_t bytes)
+{
+#if defined(__x86_64__)
+    if (is_wide()) {
+        stretches_clear_wide(to, bytes);
+        return;
+    }
+#endif
+    stretches_clear(to, bytes);
+}
+
+/* Where the image is zero for whole stretches: between each edge of odd number and the next. Short gaps are copied,
+ * and what comes behind the last edge. */
+static void edges_find(struct image *image, const uint8_t *copy)
+{
+    uint32_t zero = 0; /* bytes at the end of what was looked at */
+
+    image->edges = 0;
+    for (uint32_t at = 0; at + STRETCH <= image->used && image->edges < EDGES_MAX; at += STRETCH) {
+        uint64_t words[STRETCH / sizeof(uint64_t)];
+        bool is_zero = true;
+        memcpy(words, copy + at, STRETCH);
+        for (uint32_t i = 0; i < STRETCH / sizeof(uint64_t); i++)
+            is_zero &= words[i] == 0;
+        zero = is_zero ? zero + STRETCH : 0;
+        if (zero == ZERO_LEAST) {
+            image->edge[image->edges++] = at + STRETCH - ZERO_LEAST;
+            image->edge[image->edges++] = at + STRETCH;
+        } else if (zero > ZERO_LEAST) {
+            image->edge[image->edges - 1] = at + STRETCH;
+        }
+    }
+}
+
+static void arena_copy_back(const struct image *image, const uint8_t *copy)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < image->edges; i += 2) {
+        lines_copy_back(sim_arena + at, copy + at, image->edge[i] - at);
+        lines_clear(sim_arena + image->edge[i], image->edge[i + 1] - image->edge[i]);
+        at = image->edge[i + 1];
+    }
+    lines_copy_back(sim_arena + at, copy + at, image->used - at);
 }
 
 /* What may be touched: the image's blocks, and nothing else of the arena. */
@@ -286,7 +381,7 @@ static void image_restore(const struct image *image)
 {
     const uint8_t *copy = (const uint8_t *)(image->block + image->blocks);
 
-    lines_copy_back(sim_arena, copy, image->used);
+    arena_copy_back(image, copy);
     poison_restore(image);
     arena_used = arena_high = image->used;
     arena_held = 0;
@@ -384,6 +479,7 @@ void ms_sim_image_keep(void *own, size_t own_bytes)
     memcpy(copy, blocks, table);
     memcpy(copy + table, sim_arena, arena_used);
     memcpy(copy + table + arena_used, own, own_bytes);
+    edges_find(current, copy + table);
     is_making = false;
     sim.time = 0; /* as when it comes back */
     image_restore(current);
