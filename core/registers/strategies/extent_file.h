@@ -116,7 +116,7 @@ static inline void bound_raise(struct extent_file *f, uint32_t group, uint32_t l
 /* The first group at or above `from` whose bound is at least n, or f->groups. */
 static inline uint32_t bound_find(const struct extent_file *f, uint32_t from, uint32_t n)
 {
-    uint32_t want = n < LONGEST_CAP ? n : LONGEST_CAP;
+    uint32_t want = n <= MS_WORD_BITS ? n : MS_WORD_BITS + 1; /* no two words need show more */
     uint64_t skip = from < f->groups ? UINT64_MAX << bound_at(f, from) : 0;
 
     for (uint32_t i = from >> f->bound_shift; i << f->bound_shift < f->groups; i++) {

@@ -3,17 +3,18 @@
  * extent_image.h: the private layer of extent_lease: bits of leased groups, searched and changed by
  * one thread with plain instructions.
  *
- * Idea        each word knows the longest run that starts in it, straddling into the next; each
+ * Idea        each word knows the longest run that starts in it, straddling into the next, up to two words; each
  *             group the longest of its words; each block of 8 groups the longest of those. One byte
  *             each, so three comparisons of 8 bytes find the lowest word that can hold a run of n
  *             among 4096, and none of them is a branch that cannot be foretold. There is no other
  *             search: first fit in address order costs the same wherever the hole lies. In a file of up to
- *             8 groups there are only words: eight comparisons, none of which waits for another.
+ *             8 groups there are only words: eight comparisons, none of which waits for another. A run that covers
+ *             two words wherever it lies is looked for by words with nothing taken in them and in the next.
  * Picture     blocks {65, 20, ..} -> groups {65, 9, 0, ..} -> longest[8 words] {3, 0, 9, ..} -> 0110..
  * Invariants  I1 bits of a group that is not leased are 0, and so are its bytes
- *             I2 longest[w] >= the longest run that starts in w, at most LONGEST_CAP; a group's byte
- *                is the largest of its words', a block's the largest of its groups' (not kept in small files). A search that
- *                finds a word's too high (what lies behind it was taken) corrects it
+ *             I2 longest[w] >= the longest run that starts in w and ends in w + 1, at most LONGEST_CAP; a
+ *                group's byte is the largest of its words', a block's the largest of its groups' (not kept in
+ *                small files). A search that finds a word's too high (what lies behind it was taken) corrects it
  * Ordering    none here: everything belongs to one CPU, or to who drains it, see extent_lease.c.
  *             Words are relaxed atomics only so that statistics may read them.
  */
@@ -24,6 +25,7 @@
 
 enum {
     BYTE_BITS = 8,
+    COVERING_RUN = 3 * MS_WORD_BITS - 1, /* covers two whole words wherever it lies */
     SMALL_GROUPS = 8, /* of a small file, or less: those that it lacks have lengths of 0 */
 };
 static_assert(GROUP_WORDS == 8, "a group's lengths are the bytes of one word");
@@ -33,6 +35,8 @@ struct extent_lease_group {
     ms_atomic_u64 word[GROUP_WORDS];
 } __attribute__((aligned(MS_CACHE_LINE)));
 static_assert(sizeof(struct extent_lease_group) == MS_CACHE_LINE, "no line has two lessees");
+static_assert(sizeof(struct extent_lease_group) == GROUP_WORDS * sizeof(ms_atomic_u64),
+              "the words of all groups follow each other");
 
 /* One CPU's view of the file. Owner: the CPU, or who drains it. */
 struct extent_image {
@@ -153,7 +157,7 @@ static inline bool group_is_mine(const struct extent_image *m, uint32_t group)
 
 static inline ms_atomic_u64 *image_word(const struct extent_image *m, uint32_t word)
 {
-    return &m->group[word / GROUP_WORDS].word[word % GROUP_WORDS];
+    return (ms_atomic_u64 *)m->group + word; /* shorter than by group and place in it */
 }
 
 static inline uint64_t image_get(const struct extent_image *m, uint32_t word)
@@ -198,7 +202,7 @@ static inline void image_clear_in_word(struct extent_image *m, uint32_t word, ui
     ms_assert((bits & mask) == mask);
     bits &= ~mask;
     ms_store_relaxed(image_word(m, word), bits);
-    longest_set(m, word, pair_longest(bits, image_get_next(m, word)));
+    longest_set(m, word, bits == 0 ? 0 : pair_longest(bits, image_get_next(m, word)));
 }
 
 /* Takes [first, first + run) out, from its last word down, because each measures the next. */
@@ -264,6 +268,18 @@ static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
         image_set_in_word(m, low, first % MS_WORD_BITS, ms_run_in_word(first, run, low), beyond);
     if (beyond > 0)
         longest_raise_before(m, low, beyond);
+}
+
+/* Adds a run of at most 64 to the image's bits, or takes it out, and nothing else. */
+static inline void words_flip(ms_atomic_u64 *words, ms_reg first, uint32_t run)
+{
+    ms_atomic_u64 *word = &words[first / MS_WORD_BITS];
+    uint32_t at = first % MS_WORD_BITS;
+    uint64_t mask = ms_bits_mask(0, run);
+
+    ms_store_relaxed(word, ms_load_relaxed(word) ^ mask << at);
+    if (MS_UNLIKELY(at + run > MS_WORD_BITS))
+        ms_store_relaxed(word + 1, ms_load_relaxed(word + 1) ^ mask >> (MS_WORD_BITS - at));
 }
 
 static inline bool reg_is_free(const struct extent_image *m, ms_reg reg)
@@ -437,19 +453,65 @@ static inline ms_reg image_hole_place(const struct extent_image *m, uint32_t wor
     return first + want.run <= end ? first : MS_REG_NONE;
 }
 
-/* Long runs: from the highest hole down, at the hole's end; with limits, at its lowest place. */
-static inline ms_reg image_find_long(const struct extent_image *m, struct ms_reg_want want)
+/* First register of the hole that goes on from below into `word`, which has nothing taken. */
+static inline ms_reg image_hole_begin(const struct extent_image *m, uint32_t word)
 {
+    uint64_t bits = UINT64_MAX;
+
+    while (bits == UINT64_MAX && word > 0 && group_is_mine(m, (word - 1) / GROUP_WORDS)) {
+        bits = image_get(m, word - 1);
+        if (bits == UINT64_MAX)
+            word--;
+    }
+    return word * MS_WORD_BITS - (bits == UINT64_MAX ? 0 : ones_high(bits));
+}
+
+/* How long the hole is of a word that has nothing taken; 0 of any other. */
+static inline uint32_t image_hole_length(const struct extent_image *m, uint32_t word)
+{
+    ms_reg first;
+
+    if (image_get(m, word) != UINT64_MAX)
+        return 0;
+    return image_hole_end(m, word, &first) - image_hole_begin(m, word);
+}
+
+/* The end of the hole that starts highest in `word`, less the run, if it has room for it, or MS_REG_NONE. Unlike
+ * image_hole_place it looks below the word too; and what is kept about the word is corrected. */
+static inline ms_reg image_hole_cut(struct extent_image *m, uint32_t word, uint32_t run)
+{
+    uint64_t bits = image_get(m, word);
+    ms_reg first;
+
+    if (image_get_next(m, word) != UINT64_MAX) {
+        image_correct(m, word, image_measure(m, word)); /* I2 */
+        return MS_REG_NONE;
+    }
+    ms_reg end = image_hole_end(m, word, &first);
+    if (bits == UINT64_MAX)
+        first = image_hole_begin(m, word);
+    return end - first >= run ? end - run : MS_REG_NONE;
+}
+
+/* Long runs: from the highest hole down, at the hole's end; with limits, at its lowest place. A hole long
+ * enough to cover two whole words has a word that starts LONGEST_CAP or more, and few others have. */
+static inline ms_reg image_find_long(struct extent_image *m, struct ms_reg_want want)
+{
+    bool is_covering = ms_want_is_plain(want) && want.run >= COVERING_RUN;
+    uint32_t least = is_covering ? LONGEST_CAP : MS_WORD_BITS + 1;
+
     for (uint32_t i = (m->groups + 7) / 8; i-- > 0;) {
-        uint64_t groups = image_groups_at_least(m, i, LONGEST_CAP);
+        uint64_t groups = image_groups_at_least(m, i, least);
         while (groups != 0) {
             uint32_t high = ms_bit_highest(groups);
             uint32_t group = i * 8 + high / BYTE_BITS;
-            uint64_t words = lengths_at_least(m->longest[group], LONGEST_CAP);
+            uint64_t words = lengths_at_least(m->longest[group], least);
             groups &= ~(UINT64_C(1) << high);
             while (words != 0) {
                 uint32_t top = ms_bit_highest(words);
-                ms_reg first = image_hole_place(m, group * GROUP_WORDS + top / BYTE_BITS, want);
+                uint32_t word = group * GROUP_WORDS + top / BYTE_BITS;
+                ms_reg first = is_covering ? image_hole_cut(m, word, want.run)
+                                           : image_hole_place(m, word, want);
                 if (first != MS_REG_NONE)
                     return first;
                 words &= ~(UINT64_C(1) << top);

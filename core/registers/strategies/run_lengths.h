@@ -9,7 +9,7 @@
 #include "registers/strategies/run_search.h"
 
 enum {
-    LONGEST_CAP = MS_WORD_BITS + 1, /* "more than one word": a candidate for long runs */
+    LONGEST_CAP = 2 * MS_WORD_BITS - 1, /* what is kept of a length: "two words, or nearly" */
 };
 
 /* All of it without branches: what is in a word cannot be foretold, and a branch that is not costs
@@ -75,15 +75,32 @@ static inline uint32_t pair_longest(uint64_t low, uint64_t high)
     return longest < LONGEST_CAP ? longest : LONGEST_CAP;
 }
 
-/* Bits of `low` where a run of `run` (1..64) starts that may go on in `high`. */
+/* A step of pair_starts: `step` 0 to 63. */
+static inline void pair_step(uint64_t *low, uint64_t *high, uint32_t step)
+{
+    *low &= *low >> step | *high << 1 << (MS_WORD_BITS - 1 - step);
+    *high &= *high >> step;
+}
+
+/* Bits of `low` where a run of `run` (1..64) starts that may go on in `high`. Most searches are for 8 to 32,
+ * for which there is no branch: how many steps it takes could not be foretold. */
 static inline uint64_t pair_starts(uint64_t low, uint64_t high, uint32_t run)
 {
     uint32_t have = 1;
 
-    while (have < run) {
+    if (MS_LIKELY(run >= 8)) {
+        pair_step(&low, &high, 1);
+        pair_step(&low, &high, 2);
+        pair_step(&low, &high, 4);
+        have = run < 16 ? run : 16;
+        pair_step(&low, &high, have - 8);
         uint32_t step = run - have < have ? run - have : have;
-        low &= low >> step | high << (MS_WORD_BITS - step);
-        high &= high >> step;
+        pair_step(&low, &high, step);
+        have += step;
+    }
+    while (MS_UNLIKELY(have < run)) {
+        uint32_t step = run - have < have ? run - have : have;
+        pair_step(&low, &high, step);
         have += step;
     }
     return low;
