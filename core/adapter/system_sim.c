@@ -40,6 +40,7 @@ enum op {
     PUT_INSIDE, /* the same in a routine of B's */
     TELL,       /* delivers what waits, as PutDmaAdapter and a full ring do */
     CONFIGURE,  /* A's channel, by a function that there is not */
+    OPEN,       /* one more adapter comes and goes */
 };
 
 struct transfer {
@@ -66,6 +67,7 @@ static struct {
     uint32_t frees; /* of A: bytes that came meanwhile are lost */
     uint32_t cancels, cancels_refused;
     bool is_put;             /* A */
+    bool is_inside;          /* A's completion routine, which puts A, did not return */
     uint32_t left_at_cancel; /* A's counter when the first cancel had returned */
     ms_atomic_u32 b_granted;
     ms_atomic_u32 ring; /* stands for the bytes of a loop's ring: their writers meet here */
@@ -79,7 +81,7 @@ struct actor {
 };
 
 /* What stands before the actors begin. */
-enum scene { GRANTED, RUNNING, B_WAITS, B_WAITS_RUNNING, BOTH, LOOPS };
+enum scene { GRANTED, RUNNING, B_WAITS, B_WAITS_RUNNING, BOTH, LOOPS, PUTS_ITSELF };
 
 static enum scene scene;
 static struct actor actors[ACTORS];
@@ -114,6 +116,35 @@ static void dma_end(void)
     w.dma = NULL;
 }
 
+/* PUT-06, CPL-14: till this returns, A's place is nobody else's. */
+static void put_itself(void)
+{
+    const DMA_OPERATIONS *ops = w.adapter[0]->DmaOperations;
+
+    ms_data_write(&w.is_inside, sizeof w.is_inside);
+    w.is_inside = true;
+    ops->FreeAdapterChannel(w.adapter[0]);
+    w.frees++;
+    ops->PutDmaAdapter(w.adapter[0]);
+    ms_data_write(&w.is_inside, sizeof w.is_inside);
+    w.is_inside = false;
+    w.is_put = true;
+}
+
+static void open_one_more(void)
+{
+    DEVICE_DESCRIPTION description = description_of(SG64);
+    ULONG registers;
+    PDMA_ADAPTER adapter = ms_adapter_open(w.dma, &w.pdo, &description, &registers);
+
+    if (adapter == w.adapter[0]) {
+        ms_data_read(&w.is_inside, sizeof w.is_inside);
+        if (w.is_inside)
+            ms_sim_fail("O9 an adapter's place was given away inside its routine", "%u", 0u);
+    }
+    adapter->DmaOperations->PutDmaAdapter(adapter);
+}
+
 static VOID completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
                       DMA_COMPLETION_STATUS status)
 {
@@ -130,6 +161,8 @@ static VOID completed(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context
     if (t->is_over)
         ms_sim_fail("O3 a period was told behind the end", "status %d", status); /* CPL-17 */
     t->is_over = status != DmaComplete;
+    if (scene == PUTS_ITSELF)
+        put_itself();
 }
 
 static uint8_t *buffer_byte(uint32_t at)
@@ -315,6 +348,9 @@ static void actor_run(void *context)
         case CONFIGURE:
             configure();
             break;
+        case OPEN:
+            open_one_more();
+            break;
         case END:
             break;
         }
@@ -375,14 +411,15 @@ static void reset(void *context)
     buffer_fill();
     ms_init(&w.b_granted, 0);
     ms_init(&w.ring, 0);
-    w.is_whole = w.is_put = false;
+    w.is_whole = w.is_put = w.is_inside = false;
     w.is_b_waiting = scene == B_WAITS || scene == B_WAITS_RUNNING;
     grant(0, DMA_SYNCHRONOUS_CALLBACK, NULL);
     if (scene == BOTH)
         grant(1, DMA_SYNCHRONOUS_CALLBACK, NULL);
     if (w.is_b_waiting)
         grant(1, 0, b_granted);
-    if (scene == RUNNING || scene == B_WAITS_RUNNING || scene == BOTH || scene == LOOPS)
+    if (scene == RUNNING || scene == B_WAITS_RUNNING || scene == BOTH || scene == LOOPS ||
+        scene == PUTS_ITSELF)
         map(0);
     if (scene == BOTH)
         map(1);
@@ -524,6 +561,7 @@ static const struct play small[] = {
     {"free, a burst", RUNNING, {{{FREE}}, {{STEP}}}},
     {"free and put the adapter, a burst", RUNNING, {{{FREE, PUT}}, {{STEP}}}},
     {"free and put it in another's routine, a burst", RUNNING, {{{FREE, PUT_INSIDE}}, {{STEP}}}},
+    {"put inside its routine, another opened", PUTS_ITSELF, {{{STEP2}}, {{OPEN, OPEN}}}},
     {"free, configure", GRANTED, {{{FREE}}, {{CONFIGURE}}}},
     {"free to the next one, configure", B_WAITS, {{{FREE}}, {{CONFIGURE}}}},
     {"map, cancel", GRANTED, {{{MAP}}, {{CANCEL}}}},
