@@ -44,6 +44,13 @@ static void tell(struct ms_controller *controller, const struct ms_record *copy,
                      copy->device);
 }
 
+/* Whoever finds the record empty acquired that, and with it this (hb:record-fired). Release: who waits for the
+ * routine before and finds this owner instead sees what that one did too. hb:telling */
+static void telling_begin(struct ms_channel *channel, void *owner)
+{
+    ms_store_release(&channel->telling, owner);
+}
+
 /* One callback, or none left. By the holder of dpc. */
 static bool deliver_one(struct ms_controller *controller, struct ms_channel *channel)
 {
@@ -71,8 +78,7 @@ static bool deliver_one(struct ms_controller *controller, struct ms_channel *cha
     struct ms_record copy = {
         .routine = record->routine, .context = record->context, .device = record->device};
     ms_init(&copy.owner, ms_load_relaxed(&record->owner));
-    /* Relaxed: whoever finds the record empty acquired that, and with it this (hb:record-fired). */
-    ms_store_relaxed(&channel->telling, ms_load_relaxed(&record->owner));
+    telling_begin(channel, ms_load_relaxed(&record->owner));
     ms_store_release(&channel->next, (transfer + 1) & MS_TRANSFER_MASK);
     ms_record_set(record, RECORD_EMPTY, DmaComplete, transfer); /* the routine may start the next */
     tell(controller, &copy, (DMA_COMPLETION_STATUS)word.status);

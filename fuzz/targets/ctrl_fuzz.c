@@ -6,6 +6,8 @@
  *              Transfers end by themselves, or loop until they are stopped, or wait for a device that asks for
  *              some bytes at a time.
  *
+ *              Or another driver's device wants a channel too: the only one, or one of two.
+ *
  * Proves       each started transfer with a routine is told exactly once, and one that was refused never
  *              (CMT-11, MTX-46); complete means all bytes, cancelled means at least as many as the
  *              counter said before, a prefix in order and nothing behind it (O5, O6, CMT-12); what is counted
@@ -13,7 +15,8 @@
  *              taken away, and no other is (CMT-05, FLX-08); a loop is told of passes that were
  *              made, and no byte of it lands behind its cancel or flush (CPL-10, CMT-12); statuses (O7); a map
  *              that the host refuses changes nothing, and no mark (MTX-46); no routine is called behind the
- *              adapter's end, which sees what they did (PUT-06); a device is asked for no more and no fewer bytes
+ *              adapter's end, which sees what they did (PUT-06); who waits for a channel
+ *              has it when it is free (QUE-04), and sees what its last owner did to it; a device is asked for no more and no fewer bytes
  *              than it asked for (SDM-12); at the end the channel is free, and no window of a loop open (O9)
  */
 #include "stage.h"
@@ -31,6 +34,12 @@ enum {
     BYTES = PAGES * MS_PAGE_BYTES,
     STARTS_MAX = 32,
     BEGUN = 3,
+    PLAIN = 0,
+    LOOPS,
+    DEMANDS,
+    RIVALS, /* two adapters, one channel */
+    PAIR,   /* two of each */
+    WAYS,
     PASSES = 16
 };
 
@@ -58,8 +67,10 @@ static struct {
     struct ms_fifo fifo;
     PDMA_ADAPTER adapter;
     PMDL mdl;
-    bool loops;   /* its transfers begin again at their end (AutoInitialize) */
-    bool demands; /* they go on only while the device asks (DemandMode) */
+    bool loops;         /* its transfers begin again at their end (AutoInitialize) */
+    bool demands;       /* they go on only while the device asks (DemandMode) */
+    PDMA_ADAPTER other; /* of another driver, on the same controller; NULL: none */
+    uint32_t channels;
     /* From here on each execution's own. */
     uint8_t taken[BYTES];
     char context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
@@ -69,8 +80,9 @@ static struct {
     bool is_starting;           /* the driver is in the call that starts a transfer */
     bool is_refused;            /* and a cancel that began and ended meanwhile was accepted */
     bool is_broken;             /* the device faults */
-    uint32_t steps;             /* so often the engine's thread began */
-    bool is_stepping;           /* the engine's thread is inside */
+    bool is_stepping;           /* the engine's thread is inside, */
+    bool is_bursting;           /* or has asked the device for a burst and has not come out, */
+    uint32_t bursts;            /* and so often it asked */
     bool has_cancelled;         /* a cancel was accepted since the mark was last taken away */
     bool is_clearing;           /* the driver is in a call that takes marks away, */
     uint32_t clears;            /* and so often it came to one */
@@ -87,6 +99,10 @@ static struct {
     const struct start
         *stopped; /* a loop that was stopped: nothing lands in its bytes any more; NULL: none */
     uint64_t digest;
+    char other_context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
+    bool has_asked; /* the other driver, which goes on when it is granted: */
+    PVOID other_base;
+    ms_atomic_u32 is_granted; /* hb:ctrl-fuzz: 1: its routine has run */
 } c;
 
 enum { STOPPED = 0xC9 };
@@ -111,6 +127,8 @@ static uint32_t device_ready(void *fifo, uint64_t address, bool to_device, bool 
                              uint32_t wanted)
 {
     c.burst = c.programmed;
+    c.is_bursting = true;
+    c.bursts++;
     if (c.loops && c.burst->moved == 0 && c.burst->passes < PASSES)
         ms_data_write(&c.burst->pass[c.burst->passes], sizeof(uint64_t));
     ms_sim_here("the engine holds a burst");
@@ -174,7 +192,8 @@ static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
     if (c.is_gone)
         ms_sim_fail("O3 told behind the end of the adapter", "transfer %u",
                     (unsigned)(s - c.start));
-    ms_data_write(&c.heard, sizeof c.heard);
+    if (c.channels == 1) /* two channels tell beside each other */
+        ms_data_write(&c.heard, sizeof c.heard);
     c.heard++;
     if (c.loops && status == DmaComplete) { /* CPL-10, CPL-17 */
         if (s->told || ++s->periods > s->passes)
@@ -192,7 +211,7 @@ static VOID told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID context,
     s->status = status;
 }
 
-static void machine_make(void)
+static void machine_make(bool has_other)
 {
     struct ms_controller_config controller = ms_controller_soc();
     struct ms_dma_config config = {
@@ -215,7 +234,7 @@ static void machine_make(void)
     };
     ULONG most;
 
-    controller.channels = 1; /* the others would only be looked at */
+    controller.channels = c.channels; /* more would only be looked at */
     (void)stage_memory(&c.stage);
     for (uint32_t i = 0; i < PAGES; i++)
         ms_require(ms_frames_take_at(c.stage.memory, pfn[i], 1));
@@ -230,6 +249,9 @@ static void machine_make(void)
                          (struct ms_endpoint){.ops = &device_ops, .device = &c.fifo});
     c.adapter = ms_adapter_open(c.stage.dma, &c.stage.pdo, &description, &most);
     ms_require(c.adapter != NULL);
+    description.DmaRequestLine = 0x1004;
+    c.other = has_other ? ms_adapter_open(c.stage.dma, &c.stage.pdo, &description, &most) : NULL;
+    ms_require((c.other != NULL) == has_other);
     stage_keep(&c.stage, c.taken);
 }
 
@@ -300,9 +322,61 @@ static void do_grant(void)
     ms_store_release(&c.is_made, 1); /* hb:ctrl-fuzz */
     NTSTATUS status = c.adapter->DmaOperations->AllocateAdapterChannelEx(
         c.adapter, &c.stage.pdo, c.context, 2, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &c.base);
+    if (c.other && c.channels == 1 && status == STATUS_INSUFFICIENT_RESOURCES)
+        return; /* the other has it, or waits for it */
     if (status != STATUS_SUCCESS)
         ms_sim_fail("O7 a free channel is not granted", "%08x", (unsigned)status);
     c.is_held = true;
+}
+
+/* --- the other driver ------------------------------------------------------------------------------ */
+
+static IO_ALLOCATION_ACTION on_other(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
+{
+    (void)device, (void)irp, (void)context;
+    c.other_base = base;
+    if (ms_exchange_acq_rel(&c.is_granted, 1) != 0)
+        ms_sim_fail("O3 granted twice", "%u transfers", c.starts);
+    return KeepObject;
+}
+
+/* It finds its channel as new: the last owner's transfer is over, its mark gone. */
+static void other_transfers(void)
+{
+    const DMA_OPERATIONS *operations = c.other->DmaOperations;
+    ULONG length = 1;
+    NTSTATUS status = operations->MapTransferEx(c.other, c.mdl, c.other_base, BYTES - 1, 0, &length,
+                                                TRUE, NULL, 0, NULL, NULL);
+
+    if (status == STATUS_INSUFFICIENT_RESOURCES)
+        return; /* too many transfers that nobody was told of yet */
+    if (status != STATUS_SUCCESS)
+        ms_sim_fail("O7 the other driver cannot map", "%08x", (unsigned)status);
+    status = operations->FlushAdapterBuffersEx(c.other, c.mdl, c.other_base, BYTES - 1, 1, TRUE);
+    if (status != STATUS_SUCCESS)
+        ms_sim_fail("O7 the other driver cannot flush", "%08x", (unsigned)status);
+}
+
+/* Asks for a channel, and waits for it if it must; or uses and frees it. */
+static void do_other(bool is_over)
+{
+    const DMA_OPERATIONS *operations = c.other ? c.other->DmaOperations : NULL;
+
+    if (c.other && c.has_asked && ms_load_acquire(&c.is_granted)) { /* hb:ctrl-fuzz */
+        ms_store_relaxed(&c.is_granted, 0);
+        c.has_asked = false;
+        other_transfers();
+        operations->FreeAdapterChannel(c.other);
+    } else if (c.other && !c.has_asked && !is_over) {
+        c.has_asked = true;
+        if (operations->InitializeDmaTransferContext(c.other, c.other_context) != STATUS_SUCCESS ||
+            operations->AllocateAdapterChannelEx(c.other, &c.stage.pdo, c.other_context, 1, 0,
+                                                 on_other, NULL, NULL) != STATUS_SUCCESS)
+            ms_sim_fail("O7 the other driver cannot ask", "%u transfers", c.starts);
+    } else if (c.other && c.has_asked && is_over) {
+        ms_sim_fail("O2 a channel is free, and who waits for it has not got it", "%u transfers",
+                    c.starts);
+    }
 }
 
 /* How many bytes of the device are there: a prefix, and nothing behind it. */
@@ -437,7 +511,8 @@ static void do_put(void)
     do_free();
     c.adapter->DmaOperations->PutDmaAdapter(c.adapter);
     c.is_gone = true;
-    ms_data_read(&c.heard, sizeof c.heard); /* PUT-06: all routines have returned */
+    if (c.channels == 1)
+        ms_data_read(&c.heard, sizeof c.heard); /* PUT-06: all routines have returned */
 }
 
 /* --- the canceller ------------------------------------------------------------------------------- */
@@ -453,8 +528,8 @@ static void do_cancel(void)
         return;
     bool is_judged = !c.is_clearing;
     uint32_t clears = c.clears;
-    bool is_starting = c.is_starting && !c.is_stepping; /* nor has the engine seen it yet */
-    uint32_t steps = c.steps;
+    bool is_starting = c.is_starting && !c.is_bursting; /* nor has the engine moved any of it */
+    uint32_t bursts = c.bursts;
     c.cancels++;
     c.cancels_inside++;
     NTSTATUS status = c.adapter->DmaOperations->CancelMappedTransfer(c.adapter, c.context);
@@ -462,7 +537,7 @@ static void do_cancel(void)
     if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
         ms_sim_fail("O7 a cancel of another status", "%08x", (unsigned)status);
     if (status == STATUS_SUCCESS && is_starting && c.is_starting && starts == c.starts &&
-        steps == c.steps)
+        bursts == c.bursts)
         c.is_refused = true;
     if (status == STATUS_SUCCESS && is_judged && clears == c.clears)
         c.has_cancelled = true;
@@ -475,17 +550,18 @@ static void do_cancel(void)
 static void ctrl_reset(const uint8_t *setup)
 {
     if (!stage_ready(&c.stage, setup[0] / BEGUN)) {
-        c.loops = setup[0] / BEGUN == 1;
-        c.demands = setup[0] / BEGUN == 2;
-        machine_make();
+        c.loops = setup[0] / BEGUN == LOOPS;
+        c.demands = setup[0] / BEGUN == DEMANDS;
+        c.channels = setup[0] / BEGUN == PAIR ? 2 : 1;
+        machine_make(setup[0] / BEGUN >= RIVALS);
     }
     for (uint32_t i = 0; i < PAGES; i++)
         stage_pages_fill(&c.stage, pfn[i], 1);
     memset(c.context, 0, sizeof c.context);
     ms_init(&c.is_made, 0);
     c.is_starting = c.is_refused = c.is_broken = false;
-    c.steps = 0;
-    c.is_stepping = c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
+    c.bursts = 0;
+    c.is_bursting = c.is_stepping = c.is_held = c.is_mapped = c.has_cancelled = c.to_device = false;
     c.offset = c.length = 0;
     c.base = NULL;
     c.given = 0;
@@ -495,6 +571,9 @@ static void ctrl_reset(const uint8_t *setup)
     c.is_clearing = c.is_put = c.is_gone = false;
     c.heard = 0;
     c.credited = c.obliged = 0;
+    c.has_asked = false;
+    ms_init(&c.is_granted, 0);
+    memset(c.other_context, 0, sizeof c.other_context);
     c.starts = 0;
     memset(c.start, 0, sizeof c.start);
     c.digest = 0;
@@ -504,7 +583,7 @@ static void ctrl_reset(const uint8_t *setup)
         do_map(0, 0, false);
 }
 
-enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT, BREAK, STARVED, CREDIT, PUT };
+enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT, BREAK, STARVED, CREDIT, PUT, OTHER };
 
 static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -532,9 +611,8 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case STEP:
         c.is_stepping = true;
-        c.steps++;
         ms_controller_step(c.controller, 1 + op->operand[0] % 130);
-        c.is_stepping = false;
+        c.is_bursting = c.is_stepping = false;
         break;
     case CANCEL_IT:
         do_cancel();
@@ -551,6 +629,9 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
     case PUT:
         do_put();
         break;
+    case OTHER:
+        do_other(false);
+        break;
     }
 }
 
@@ -564,6 +645,10 @@ static void ctrl_check(void *unused)
     (void)unused;
     stage_cpu(&c.stage, DRIVER);
     do_free();
+    do_other(true);
+    if (ms_load_relaxed(&c.controller->taken) != 0)
+        ms_sim_fail("O9 a channel is left taken", "%" PRIx64,
+                    ms_load_relaxed(&c.controller->taken));
     ms_controller_step(c.controller, 1); /* what is queued is delivered */
     loop_judge();
     for (uint32_t i = 0; i < c.starts; i++)
@@ -622,6 +707,8 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
         break;
     case PUT:
         return "put the adapter away";
+    case OTHER:
+        return "the other driver asks for a channel, or uses and frees it";
     }
     return text;
 }
@@ -629,7 +716,9 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
 static const char *const actor_names[] = {"driver", "engine", "cancel"};
 static const struct fuzz_setting settings[] = {
     {"begun",
-     3 * BEGUN}}; /* 1: granted, 2: and 64 bytes mapped; 3 more: loops; 6 more: on demand */
+     WAYS *
+         BEGUN}}; /* 1: granted, 2: and 64 bytes mapped; and by threes: plain, loops, on demand, beside
+                      * another driver with one channel, with two */
 static const struct fuzz_kind kinds[] = {
     [GRANT] = {"grant", 0, 1, "context and channel"},
     [MAP] = {"map", 2, 1, "length class; direction, routine, offset class; stops what runs"},
@@ -642,6 +731,7 @@ static const struct fuzz_kind kinds[] = {
     [STARVED] = {"starved", 2, 1, "as map, and the host refuses"},
     [CREDIT] = {"credit", 1, 4, "bytes that the device asks for, less one"},
     [PUT] = {"put", 0, 1, "the adapter, for good"},
+    [OTHER] = {"other", 0, 4, "the other driver asks for a channel, or uses and frees it"},
 };
 
 const struct fuzz_target fuzz_target_ctrl = {
