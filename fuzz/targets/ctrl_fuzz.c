@@ -345,6 +345,10 @@ static void other_transfers(void)
 {
     const DMA_OPERATIONS *operations = c.other->DmaOperations;
     ULONG length = 1;
+
+    if (operations->ReadDmaCounter(c.other) != 0)
+        ms_sim_fail("O5 a new owner's counter counts the last one's bytes", "%u transfers",
+                    c.starts);
     NTSTATUS status = operations->MapTransferEx(c.other, c.mdl, c.other_base, BYTES - 1, 0, &length,
                                                 TRUE, NULL, 0, NULL, NULL);
 
