@@ -82,11 +82,10 @@ static inline void stock_spill(struct extent_lease *s, struct holder *h, uint32_
     stocked_add(h, run, 0 - half);
 }
 
-/* Gives back the hot run and all stock of `from` registers and longer; true if there was any. */
-static inline bool stock_flush_from(struct extent_lease *s, struct holder *h, uint32_t from)
+/* Gives back the hot run and all stock of `from` registers and longer. */
+static inline void stock_flush_from(struct extent_lease *s, struct holder *h, uint32_t from)
 {
     uint64_t hot = ms_load_relaxed(&h->hot_want);
-    bool has_any = hot != 0;
 
     if (hot != 0) {
         ms_store_relaxed(&h->hot_want, 0);
@@ -94,9 +93,8 @@ static inline bool stock_flush_from(struct extent_lease *s, struct holder *h, ui
     }
     for (uint32_t run = from;
          run <= SHORT_RUN || (run <= MS_WORD_BITS && ms_load_relaxed(&h->stocked) > 0); run++)
-        for (ms_reg first; (first = stock_pop(h, run)) != MS_REG_NONE; has_any = true)
+        for (ms_reg first; (first = stock_pop(h, run)) != MS_REG_NONE;)
             parts_give(s, h, first, run);
-    return has_any;
 }
 
 static inline void stock_flush(struct extent_lease *s, struct holder *h)
@@ -104,60 +102,43 @@ static inline void stock_flush(struct extent_lease *s, struct holder *h)
     stock_flush_from(s, h, 1);
 }
 
-/* Moves short runs of the stock into the image's bits, or out of them again; what is kept about lengths is not
- * touched. */
-static inline void stock_lay(struct holder *h, const uint32_t *counts)
+/* Gives back the runs of one length in stock that lie beside free registers; true if there was any. All groups
+ * are leased. */
+static inline bool shelf_settle(struct extent_lease *s, struct holder *h, uint32_t run)
 {
-    ms_atomic_u64 *words = image_word(&h->image, 0);
+    const ms_atomic_u64 *words = image_word(&h->image, 0);
+    ms_atomic_u32 *entry = stock_entry(h, run, 0);
+    uint32_t count = ms_load_relaxed(&h->shelf[run].count);
+    uint32_t kept = 0;
 
-    for (uint32_t run = 1; run <= SHORT_RUN; run++) {
-        const ms_atomic_u32 *entry = stock_entry(h, run, 0);
-        for (const ms_atomic_u32 *end = entry + counts[run]; entry < end; entry++)
-            words_flip(words, ms_load_relaxed(entry), run);
+    for (uint32_t i = 0; i < count; i++) {
+        ms_reg first = ms_load_relaxed(&entry[i]);
+        ms_reg before = first - (first > 0); /* register 0, in stock, is not free */
+        ms_reg behind = first + run;
+        uint64_t beside = ms_load_relaxed(&words[before / MS_WORD_BITS]) >> before % MS_WORD_BITS |
+                          ms_load_relaxed(&words[behind / MS_WORD_BITS]) >> behind % MS_WORD_BITS;
+        if (MS_LIKELY((beside & 1) == 0))
+            ms_store_relaxed(&entry[kept++], first);
+        else
+            parts_give(s, h, first, run);
     }
+    ms_store_relaxed(&h->shelf[run].count, kept);
+    return kept < count;
 }
 
-/* A hole that has room for the run lies around one of these short runs of the stock, which are in the image's
- * bits: then the word before it or the word behind it has nothing taken. */
-static inline bool stock_joins(struct holder *h, const uint32_t *counts, uint32_t want)
+/* All groups are leased and nothing fits in the image: gives the longer runs back, and of the short ones those
+ * that join free registers, until none does. What is left in stock can only be part of a hole that is all
+ * stock. Giving all back, and searching for all again, took a fifth of the time in a crowded file. */
+__attribute__((noinline)) static void stock_settle(struct extent_lease *s, struct holder *h)
 {
-    const struct extent_image *m = &h->image;
-    const ms_atomic_u64 *words = image_word(m, 0);
+    bool has_any = true;
 
-    for (uint32_t run = 1; run <= SHORT_RUN; run++) {
-        const ms_atomic_u32 *entry = stock_entry(h, run, 0);
-        for (const ms_atomic_u32 *end = entry + counts[run]; entry < end; entry++) {
-            uint32_t behind = ms_load_relaxed(entry) / MS_WORD_BITS + 1;
-            uint32_t before = behind - 1 - (behind > 1);
-            uint64_t low = ms_load_relaxed(&words[before]);
-            uint64_t high = ms_load_relaxed(&words[behind]);
-            if (MS_UNLIKELY(low == UINT64_MAX || high == UINT64_MAX) &&
-                larger(image_hole_length(m, before), image_hole_length(m, behind)) >= want)
-                return true;
-        }
+    stock_flush_from(s, h, SHORT_RUN + 1);
+    while (has_any) {
+        has_any = false;
+        for (uint32_t run = 1; run <= SHORT_RUN; run++)
+            has_any = shelf_settle(s, h, run) || has_any;
     }
-    return false;
-}
-
-/* All groups are leased, nothing fits in the image, and of the stock only short runs are left: together with
- * these something may. Giving them all back to see that it does not, and searching for all of them again, took a
- * fifth of the time in a crowded file. */
-__attribute__((noinline)) static bool stock_would_do(struct holder *h, struct ms_reg_want want)
-{
-    uint32_t counts[SHORT_RUN + 1];
-
-    if (want.run < COVERING_RUN || !ms_want_is_plain(want))
-        return true;
-    for (uint32_t run = 1; run <= SHORT_RUN; run++) {
-        counts[run] = ms_load_relaxed(&h->shelf[run].count);
-        ms_store_relaxed(&h->shelf[run].count, 0); /* nothing is counted twice */
-    }
-    stock_lay(h, counts);
-    bool joins = stock_joins(h, counts, want.run);
-    stock_lay(h, counts);
-    for (uint32_t run = 1; run <= SHORT_RUN; run++)
-        ms_store_relaxed(&h->shelf[run].count, counts[run]);
-    return joins;
 }
 
 /* Moves what lies in the file's words of a leased group into the image. */

@@ -270,18 +270,6 @@ static inline void image_set(struct extent_image *m, ms_reg first, uint32_t run)
         longest_raise_before(m, low, beyond);
 }
 
-/* Adds a run of at most 64 to the image's bits, or takes it out, and nothing else. */
-static inline void words_flip(ms_atomic_u64 *words, ms_reg first, uint32_t run)
-{
-    ms_atomic_u64 *word = &words[first / MS_WORD_BITS];
-    uint32_t at = first % MS_WORD_BITS;
-    uint64_t mask = ms_bits_mask(0, run);
-
-    ms_store_relaxed(word, ms_load_relaxed(word) ^ mask << at);
-    if (MS_UNLIKELY(at + run > MS_WORD_BITS))
-        ms_store_relaxed(word + 1, ms_load_relaxed(word + 1) ^ mask >> (MS_WORD_BITS - at));
-}
-
 static inline bool reg_is_free(const struct extent_image *m, ms_reg reg)
 {
     return image_get(m, reg / MS_WORD_BITS) >> reg % MS_WORD_BITS & 1;
@@ -464,16 +452,6 @@ static inline ms_reg image_hole_begin(const struct extent_image *m, uint32_t wor
             word--;
     }
     return word * MS_WORD_BITS - (bits == UINT64_MAX ? 0 : ones_high(bits));
-}
-
-/* How long the hole is of a word that has nothing taken; 0 of any other. */
-static inline uint32_t image_hole_length(const struct extent_image *m, uint32_t word)
-{
-    ms_reg first;
-
-    if (image_get(m, word) != UINT64_MAX)
-        return 0;
-    return image_hole_end(m, word, &first) - image_hole_begin(m, word);
 }
 
 /* The end of the hole that starts highest in `word`, less the run, if it has room for it, or MS_REG_NONE. Unlike
