@@ -109,6 +109,9 @@ static VOID on_timer(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
     if (ms_clock_ns() < t->due_min)
         ms_sim_fail("O8 a timer goes off early", "timer %u", (unsigned)(t - n.timer));
     t->ran++;
+    if (t->is_once && t->ran > t->once_ran + 2) /* its own, and one that was on its way */
+        ms_sim_fail("O3 a timer that was set once goes off again and again", "timer %u",
+                    (unsigned)(t - n.timer));
     n.inside--;
 }
 
@@ -130,11 +133,17 @@ static void do_set(const struct fuzz_op *op)
     t->sets++;
     t->is_periodic |= has_period;
     t->is_mute |= !has_dpc;
+    t->is_once = false;
+    bool is_alone = t->inside++ == 0;
+    uint32_t call = ++t->calls;
     if (has_period)
         t->withdrawn +=
             KeSetTimerEx(&t->timer, due, 1 + (op->operand[2] >> 3 & 1), has_dpc ? &t->dpc : NULL);
     else
         t->withdrawn += KeSetTimer(&t->timer, due, has_dpc ? &t->dpc : NULL);
+    t->inside--;
+    t->is_once = is_alone && call == t->calls && !has_period;
+    t->once_ran = t->ran;
 }
 
 static void do_unset(uint8_t which)

@@ -42,6 +42,9 @@ struct timer {
     uint32_t sets, withdrawn, ran;
     uint64_t due_min;
     bool is_periodic, is_mute; /* was set so at least once */
+    uint32_t calls, inside;    /* that set it: so many so far, and not back yet */
+    uint32_t once_ran; /* routines when the last of them, alone, had set it to go off once */
+    bool is_once;
 };
 
 struct event {
