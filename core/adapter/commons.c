@@ -2,8 +2,9 @@
 /*
  * commons: which common buffers there are, and which frames they lie in.
  *
- * Idea        a table of entries; a bit per frame, so that building a list can ask about a page
- *             without searching (MTX-62).
+ * Idea        a table of entries; a count per frame, so that building a list can ask about a page
+ *             without searching (MTX-62). A count and no bit: a driver may make a common buffer of frames
+ *             that are another one's (CBM-01), and the end of one leaves the other what it is.
  * Invariants  I1 an entry is BUSY only while its own call enters or strikes it out: who looks for another
  *                one leaves it alone, or two frees at once would not see each other's buffers
  * Ordering    hb:common  entering releases the word after the other two; a look acquires it
@@ -13,9 +14,12 @@
  */
 #include "adapter/commons.h"
 
-static uint64_t bitmap_bytes(uint64_t pfn_end)
+static_assert(MS_COMMONS_MAX < 1 << MS_COMMON_BITS,
+              "no frame is in more of them than there may be");
+
+static uint64_t counts_bytes(uint64_t pfn_end)
 {
-    return (pfn_end + 63) / 64 * sizeof(ms_atomic_u64);
+    return (pfn_end + MS_COMMON_FRAMES - 1) / MS_COMMON_FRAMES * sizeof(ms_atomic_u64);
 }
 
 bool ms_commons_create(struct ms_commons *commons, const struct ms_memory *memory)
@@ -24,7 +28,7 @@ bool ms_commons_create(struct ms_commons *commons, const struct ms_memory *memor
     commons->of = ms_reserve(MS_COMMONS_MAX * sizeof *commons->of);
     if (!commons->of)
         return false;
-    commons->pages = ms_reserve(bitmap_bytes(commons->pfn_end));
+    commons->pages = ms_reserve(counts_bytes(commons->pfn_end));
     if (!commons->pages)
         goto undo_entries;
     return true;
@@ -36,7 +40,7 @@ undo_entries:
 
 void ms_commons_destroy(struct ms_commons *commons)
 {
-    ms_unreserve(commons->pages, bitmap_bytes(commons->pfn_end));
+    ms_unreserve(commons->pages, counts_bytes(commons->pfn_end));
     ms_unreserve(commons->of, MS_COMMONS_MAX * sizeof *commons->of);
 }
 
@@ -112,11 +116,12 @@ void ms_commons_mark(struct ms_commons *commons, ms_la logical, uint64_t bytes, 
 
     for (uint64_t pfn = logical.value >> MS_PAGE_SHIFT; pfn < end && pfn < commons->pfn_end;
          pfn++) {
-        uint64_t bit = UINT64_C(1) << (pfn % 64);
-        /* Relaxed: who maps the buffer got its address after this, from the one who made it. */
+        uint64_t one = UINT64_C(1) << pfn % MS_COMMON_FRAMES * MS_COMMON_BITS;
+        /* Relaxed: who maps the buffer got its address after this, from the one who made it, and whatever
+         * others add and take from then on, its one is in the count. */
         if (are_common)
-            ms_fetch_or_relaxed(&commons->pages[pfn / 64], bit);
+            ms_fetch_add_relaxed(&commons->pages[pfn / MS_COMMON_FRAMES], one);
         else
-            ms_fetch_and_relaxed(&commons->pages[pfn / 64], ~bit);
+            ms_fetch_sub_relaxed(&commons->pages[pfn / MS_COMMON_FRAMES], one);
     }
 }

@@ -5,7 +5,7 @@
 #ifndef MS_COMMONS_H
 #define MS_COMMONS_H
 
-#include "memory/memory.h"
+#include "sg/sg.h"
 
 /* Common buffers of one machine at a time. */
 #ifdef MS_SIM
@@ -31,8 +31,8 @@ struct ms_common {
 
 struct ms_commons {
     struct ms_common *of; /* const pointer; MS_COMMONS_MAX of them */
-    ms_atomic_u64 *pages; /* const pointer; one bit per frame: in a common buffer */
-    uint64_t pfn_end;     /* const: bits there are */
+    ms_atomic_u64 *pages; /* const pointer; per frame, how many lie in it: ms_common_count */
+    uint64_t pfn_end;     /* const: counts there are */
 };
 
 /* Single-threaded. */
@@ -46,7 +46,7 @@ enum ms_common_state ms_commons_leave(struct ms_commons *commons, void *address,
                                       ms_la logical);
 /* Buffers in the ledger; approximate while others run. */
 uint32_t ms_commons_used(const struct ms_commons *commons);
-/* These frames belong to a common buffer, or no longer (MTX-62). */
+/* These frames belong to one common buffer more, or to one less (MTX-62). */
 void ms_commons_mark(struct ms_commons *commons, ms_la logical, uint64_t bytes, bool are_common);
 
 #endif

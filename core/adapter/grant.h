@@ -71,27 +71,20 @@ struct ms_grant {
     union {
         struct {
             uint32_t write_to_device : 8;   /* hb:mapping: not 0: data for the device */
-            uint32_t copied_registers : 23; /* hb:mapping: those that the flush copies from */
-            uint32_t has_reached : 1;       /* hb:mapping: see below */
+            uint32_t copied_registers : 24; /* hb:mapping: those that the flush copies from */
         };
-        uint32_t mapped_way; /* all three, for one store and one compare */
+        uint32_t mapped_way; /* both, for one store and one compare */
     };
-    /* hb:mapping: with has_reached, the MDL behind the head where the mapping ended, for the next one
-     * (MTX-31). Base and MDL do not lie side by side: copied as one 16-byte word from where they were
-     * just written as two, they would wait for both stores to leave the processor. */
-    PMDL reached_mdl;
     PMDL head;             /* hb:mapping: the chain that was mapped */
     uint64_t offset;       /* hb:mapping: chain offset of the mapping */
     uint32_t mapped_bytes; /* hb:mapping */
-    uint64_t reached_base; /* hb:mapping */
     /* line 1 */
     ms_atomic_u64 registers
         __attribute__((aligned(MS_CACHE_LINE))); /* a packed struct ms_reg_set */
     uint32_t count;   /* registers asked for: what FreeMapRegisters must name (FRE-03) */
     uint32_t bounced; /* registers that the grant's list goes through; sg_list.c, to_mdl.c */
-    struct ms_mdl_cursor start; /* hb:mapping: where the mapping's walk began */
-    uint32_t parts;             /* hb:mapping: registers that MapTransfer has used; legacy.c */
-    ms_enter *enter;            /* preparer, then the one who grants; NULL: nothing to do */
+    uint32_t parts;   /* hb:mapping: registers that MapTransfer has used; legacy.c */
+    ms_enter *enter;  /* preparer, then the one who grants; NULL: nothing to do */
     /* line 2 */
     ms_atomic_u64 ticket __attribute__((aligned(MS_CACHE_LINE))); /* {ticket:40, serial:24} */
     ms_hoard hoard;          /* registers collected while waiting */
@@ -108,7 +101,7 @@ struct ms_grant {
     ms_atomic_u64 channel; /* {value:32, serial:32}: 0 none yet, 1 + the DMA channel, or closed */
 } __attribute__((aligned(MS_CACHE_LINE)));
 static_assert(offsetof(struct ms_grant, state) == 0 &&
-                  offsetof(struct ms_grant, reached_base) + sizeof(uint64_t) <= MS_CACHE_LINE &&
+                  offsetof(struct ms_grant, mapped_bytes) + sizeof(uint32_t) <= MS_CACHE_LINE &&
                   offsetof(struct ms_grant, registers) == MS_CACHE_LINE,
               "a direct map and flush touch one line of a grant");
 static_assert(sizeof(struct ms_grant) == 4 * MS_CACHE_LINE, "a grant is four lines");
@@ -176,7 +169,7 @@ struct ms_adapter {
     struct ms_sg_builder builder;
     struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */
     ms_atomic_u64 member; /* the domain it is in, and its width; see domain.c */
-    uint64_t home;        /* its own domain's name; const while open */
+    ms_atomic_u64 home;   /* likewise, its own domain; const while open, 0 when closed */
     ms_atomic_u32
         failed[MS_CPUS_MAX]; /* ms_asker_of the CPU's thread, if its last synchronous request
                                           here failed and it was granted nothing since (FRE-18) */

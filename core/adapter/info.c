@@ -42,6 +42,10 @@ NTSTATUS HalGetDmaTransferInfo(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offs
     status = ms_sg_measure(&adapter->builder, at, Offset, Length, &need);
     if (!NT_SUCCESS(status))
         return status;
+    /* What one element can not take no call maps as a whole (MTX-34), so more registers than there are to be
+     * had would be needed (GTI-08, GTI-13). On a system adapter that is its controller's limit. */
+    if (need.exceeds && !adapter->controller && need.registers <= adapter->map_registers)
+        need.registers = adapter->map_registers + 1;
     TransferInfo->V1 = (DMA_TRANSFER_INFO_V1){
         .MapRegisterCount = need.registers, /* GTI-06, GTI-13 */
         .ScatterGatherElementCount = need.elements,

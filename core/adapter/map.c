@@ -31,17 +31,6 @@ static uint32_t list_capacity(uint32_t bytes)
                : (uint32_t)((bytes - sizeof(SCATTER_GATHER_LIST)) / sizeof(SCATTER_GATHER_ELEMENT));
 }
 
-/* Where to begin the walk for `offset`: where the last mapping ended, when this one goes on from there,
- * so that a long chain is not walked from its head each time (MTX-31). Only then: a head that was used
- * again for another chain must not lead into the old one. */
-static struct ms_mdl_cursor walk_begin(const struct ms_grant *grant, PMDL head, uint64_t offset)
-{
-    if (grant->head == head && grant->has_reached &&
-        offset == grant->offset + grant->mapped_bytes && grant->reached_base <= offset)
-        return (struct ms_mdl_cursor){.mdl = grant->reached_mdl, .base = grant->reached_base};
-    return (struct ms_mdl_cursor){.mdl = head, .base = 0};
-}
-
 NTSTATUS ms_map_unflushed(const struct ms_adapter *adapter)
 {
     NTSTATUS other = adapter->dma->config.other.unflushed;
@@ -62,25 +51,19 @@ NTSTATUS ms_map_nothing(PMDL head, uint64_t offset, PSCATTER_GATHER_LIST list)
     return STATUS_SUCCESS;
 }
 
-/* The mapping ended at `end` in an MDL behind the head, and the chain goes on from there. Else whoever seems
- * to go on has another chain. The head needs no such care, for the driver hands it over again (FRE-16). */
-static bool chain_is_cut(struct ms_mdl_cursor at, const MDL *head, uint64_t end)
-{
-    return MS_UNLIKELY(at.mdl != head) && (at.mdl->Next || end != at.base + at.mdl->ByteCount);
-}
-
+/* Each walk begins at the head, also where it goes on behind the last mapping (MTX-31): a kept grant may serve
+ * another chain by now, whose head is the same, and of the last one's followers nothing may be left (FRE-16). */
 FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *grant, PMDL head,
                                uint64_t offset, uint32_t *length, bool write_to_device,
                                PSCATTER_GATHER_LIST list, uint32_t capacity)
 {
     struct ms_sg_request request = {
-        .at = walk_begin(grant, head, offset),
+        .at = {.mdl = head, .base = 0},
         .offset = offset,
         .length = *length,
         .write_to_device = write_to_device,
         .registers = ms_grant_registers(grant),
     };
-    struct ms_mdl_cursor start = request.at;
     struct ms_sg_mapped mapped;
     NTSTATUS status = ms_sg_map(&adapter->builder, &request, list, capacity, &mapped);
 
@@ -90,16 +73,10 @@ FORCEINLINE NTSTATUS grant_map(struct ms_adapter *adapter, struct ms_grant *gran
     grant->offset = offset;
     grant->mapped_bytes = mapped.bytes;
     grant->mapped_way = write_to_device;
-    if (chain_is_cut(request.at, head, offset + mapped.bytes)) {
-        grant->has_reached = 1;
-        grant->reached_mdl = request.at.mdl;
-        grant->reached_base = request.at.base;
-    }
     if (mapped.registers > 0) {
         grant->bounced = mapped.registers;
         if (!write_to_device)
-            grant->copied_registers = mapped.registers & 0x7FFFFF;
-        grant->start = start;
+            grant->copied_registers = mapped.registers & 0xFFFFFF;
     }
     *length = mapped.bytes; /* MTX-27 */
     return STATUS_SUCCESS;
@@ -134,7 +111,6 @@ static bool grant_map_bounced(const struct ms_adapter *adapter, struct ms_grant 
     grant->mapped_way = write_to_device;
     if (!write_to_device)
         grant->copied_registers = 1;
-    grant->start = (struct ms_mdl_cursor){.mdl = head, .base = 0};
     return true;
 }
 
@@ -296,7 +272,7 @@ other:
 void ms_grant_copy_back(struct ms_adapter *adapter, const struct ms_grant *grant, uint32_t bytes)
 {
     struct ms_sg_request request = {
-        .at = grant->start,
+        .at = {.mdl = grant->head, .base = 0},
         .offset = grant->offset,
         .length = grant->mapped_bytes,
         .write_to_device = false,

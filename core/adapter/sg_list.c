@@ -155,7 +155,7 @@ static NTSTATUS joint_map(struct ms_adapter *adapter, struct ms_grant *grant,
     grant->bounced = ms_grant_registers(grant).count;
     grant->mapped_way = plan->write_to_device;
     if (!plan->write_to_device)
-        grant->copied_registers = grant->bounced & 0x7FFFFF;
+        grant->copied_registers = grant->bounced & 0xFFFFFF;
     return STATUS_SUCCESS;
 }
 
@@ -505,6 +505,8 @@ static NTSTATUS list_request_v3(struct ms_request *request, struct ms_list_plan 
     status = ms_sg_measure(&adapter->builder, at, plan->offset, plan->length, &need);
     if (!NT_SUCCESS(status))
         return status; /* SGX-03 */
+    if (need.exceeds)
+        return STATUS_INSUFFICIENT_RESOURCES; /* SGL-10, SGX-16: no list describes all of it */
     status = plan_room(adapter, plan, &need, room);
     if (!NT_SUCCESS(status))
         return status;

@@ -131,8 +131,8 @@ static bool page_is_common(const struct ms_sg_limits *limits, uint64_t pfn)
 {
     if (!limits->commons || pfn >= limits->commons_end)
         return false;
-    /* Relaxed: who maps a common buffer got its address after the bit was set. */
-    return (ms_load_relaxed(&limits->commons[pfn / 64]) >> pfn % 64 & 1) != 0;
+    /* Relaxed: who maps a common buffer got its address after it was counted. */
+    return ms_common_count(ms_load_relaxed(&limits->commons[pfn / MS_COMMON_FRAMES]), pfn) != 0;
 }
 
 /* "Translate all" means this page too, unless it is such a one (MTX-62). */

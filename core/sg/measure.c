@@ -65,12 +65,24 @@ static void gauge_piece(struct gauge *gauge, struct ms_sg_measure *need,
     }
 }
 
+/* `first`: where the one element begins; of a run of registers, which crosses no boundary of more than a page,
+ * the place in its page will do. */
+static bool block_exceeds(const struct gauge *gauge, uint64_t first, uint64_t bytes)
+{
+    return bytes > gauge->element_bytes_max ||
+           ((first ^ (first + bytes - 1)) & ~(gauge->limits->boundary - 1)) != 0;
+}
+
 static void gauge_block(struct gauge *gauge, struct ms_sg_measure *need,
                         const struct ms_sg_piece *piece)
 {
+    bool is_block = ms_sg_piece_is_block(gauge->limits, piece);
+    uint64_t page = is_block ? piece->pfn[0] << MS_PAGE_SHIFT : 0;
+
     gauge->elements++; /* MTX-34, GTI-09 */
-    if (!ms_sg_piece_is_block(gauge->limits, piece))
+    if (!is_block)
         need->registers += piece->pages;
+    need->exceeds |= block_exceeds(gauge, page + piece->first_offset, piece->bytes);
 }
 
 /* All pages direct, no limit inside a page: only breaks and boundaries count. */

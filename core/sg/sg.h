@@ -8,22 +8,32 @@
 #include "memory/memory.h"
 #include "registers/registers.h"
 
+/* Counts of common buffers, this many frames' in a word. */
+enum { MS_COMMON_FRAMES = 4, MS_COMMON_BITS = 64 / MS_COMMON_FRAMES };
+
+/* The frame's count in its word, which is its number / MS_COMMON_FRAMES. */
+static inline uint64_t ms_common_count(uint64_t word, uint64_t pfn)
+{
+    return word >> pfn % MS_COMMON_FRAMES * MS_COMMON_BITS & ((UINT64_C(1) << MS_COMMON_BITS) - 1);
+}
+
 /* What a device can take. Made once per adapter (ms_sg_limits_init fills defaults). */
 struct ms_sg_limits {
     uint64_t reach_last; /* highest logical address it drives: 2^width - 1 (DDX-26) */
     uint64_t boundary;   /* no element crosses a multiple of it; a power of two; default 4 GiB
                             (SGE-05, SGE-06) */
-    uint32_t element_bytes_max;   /* longest element; default 0xFFFFFFFF */
-    uint32_t elements_max;        /* per transfer; default 0xFFFFFFFF */
-    uint32_t unit;                /* MinimumTransferUnit, 1 or more (SGE-09) */
-    bool merge_mdls;              /* one element may span two MDLs (SGE-03); default false */
-    bool contiguous;              /* packet: each MDL's part becomes one element (MTX-34, MTX-35) */
-    bool single_part;             /* only the first MDL's part is mapped (MTX-37) */
-    bool translate_all;           /* every page goes through a register (MTX-14's other policy) */
-    const ms_atomic_u64 *commons; /* a bit per frame of a common buffer, which is never bounced for
-                                     policy's sake (MTX-62); or NULL */
-    uint64_t commons_end;         /* frames that have such a bit */
-    bool never_bounce;            /* looped transfers: a page that would bounce fails (MTX-61) */
+    uint32_t element_bytes_max; /* longest element; default 0xFFFFFFFF */
+    uint32_t elements_max;      /* per transfer; default 0xFFFFFFFF */
+    uint32_t unit;              /* MinimumTransferUnit, 1 or more (SGE-09) */
+    bool merge_mdls;            /* one element may span two MDLs (SGE-03); default false */
+    bool contiguous;            /* packet: each MDL's part becomes one element (MTX-34, MTX-35) */
+    bool single_part;           /* only the first MDL's part is mapped (MTX-37) */
+    bool translate_all;         /* every page goes through a register (MTX-14's other policy) */
+    const ms_atomic_u64
+        *commons;         /* per frame, how many common buffers lie in it: such a frame is never
+                                     bounced for policy's sake (MTX-62); or NULL */
+    uint64_t commons_end; /* frames that have such a count */
+    bool never_bounce;    /* looped transfers: a page that would bounce fails (MTX-61) */
 };
 
 /* One call to map. `at` is where the walk may begin: a cursor at or before `offset` (the chain's
@@ -51,6 +61,7 @@ struct ms_sg_measure {
     uint32_t elements;
     uint32_t registers;
     uint32_t logical_pages;
+    bool exceeds; /* packet mode: a part fits no one element, so no one call maps it (MTX-34) */
 };
 
 /* A way to turn neighbouring PFNs into elements; see coalesce.c for the table of variants. */

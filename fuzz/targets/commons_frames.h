@@ -10,9 +10,9 @@
  * with. */
 static bool is_known_as_common(uint64_t pfn)
 {
-    const ms_atomic_u64 *word = &c.stage.dma->commons.pages[pfn / 64];
+    const ms_atomic_u64 *word = &c.stage.dma->commons.pages[pfn / MS_COMMON_FRAMES];
 
-    return *(const volatile uint64_t *)(const void *)word >> pfn % 64 & 1;
+    return ms_common_count(*(const volatile uint64_t *)(const void *)word, pfn) != 0;
 }
 
 static void frames_know(const struct buffer *b)
