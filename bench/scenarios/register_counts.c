@@ -28,6 +28,7 @@
 
 enum {
     ROUNDS = 4,           /* streams of a mix, one after the other: refusals are rare */
+    ROUNDS_ALONE = 64,    /* with one thread, where there is a goal: 4 tell it to a sixth only */
     MOMENTS = 128,        /* of a stream, at which the file is looked at */
     COUNTED_STEPS = 4096, /* of all threads together */
     HANDOVER_DELAY = 32,  /* runs between who takes and who gives */
@@ -245,9 +246,11 @@ static void tally_add(struct ms_tally *tally, const char *name, double value)
 
 static bool placement_count(struct play *p, uint64_t seed, struct ms_tally *tally, char *why)
 {
-    uint32_t rounds = p->recipe.pattern == MS_PATTERN_RANDOM ? ROUNDS : 1;
+    uint32_t rounds = p->threads > 1 ? ROUNDS : ROUNDS_ALONE;
     uint64_t requests = 0, refused = 0, apart = 0, stranded = 0;
 
+    if (p->recipe.pattern != MS_PATTERN_RANDOM)
+        rounds = 1;
     for (uint32_t round = 0; round < rounds; round++) {
         if (!fill(p, ms_seed_mix(seed, round))) {
             snprintf(why, MS_WHY_BYTES, "no memory for the operation stream");

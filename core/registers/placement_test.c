@@ -155,6 +155,32 @@ MS_TEST(a_large_file_keeps_its_stock_when_requests_are_refused)
     expect_after_refusals(1024, false);
 }
 
+/* After a refusal that is rare the lowest hole is handed out next; after one that is not, what came into stock
+ * last, because it was left there. What is given last of all lies in front of the stock. */
+MS_TEST(a_rare_refusal_empties_the_stock_and_a_frequent_one_does_not)
+{
+    enum { REGISTERS = 4096, LOW = 50, HIGH = 1000, HOT = 2000 };
+    const struct ms_reg_ops *ops = ms_strategy_find("extent-lease");
+    struct ms_reg_shape shape = {REGISTERS, 1};
+    size_t bytes = ms_round_up(ops->state_size(shape), MS_CACHE_LINE);
+    void *file = ms_alloc(bytes);
+
+    assert_non_null(file);
+    ops->init(file, shape);
+    for (uint32_t i = 0; i < REGISTERS; i++)
+        assert_true(plain_take(ops, file, 1) != MS_REG_NONE);
+    for (int is_frequent = 0; is_frequent <= 1; is_frequent++) {
+        ops->give(file, 0, LOW, 1);
+        ops->give(file, 0, HIGH, 1);
+        ops->give(file, 0, HOT, 1);
+        assert_true(plain_take(ops, file, 3) == MS_REG_NONE);
+        assert_int_equal(plain_take(ops, file, 1), is_frequent ? HIGH : LOW);
+        assert_int_equal(plain_take(ops, file, 1), is_frequent ? LOW : HIGH);
+        assert_int_equal(plain_take(ops, file, 1), HOT);
+    }
+    ms_free(file, bytes);
+}
+
 /* Asserts on, a ledger of 4 bytes a register comes on top. */
 MS_TEST(the_default_needs_at_most_4_bytes_a_register_and_8_kib_a_cpu)
 {

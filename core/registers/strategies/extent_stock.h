@@ -33,12 +33,14 @@ enum {
     SHORT_SHARE = SHORT_RUN, /* each length this part */
     COOL_OPS = 4,            /* gives that bypass the stock for runs, after nothing fitted, */
     GROW_OPS = 2048,         /* and as many more until it is twice as large */
+    RARE_OPS = 256,          /* as many since nothing fitted: that is rare */
     QUIET_OPS_MIN = 1024,    /* calls that only use the file, after a drain; doubles up to ... */
     QUIET_OPS_MAX = 16384,
 #else /* the simulator's programs are short, and must come back from a drain too */
     SHORT_SHARE = 1,
     COOL_OPS = 4,
     GROW_OPS = 8,
+    RARE_OPS = 2,
     QUIET_OPS_MIN = 1,
     QUIET_OPS_MAX = 4,
 #endif
