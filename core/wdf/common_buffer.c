@@ -29,13 +29,15 @@ static NTSTATUS buffer_fill(struct ms_object *object, struct ms_object *parent, 
 {
     struct common_buffer *buffer = (struct common_buffer *)object;
     const struct making *making = context;
-    size_t bytes = making->length + (making->mask > PAGE_SIZE - 1 ? making->mask : 0);
+    size_t more = making->mask > PAGE_SIZE - 1 ? making->mask : 0, bytes;
     PDMA_ADAPTER adapter;
 
     buffer->enabler = (struct ms_enabler *)parent;
     adapter = buffer->enabler->way[0].adapter; /* the read direction's */
-    if (bytes > UINT32_MAX || !ms_way_is_ready(&buffer->enabler->way[0]))
+    /* Each alone: their sum may wrap round. */
+    if (making->length > UINT32_MAX - more || !ms_way_is_ready(&buffer->enabler->way[0]))
         return STATUS_INSUFFICIENT_RESOURCES;
+    bytes = making->length + more;
     buffer->length = making->length;
     buffer->bytes = (ULONG)bytes;
     buffer->va =

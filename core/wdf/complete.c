@@ -51,7 +51,7 @@ void ms_trx_ended(struct ms_trx *trx)
     if (request)
         ms_request_io_give(request);
     if (!trx->v3 && !trx->enabler->lists)
-        ms_store_release(&trx->enabler->busy, 0); /* hb:enabler-busy */
+        ms_store_release(ms_trx_turn(trx), 0); /* hb:packet-turn */
     ms_trx_bury(trx);
 }
 

@@ -5,6 +5,7 @@
 #include "wdf/device.h"
 
 #include "mapstorm_wdf.h"
+#include "wdf/enabler.h"
 #include "wdf/queue.h"
 
 #define DRIVER_MAGIC UINT64_C(0x7265766972647774)
@@ -218,6 +219,7 @@ NTSTATUS WdfDeviceCreate(PWDFDEVICE_INIT *DeviceInit, PWDF_OBJECT_ATTRIBUTES Dev
     device->fdo.Size = sizeof device->fdo;
     device->fdo.DriverObject = &init->driver->wdm->object;
     ms_scope_init(&device->scope);
+    ms_init(&device->packet_turn, 0);
     ms_init(&device->queue_default, NULL);
     for (uint32_t i = 0; i < MS_IO_WAYS; i++)
         ms_init(&device->queue_of[i], NULL);
@@ -293,24 +295,52 @@ static void device_release(struct ms_device *device)
     ms_visit_end(&visit, device->object.handle);
 }
 
-static NTSTATUS device_power_up(struct ms_device *device)
+/* ENB-33: the enablers below an object, wherever their driver put them (ENB-05). `context`: the status so far;
+ * behind the first failure no more is started. */
+static void enablers_up(struct ms_object *object, void *context)
 {
-    if (!device->pnp.EvtDeviceD0Entry)
-        return STATUS_SUCCESS;
-    struct ms_visit visit = ms_visit_begin(PASSIVE_LEVEL, NULL);
-    NTSTATUS status =
-        device->pnp.EvtDeviceD0Entry(ms_object_handle(&device->object), WdfPowerDeviceD3Final);
-    ms_visit_end(&visit, device->object.handle);
-    return status;
+    NTSTATUS *status = context;
+
+    if (!NT_SUCCESS(*status))
+        return;
+    if (object->ops->kind == MS_OBJECT_ENABLER)
+        *status = ms_enabler_power_up((struct ms_enabler *)(void *)object);
+    ms_object_visit(object, MS_OBJECT_ANY, enablers_up, context);
+}
+
+static void enablers_down(struct ms_object *object, void *context)
+{
+    ms_object_visit(object, MS_OBJECT_ANY, enablers_down, context);
+    if (object->ops->kind == MS_OBJECT_ENABLER)
+        (void)ms_enabler_power_down((struct ms_enabler *)(void *)object); /* it goes all the same */
 }
 
 static void device_power_down(struct ms_device *device)
 {
+    enablers_down(&device->object, NULL);
     if (!device->pnp.EvtDeviceD0Exit)
         return;
     struct ms_visit visit = ms_visit_begin(PASSIVE_LEVEL, NULL);
     device->pnp.EvtDeviceD0Exit(ms_object_handle(&device->object), WdfPowerDeviceD3Final);
     ms_visit_end(&visit, device->object.handle);
+}
+
+static NTSTATUS device_power_up(struct ms_device *device)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (device->pnp.EvtDeviceD0Entry) {
+        struct ms_visit visit = ms_visit_begin(PASSIVE_LEVEL, NULL);
+        status =
+            device->pnp.EvtDeviceD0Entry(ms_object_handle(&device->object), WdfPowerDeviceD3Final);
+        ms_visit_end(&visit, device->object.handle);
+    }
+    if (!NT_SUCCESS(status))
+        return status; /* it has not entered D0: nothing to leave */
+    enablers_up(&device->object, &status);
+    if (!NT_SUCCESS(status))
+        device_power_down(device);
+    return status;
 }
 
 NTSTATUS ms_wdf_device_add(PDRIVER_OBJECT driver, PDEVICE_OBJECT pdo,

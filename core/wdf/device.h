@@ -36,6 +36,8 @@ struct ms_device {
     ms_atomic_ptr queue_default;        /* hb:queue-of; struct ms_queue, held by being our child */
     ms_atomic_ptr queue_of[MS_IO_WAYS]; /* likewise; NULL: the default queue's */
     struct ms_object *resources;        /* harness: the list it was started with */
+    /* hb:packet-turn; a packet transaction of version 2 executes (EXE-10) */
+    ms_atomic_u32 packet_turn;
 };
 
 /* The device that an object belongs to; NULL: none. */

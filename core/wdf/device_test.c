@@ -7,6 +7,8 @@ static struct {
     uint32_t length;
     char fail_at;
     ULONG resources;
+    bool has_enablers; /* two, the second one not directly below its device */
+    WDFDMAENABLER enabler[2];
 } diary;
 
 static NTSTATUS step(char what)
@@ -16,11 +18,70 @@ static NTSTATUS step(char what)
     return what == diary.fail_at ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
 }
 
+/* Each enabler has letters of its own. */
+static NTSTATUS enabler_step(WDFDMAENABLER enabler, uint32_t which)
+{
+    assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
+    return step((enabler == diary.enabler[0] ? "FBSsbf" : "GHIihg")[which]);
+}
+
+static NTSTATUS on_fill(WDFDMAENABLER enabler)
+{
+    return enabler_step(enabler, 0);
+}
+
+static NTSTATUS on_enable(WDFDMAENABLER enabler)
+{
+    return enabler_step(enabler, 1);
+}
+
+static NTSTATUS on_start(WDFDMAENABLER enabler)
+{
+    return enabler_step(enabler, 2);
+}
+
+static NTSTATUS on_stop(WDFDMAENABLER enabler)
+{
+    return enabler_step(enabler, 3);
+}
+
+static NTSTATUS on_disable(WDFDMAENABLER enabler)
+{
+    return enabler_step(enabler, 4);
+}
+
+static NTSTATUS on_flush(WDFDMAENABLER enabler)
+{
+    return enabler_step(enabler, 5);
+}
+
+static void enablers_make(WDFDEVICE device)
+{
+    WDF_OBJECT_ATTRIBUTES attributes;
+    WDF_DMA_ENABLER_CONFIG config;
+    WDFOBJECT between;
+
+    WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfilePacket, 4096);
+    config.EvtDmaEnablerFill = on_fill;
+    config.EvtDmaEnablerEnable = on_enable;
+    config.EvtDmaEnablerSelfManagedIoStart = on_start;
+    config.EvtDmaEnablerSelfManagedIoStop = on_stop;
+    config.EvtDmaEnablerDisable = on_disable;
+    config.EvtDmaEnablerFlush = on_flush;
+    assert_status(WdfDmaEnablerCreate(device, &config, NULL, &diary.enabler[0]), STATUS_SUCCESS);
+    WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
+    attributes.ParentObject = device;
+    assert_status(WdfObjectCreate(&attributes, &between), STATUS_SUCCESS);
+    attributes.ParentObject = between; /* ENB-05 */
+    assert_status(WdfDmaEnablerCreate(device, &config, &attributes, &diary.enabler[1]),
+                  STATUS_SUCCESS);
+}
+
 static NTSTATUS on_prepare(WDFDEVICE device, WDFCMRESLIST raw, WDFCMRESLIST list)
 {
     PCM_PARTIAL_RESOURCE_DESCRIPTOR item = WdfCmResourceListGetDescriptor(list, 1);
 
-    (void)device, (void)raw;
+    (void)raw;
     diary.resources = WdfCmResourceListGetCount(list);
     assert_null(WdfCmResourceListGetDescriptor(list, diary.resources));
     assert_int_equal(item->Type, CmResourceTypeDma);
@@ -28,6 +89,8 @@ static NTSTATUS on_prepare(WDFDEVICE device, WDFCMRESLIST raw, WDFCMRESLIST list
     assert_int_equal(item->u.DmaV3.RequestLine, 7);
     assert_int_equal(item->u.Dma.Port, 7); /* WQU-08 */
     assert_int_equal(item->u.DmaV3.Channel, 3);
+    if (diary.has_enablers)
+        enablers_make(device);
     return step('p');
 }
 
@@ -122,7 +185,8 @@ static NTSTATUS life(char fail_at, const char *want)
     PDRIVER_OBJECT driver;
     WDFDEVICE device;
 
-    memset(&diary, 0, sizeof diary);
+    diary.length = 0;
+    diary.text[0] = 0;
     diary.fail_at = fail_at;
     fixture_open(&f);
     NTSTATUS status = ms_wdf_driver_load(entry, &driver);
@@ -155,6 +219,35 @@ MS_TEST(a_start_that_fails_is_undone_from_where_it_failed)
     assert_status(life('a', "acu"), STATUS_UNSUCCESSFUL);
     assert_status(life('p', "aprcu"), STATUS_UNSUCCESSFUL);
     assert_status(life('e', "apercu"), STATUS_UNSUCCESSFUL);
+}
+
+/* ENB-33, ENB-05: the enablers of a device go up with it, and down before it leaves. */
+MS_TEST(a_device_takes_its_enablers_into_d0_and_out_of_it)
+{
+    diary.has_enablers = true;
+    assert_status(life(0, "apeFBSGHIsbfihgxrcu"), STATUS_SUCCESS);
+    assert_status(life('p', "aprcu"), STATUS_UNSUCCESSFUL); /* never up: not down either */
+    assert_status(life('e', "apercu"), STATUS_UNSUCCESSFUL);
+    diary.has_enablers = false;
+}
+
+/* ENB-33: who does not come up fails the start; what was begun goes down, as far as it had come. */
+MS_TEST(an_enabler_that_does_not_come_up_fails_the_start_of_its_device)
+{
+    static const struct {
+        char at;
+        const char *want;
+    } cases[] = {
+        {'F', "apeFsxrcu"},       {'B', "apeFBsbxrcu"},       {'S', "apeFBSsbfxrcu"},
+        {'G', "apeFBSGsbfixrcu"}, {'H', "apeFBSGHsbfihxrcu"}, {'I', "apeFBSGHIsbfihgxrcu"},
+    };
+
+    diary.has_enablers = true;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_status(life(cases[i].at, cases[i].want), STATUS_UNSUCCESSFUL);
+    for (const char *at = "sbf"; *at; at++) /* all is tried on the way down */
+        assert_status(life(*at, "apeFBSGHIsbfihgxrcu"), STATUS_SUCCESS);
+    diary.has_enablers = false;
 }
 
 MS_TEST(every_taking_of_a_driver_and_its_device_may_fail)

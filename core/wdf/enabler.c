@@ -408,42 +408,53 @@ PDMA_ADAPTER WdfDmaEnablerWdmGetDmaAdapter(WDFDMAENABLER DmaEnabler, WDF_DMA_DIR
 
 /* --- power ---------------------------------------------------------------------------------------- */
 
+static NTSTATUS power_call(struct ms_enabler *enabler, NTSTATUS (*step)(WDFDMAENABLER))
+{
+    struct ms_visit visit = ms_visit_begin(PASSIVE_LEVEL, NULL);
+    NTSTATUS status = step((WDFDMAENABLER)ms_object_handle(&enabler->object));
+
+    ms_visit_end(&visit, enabler->object.handle);
+    return status;
+}
+
 NTSTATUS ms_enabler_power_up(struct ms_enabler *enabler)
 {
     const WDF_DMA_ENABLER_CONFIG *config = &enabler->config;
-    WDFDMAENABLER handle = (WDFDMAENABLER)ms_object_handle(&enabler->object);
     NTSTATUS status = STATUS_SUCCESS;
 
+    enabler->power_tried = true;
     enabler->power_reached = 0;
     if (config->EvtDmaEnablerFill)
-        status = config->EvtDmaEnablerFill(handle);
+        status = power_call(enabler, config->EvtDmaEnablerFill);
     if (!NT_SUCCESS(status))
         return status;
     enabler->power_reached = 1;
     if (config->EvtDmaEnablerEnable)
-        status = config->EvtDmaEnablerEnable(handle);
+        status = power_call(enabler, config->EvtDmaEnablerEnable);
     if (!NT_SUCCESS(status))
         return status;
     enabler->power_reached = 2;
     if (config->EvtDmaEnablerSelfManagedIoStart)
-        status = config->EvtDmaEnablerSelfManagedIoStart(handle);
+        status = power_call(enabler, config->EvtDmaEnablerSelfManagedIoStart);
     return status;
 }
 
 NTSTATUS ms_enabler_power_down(struct ms_enabler *enabler)
 {
     const WDF_DMA_ENABLER_CONFIG *config = &enabler->config;
-    WDFDMAENABLER handle = (WDFDMAENABLER)ms_object_handle(&enabler->object);
     NTSTATUS first = STATUS_SUCCESS, status;
 
+    if (!enabler->power_tried)
+        return STATUS_SUCCESS;
+    enabler->power_tried = false;
     if (config->EvtDmaEnablerSelfManagedIoStop)
-        first = config->EvtDmaEnablerSelfManagedIoStop(handle);
+        first = power_call(enabler, config->EvtDmaEnablerSelfManagedIoStop);
     if (config->EvtDmaEnablerDisable && enabler->power_reached >= 1) {
-        status = config->EvtDmaEnablerDisable(handle);
+        status = power_call(enabler, config->EvtDmaEnablerDisable);
         first = NT_SUCCESS(first) ? status : first;
     }
     if (config->EvtDmaEnablerFlush && enabler->power_reached >= 2) {
-        status = config->EvtDmaEnablerFlush(handle);
+        status = power_call(enabler, config->EvtDmaEnablerFlush);
         first = NT_SUCCESS(first) ? status : first;
     }
     return first;

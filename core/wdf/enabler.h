@@ -32,9 +32,9 @@ struct ms_enabler {
     ULONG list_bytes;              /* const: of that buffer */
     ULONG alignment;               /* const: mask for common buffers (ENB-16) */
     ms_atomic_u32 elements_max;    /* ENB-30; read when a transaction is initialised */
-    ms_atomic_u32 busy;            /* version-2 packet: a transaction executes (EXE-10) */
-    uint32_t power_reached; /* 1: filled, 2: enabled; whoever drives the device's power (ENB-33) */
-    struct ms_dma_way way[2]; /* [0] alone unless duplex; else by direction */
+    bool power_tried;              /* whoever drives the device's power: it was begun (ENB-33) */
+    uint32_t power_reached;        /* likewise; 1: filled, 2: enabled */
+    struct ms_dma_way way[2];      /* [0] alone unless duplex; else by direction */
 };
 
 /* The way of a direction, ready or not. */
@@ -54,7 +54,7 @@ static inline bool ms_direction_is_known(WDF_DMA_DIRECTION direction)
     return direction == WdfDmaDirectionReadFromDevice || direction == WdfDmaDirectionWriteToDevice;
 }
 
-/* The device enters or leaves D0 (ENB-33): PASSIVE_LEVEL. */
+/* The device enters or leaves D0 (ENB-33): PASSIVE_LEVEL. Down only what was begun to go up. */
 NTSTATUS ms_enabler_power_up(struct ms_enabler *enabler);
 NTSTATUS ms_enabler_power_down(struct ms_enabler *enabler);
 

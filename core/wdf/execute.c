@@ -9,7 +9,7 @@
  *             I2 the end has one owner: a failing Execute, Cancel TRUE or a report TRUE (STM-02)
  * Ordering    hb:trx-word   what Execute wrote is seen by who was granted
  *             hb:trx-held  whoever ends the execution acquires the request that Execute held
- *             hb:enabler-busy  version 2: the next transaction acquires what the last one released
+ *             hb:packet-turn  version 2: the next transaction acquires what the last one released
  * Progress    lock-free but for what the adapter's routines say of themselves
  */
 #include "wdf/transaction.h"
@@ -55,14 +55,15 @@ static IO_ALLOCATION_ACTION adapter_granted(PDEVICE_OBJECT device, PIRP irp, PVO
 /* EXE-07 */
 static ULONG registers_needed(const struct ms_trx *trx, const struct ms_dma_way *way)
 {
-    size_t first = trx->length < trx->fragment_max ? trx->length : trx->fragment_max;
-    uint32_t byte_offset = PAGE_SIZE - 1;
+    uint64_t pages;
 
     if (trx->enabler->system)
         return way->registers;
-    if (first == trx->length)
-        byte_offset = BYTE_OFFSET(ms_trx_va(trx->mdl, trx->start));
-    return ADDRESS_AND_SIZE_TO_SPAN_PAGES(byte_offset, first);
+    if (trx->length > trx->fragment_max)
+        return ADDRESS_AND_SIZE_TO_SPAN_PAGES(PAGE_SIZE - 1, trx->fragment_max);
+    /* A chain of crumbs touches more pages than there are registers, and is mapped in several fragments then. */
+    pages = ms_trx_pages(trx->mdl, trx->start, trx->length);
+    return pages < way->registers ? (ULONG)pages : way->registers;
 }
 
 /* c3 */
@@ -136,14 +137,14 @@ static NTSTATUS execute_reserved(struct ms_trx *trx)
     return STATUS_SUCCESS;
 }
 
-/* EXE-10. hb:enabler-busy. */
-static bool enabler_is_busy(struct ms_trx *trx)
+/* EXE-10. hb:packet-turn. */
+static bool device_is_busy(struct ms_trx *trx)
 {
     uint32_t idle = 0;
 
     if (trx->v3 || trx->enabler->lists)
         return false;
-    return !ms_cas_acquire(&trx->enabler->busy, &idle, 1);
+    return !ms_cas_acquire(ms_trx_turn(trx), &idle, 1);
 }
 
 static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms_trx_word word)
@@ -181,24 +182,19 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
     next = ms_trx_look(trx);
     if (next.phase == TRX_FAILED && next.cancel && trx->object.wdf->config.cancel_early) {
         status = STATUS_CANCELLED; /* CAN-12, K2 */
-    } else if (enabler_is_busy(trx)) {
-        status = STATUS_WDF_BUSY;
+    } else {
         MS_TRX_MOVE(trx, next, entered, ms_trx_step_enter(&next));
-        if (entered) {
+        if (!entered) {
+            ms_trx_misuse(trx, MS_RULE_WDF_EXECUTE_STATE, next); /* EXE-02 */
+            status = STATUS_INVALID_DEVICE_REQUEST;
+        } else if (device_is_busy(trx)) {
             MS_TRX_MUST(trx, next, ms_trx_step_start(&next));
             uint64_t serial = next.serial;
             MS_TRX_MOVE(trx, next, entered, ms_trx_step_withdraw(&next, serial, false));
             ms_trx_bury(trx); /* deleted meanwhile: nobody else ends it (FTL-01) */
-        }
-    } else {
-        MS_TRX_MOVE(trx, next, entered, ms_trx_step_enter(&next));
-        if (entered) {
-            status = execute_entered(trx, Context, next);
+            status = STATUS_WDF_BUSY;
         } else {
-            if (!trx->v3 && !trx->enabler->lists)
-                ms_store_release(&trx->enabler->busy, 0);        /* hb:enabler-busy */
-            ms_trx_misuse(trx, MS_RULE_WDF_EXECUTE_STATE, next); /* EXE-02 */
-            status = STATUS_INVALID_DEVICE_REQUEST;
+            status = execute_entered(trx, Context, next);
         }
     }
     ms_object_drop(&trx->object); /* EXE-11 */

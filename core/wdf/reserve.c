@@ -123,7 +123,7 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     union ms_trx_word next;
     NTSTATUS status;
     ULONG count, flags;
-    bool ours, immediate;
+    bool ours, immediate, single;
 
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve(&next, required == 0));
     if (!ours) {
@@ -133,8 +133,10 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     count = reserve_count(trx, way, required);
     immediate = trx->immediate;
     flags = immediate ? DMA_SYNCHRONOUS_CALLBACK : 0; /* RES-15 */
-    ms_trx_forget_fields(trx);                        /* RES-06 */
+    single = trx->single;
+    ms_trx_forget_fields(trx); /* RES-06 */
     trx->immediate = immediate;
+    trx->single = single; /* TRX-33: Release alone takes it back */
     trx->reserved = count;
     trx->reserve_routine = routine;
     trx->reserve_context = context;
@@ -162,8 +164,8 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
         status = STATUS_INVALID_DEVICE_REQUEST; /* RES-02 */
     else if (!ms_direction_is_known(DmaDirection))
         status = STATUS_INVALID_PARAMETER;
-    else if (!ms_way_is_ready(ms_enabler_way(trx->enabler, to_device)))
-        status = STATUS_INVALID_DEVICE_REQUEST; /* ENB-20 */
+    else if (!ms_trx_is_configured(trx, to_device))
+        status = STATUS_INVALID_DEVICE_REQUEST; /* ENB-20, ENB-23 */
     else
         status = reserve(trx, to_device, RequiredMapRegisters, EvtReserveDmaFunction,
                          EvtReserveDmaContext);

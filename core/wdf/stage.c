@@ -40,6 +40,13 @@ uint64_t ms_trx_pages(const MDL *mdl, uint64_t offset, uint64_t length)
     return pages;
 }
 
+uint32_t ms_trx_byte_offset(const MDL *mdl, uint64_t offset)
+{
+    for (; mdl->Next && offset >= mdl->ByteCount; mdl = mdl->Next)
+        offset -= mdl->ByteCount;
+    return (mdl->ByteOffset + offset) % PAGE_SIZE;
+}
+
 /* --- tickets -------------------------------------------------------------------------------------- */
 
 /* The caller owns the fields. */
@@ -183,7 +190,7 @@ static void fragment_plan(struct ms_trx *trx)
     size_t length = trx->remaining < trx->fragment_max ? trx->remaining : trx->fragment_max;
 
     if (trx->reserved != 0 && ms_trx_pages(trx->mdl, trx->start, trx->length) > trx->reserved) {
-        uint32_t byte_offset = BYTE_OFFSET(ms_trx_va(trx->mdl, at)); /* RES-12 */
+        uint32_t byte_offset = ms_trx_byte_offset(trx->mdl, at); /* RES-12 */
         size_t most = (size_t)PAGE_SIZE * (trx->reserved - 1) + (PAGE_SIZE - byte_offset);
         if (length > most)
             length = most;
@@ -461,7 +468,7 @@ static uint32_t list_plan(struct ms_trx *trx, const struct ms_dma_way *way, uint
     uint64_t from = *offset;
     for (const MDL *mdl = trx->at; length < want; mdl = mdl->Next, from = 0, length += bytes) {
         bytes = mdl->ByteCount - from < want - length ? mdl->ByteCount - from : want - length;
-        uint64_t more = ADDRESS_AND_SIZE_TO_SPAN_PAGES(mdl->ByteOffset + from, bytes);
+        uint64_t more = bytes ? ADDRESS_AND_SIZE_TO_SPAN_PAGES(mdl->ByteOffset + from, bytes) : 0;
         if (*pages + more > way->registers && *pages > 0)
             break; /* SGP-02: at an MDL boundary */
         *pages += more;

@@ -158,13 +158,15 @@ static NTSTATUS init_change(struct ms_trx *trx, const struct init *init)
     return STATUS_SUCCESS;
 }
 
-/* The direction has an adapter (ENB-20, ENB-23). */
-static bool is_configured(struct ms_enabler *enabler, WDF_DMA_DIRECTION direction)
+bool ms_trx_is_configured(const struct ms_trx *trx, bool to_device)
 {
-    if (enabler->duplex &&
-        !(ms_way_is_ready(&enabler->way[0]) && ms_way_is_ready(&enabler->way[1])))
-        return false;
-    return ms_way_is_ready(ms_enabler_way(enabler, direction == WdfDmaDirectionWriteToDevice));
+    struct ms_enabler *enabler = trx->enabler;
+
+    if (ms_way_is_ready(ms_enabler_way(enabler, to_device)) &&
+        (!enabler->duplex || ms_way_is_ready(ms_enabler_way(enabler, !to_device))))
+        return true;
+    ms_trx_misuse(trx, MS_RULE_WDF_NOT_CONFIGURED, ms_trx_look(trx));
+    return false;
 }
 
 static NTSTATUS initialize(struct ms_trx *trx, const struct init *init)
@@ -173,10 +175,8 @@ static NTSTATUS initialize(struct ms_trx *trx, const struct init *init)
 
     if (!NT_SUCCESS(status))
         return status;
-    if (!is_configured(trx->enabler, init->direction)) {
-        ms_trx_misuse(trx, MS_RULE_WDF_NOT_CONFIGURED, ms_trx_look(trx));
+    if (!ms_trx_is_configured(trx, init->direction == WdfDmaDirectionWriteToDevice))
         return STATUS_INVALID_DEVICE_REQUEST;
-    }
     return init_change(trx, init);
 }
 

@@ -8,6 +8,7 @@
 #define MS_WDF_TRANSACTION_H
 
 #include "wdf/callback.h"
+#include "wdf/device.h"
 #include "wdf/enabler.h"
 #include "wdf/transaction_state.h"
 
@@ -127,6 +128,12 @@ static inline WDFDEVICE ms_trx_device(const struct ms_trx *trx)
     return (WDFDEVICE)ms_object_handle(trx->enabler->device);
 }
 
+/* EXE-10: packet transactions of version 2 execute one at a time on a device. hb:packet-turn. */
+static inline ms_atomic_u32 *ms_trx_turn(const struct ms_trx *trx)
+{
+    return &((struct ms_device *)(void *)trx->enabler->device)->packet_turn;
+}
+
 static inline const DMA_OPERATIONS *ms_way_ops(const struct ms_dma_way *way)
 {
     return way->adapter->DmaOperations;
@@ -150,7 +157,9 @@ static inline void ms_misuse_null(const struct ms_object *object)
     ms_rule_break(MS_RULE_WDF_NULL, object->handle, 0);
 }
 
-/* transaction.c */
+/* transaction.c: the direction has its adapter, and a duplex profile both; else the driver broke a rule
+ * (ENB-20, ENB-23). */
+bool ms_trx_is_configured(const struct ms_trx *trx, bool to_device);
 void ms_trx_forget_fields(struct ms_trx *trx);
 /* Ends the life of one that was deleted while it executed or waited for a reservation, if it was. */
 void ms_trx_bury(struct ms_trx *trx);
@@ -173,6 +182,8 @@ void ms_trx_program_lists(struct ms_trx *trx);
 NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended);
 /* Pages that bytes [offset, offset + length) from `mdl` on touch, per MDL, no merging (TRX-14). */
 uint64_t ms_trx_pages(const MDL *mdl, uint64_t offset, uint64_t length);
+/* Where byte `offset` from `mdl` on lies in its page; it is in the chain. */
+uint32_t ms_trx_byte_offset(const MDL *mdl, uint64_t offset);
 
 /* execute.c: c5: the adapter withdraws the request, or refuses the next one. */
 bool ms_trx_adapter_withdraws(struct ms_trx *trx, bool to_device);

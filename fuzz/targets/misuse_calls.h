@@ -110,20 +110,19 @@ static void do_initialize(struct model *m, uint8_t how, uint8_t length)
 
 static void do_execute(struct model *m)
 {
-    bool is_busy = k.profile == PACKET_2 && (is_executing(&k.m[0]) || is_executing(&k.m[1]));
+    bool is_shut = k.profile == PACKET_2 && (is_executing(&k.m[0]) || is_executing(&k.m[1]));
     NTSTATUS status = WdfDmaTransactionExecute(m->trx, NULL);
 
     if (is_gone(m)) {
         expect_of(m->trx, MS_RULE_WDF_HANDLE, "Execute");
         expect_status(status, STATUS_INVALID_PARAMETER, "Execute");
-    } else if (is_busy) { /* EXE-10 */
-        expect_of(m->trx, NO_RULE, "Execute");
-        expect_status(status, STATUS_WDF_BUSY, "Execute");
-        if (m->state == INITIALIZED)
-            m->state = FAILED;
-    } else if (m->state != INITIALIZED || m->is_queued) {
+    } else if (m->state != INITIALIZED || m->is_queued) { /* EXE-02: before any gate */
         expect_of(m->trx, MS_RULE_WDF_EXECUTE_STATE, "Execute");
         expect_status(status, STATUS_INVALID_DEVICE_REQUEST, "Execute");
+    } else if (is_shut) { /* EXE-10 */
+        expect_of(m->trx, NO_RULE, "Execute");
+        expect_status(status, STATUS_WDF_BUSY, "Execute");
+        m->state = FAILED;
     } else {
         expect_of(m->trx, NO_RULE, "Execute");
         expect_status(status, STATUS_SUCCESS, "Execute");
