@@ -378,6 +378,11 @@ int command_pack(int argc, char **argv)
             return EXIT_HERE;
         written++;
     }
+    if (written == 0) {
+        fprintf(stderr, "mapstorm: %s: no input of %s%s\n", argv[2], target->name,
+                least_text || most_text ? " with so many steps" : "");
+        return EXIT_USAGE;
+    }
     printf("%u files\n", written);
     return EXIT_CLEAN;
 }

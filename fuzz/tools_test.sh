@@ -100,6 +100,25 @@ expect 0 pack canary one bytes
 expect 1 replay --target canary bytes/input --quiet
 says out 'O1 one node, two owners'
 
+# --- inputs of some length, and how fast they are played
+expect 0 pack --least 40 --most 75 waitlist "$corpus/waitlist/seeds" lengths
+[ "$(find lengths -type f | wc -l)" -gt 0 ] || wrong 'nothing was packed'
+for input in lengths/*; do
+    "$program" replay --target waitlist "$input" >out
+    steps=$(sed -n 's/.* after \([0-9]*\) steps.*/\1/p' out)
+    { [ "${steps:-0}" -ge 40 ] && [ "$steps" -le 75 ]; } || wrong "$input has ${steps:-no} steps"
+done
+expect 2 pack --least 90 --most 80 waitlist "$corpus/waitlist/seeds" none
+says err 'no input of waitlist with so many steps'
+expect 2 pack --least many waitlist "$corpus/waitlist/seeds" none
+expect 2 pack canary "$corpus/waitlist/seeds" none
+says err 'no input of canary'
+expect 0 speed --times 2 "$corpus/waitlist/seeds"
+grep -q '^waitlist  *all  *[0-9]* *[1-9][0-9]* ' out || wrong 'speed tells no executions a second'
+expect 2 speed --times 0 "$corpus/waitlist/seeds"
+says err '--times takes a number above 0'
+expect 2 speed --times 2 --time 1 "$corpus/waitlist/seeds"
+
 # --- the debugger is asked to stop before the step
 cat >gdb <<'EOT'
 #!/bin/sh

@@ -541,7 +541,7 @@ static void do_cancel(void)
     if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
         ms_sim_fail("O7 a cancel of another status", "%08x", (unsigned)status);
     if (status == STATUS_SUCCESS && is_starting && c.is_starting && starts == c.starts &&
-        bursts == c.bursts)
+        bursts == c.bursts && clears == c.clears) /* or it was another call that it began beside */
         c.is_refused = true;
     if (status == STATUS_SUCCESS && is_judged && clears == c.clears)
         c.has_cancelled = true;
