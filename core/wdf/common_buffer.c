@@ -58,6 +58,7 @@ static bool buffer_dispose(struct ms_object *object)
     struct common_buffer *buffer = (struct common_buffer *)object;
     PDMA_ADAPTER adapter = buffer->enabler->way[0].adapter;
 
+    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)(uintptr_t)object->handle);
     if (buffer->va)
         adapter->DmaOperations->FreeCommonBuffer(adapter, buffer->bytes, buffer->la, buffer->va,
                                                  TRUE);
@@ -68,7 +69,9 @@ static bool buffer_dispose(struct ms_object *object)
 /* One that was never adopted still has it. */
 static void buffer_destroy(struct ms_object *object)
 {
-    if (((struct common_buffer *)object)->va)
+    struct common_buffer *buffer = (struct common_buffer *)object;
+
+    if (buffer->va)
         (void)buffer_dispose(object);
 }
 

@@ -154,7 +154,7 @@ static BOOLEAN report_taken(struct ms_trx *trx, bool to_device, enum report_kind
 static BOOLEAN report(WDFDMATRANSACTION handle, enum report_kind kind, size_t reported,
                       NTSTATUS *status)
 {
-    struct ms_trx *trx = ms_object_take_dying((WDFOBJECT)handle, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take_dying(handle);
     NTSTATUS result = STATUS_INVALID_DEVICE_REQUEST; /* FTL-01 */
     union ms_trx_word next;
     enum ms_trx_report how;

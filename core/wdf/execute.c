@@ -172,7 +172,7 @@ static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms
 
 NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT Context)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     union ms_trx_word next;
     NTSTATUS status;
     bool entered;
@@ -304,7 +304,7 @@ static BOOLEAN cancel(struct ms_trx *trx)
 
 BOOLEAN WdfDmaTransactionCancel(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     BOOLEAN cancelled = FALSE;
 
     if (!trx)
@@ -348,7 +348,7 @@ static void stop(struct ms_trx *trx)
 
 VOID WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
 
     if (!trx)
         return; /* FTL-02 */

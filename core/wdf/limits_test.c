@@ -302,3 +302,143 @@ MS_TEST(a_single_transfer_that_was_asked_for_before_a_reservation_still_is)
     WdfDmaTransactionFreeResources(job.trx);
     rig_close(rig);
 }
+
+static void start_all(struct job *job)
+{
+    job_start(job, 0, ALL);
+}
+
+/* All that an enabler can have. */
+static ULONG registers_of(struct rig *rig)
+{
+    struct ms_enabler *enabler = ms_object_find((WDFOBJECT)rig->enabler, MS_OBJECT_ENABLER);
+
+    return enabler->way[0].registers;
+}
+
+/* RES-16: a reservation was given up in the moment in which it was granted, and EvtReserveDma, which ran all the same,
+ * began an execution: that one keeps what it uses to its end. */
+MS_TEST(what_was_given_up_when_it_was_granted_stays_to_the_end_of_what_uses_it)
+{
+    for (int system = 0; system <= 1; system++) {
+        struct job job, holder;
+        struct rig *rig = rig_open();
+        struct ms_trx *trx;
+        union ms_trx_word next;
+        bool dropped;
+        if (system)
+            rig_system(rig, WdfDmaProfileSystem, 0x1003, 0x1000, false);
+        else
+            rig_enabler(rig, WdfDmaProfilePacket, 3, 0x3F000); /* all that its pool has */
+        mdl_of_run(rig, 0x140000, 0, 0x1000);
+        job_make(rig, &holder, WdfDmaDirectionWriteToDevice);
+        job_make(rig, &job, WdfDmaDirectionWriteToDevice);
+        job.inside_reserve = start_all;
+        assert_status(WdfDmaTransactionAllocateResources(holder.trx, holder.direction,
+                                                         registers_of(rig), job_reserve, &holder),
+                      STATUS_SUCCESS);
+        assert_status(
+            WdfDmaTransactionAllocateResources(job.trx, job.direction, 1, job_reserve, &job),
+            STATUS_SUCCESS);
+        assert_int_equal(job.reserves, 0);
+        /* The other thread's FreeResources, which the adapter told that it is too late. */
+        trx = ms_object_find((WDFOBJECT)job.trx, MS_OBJECT_TRANSACTION);
+        MS_TRX_MOVE(trx, next, dropped, ms_trx_step_drop(&next));
+        assert_true(dropped);
+        WdfDmaTransactionFreeResources(holder.trx);
+        assert_int_equal(job.reserves, 1);
+        assert_state(&job, S_TRANSFER);
+        assert_int_equal(job.programs, 1);
+        assert_true(ms_trx_look(trx).held);
+        if (system)
+            rig_run(rig);
+        report_all(&job);
+        assert_true(job.over);
+        assert_status(job.status, STATUS_SUCCESS);
+        assert_false(ms_trx_look(trx).held); /* given back, once */
+        assert_int_equal(WdfDmaTransactionGetBytesTransferred(job.trx), 0x1000);
+        assert_memory_equal(rig->device_memory, rig->memory, 0x1000);
+        /* All of it is there for the next one. */
+        assert_status(WdfDmaTransactionAllocateResources(holder.trx, holder.direction,
+                                                         registers_of(rig), job_reserve, &holder),
+                      STATUS_SUCCESS);
+        assert_int_equal(holder.reserves, 2);
+        WdfDmaTransactionFreeResources(holder.trx);
+        rig_close(rig);
+    }
+}
+
+/* --- levels --- */
+
+static void assert_told_of_level(struct rig *rig)
+{
+    assert_true(rig->f.reports > 0);
+    assert_int_equal(rig->f.report[0].info->rule, MS_RULE_WDF_IRQL);
+    rig->f.reports = 0;
+    assert_int_equal(KeGetCurrentIrql(), 5);
+}
+
+/* What is called as from an interrupt's service routine is told, and done all the same. */
+#define FROM_ISR(rig, call)                                                                        \
+    do {                                                                                           \
+        KIRQL before_ = KfRaiseIrql(5);                                                            \
+        (void)(call);                                                                              \
+        assert_told_of_level(rig);                                                                 \
+        KeLowerIrql(before_);                                                                      \
+    } while (0)
+#define FROM_ISR_VOID(rig, call) FROM_ISR(rig, ((call), 0))
+
+/* TRX-51, LVL-01, CMP-01, RES-01, EXE-01, STP-01, CAN-01, REL-01: no method of a transaction is for a service routine. */
+MS_TEST(every_method_of_a_transaction_tells_that_it_is_above_dispatch_level)
+{
+    struct rig *rig = rig_open();
+    struct job job;
+    WDFDMATRANSACTION other;
+
+    rig_system(rig, WdfDmaProfileSystem, 0x1003, 0x1000, false);
+    rig_mdl(rig, 0, 0x1800);
+    job_make(rig, &job, WdfDmaDirectionWriteToDevice);
+    FROM_ISR(rig, WdfDmaTransactionCreate(rig->enabler, NULL, &other));
+    FROM_ISR(rig,
+             WdfDmaTransactionAllocateResources(other, (WDF_DMA_DIRECTION)2, 1, job_reserve, &job));
+    FROM_ISR_VOID(rig, WdfDmaTransactionFreeResources(other));
+    FROM_ISR_VOID(rig, WdfDmaTransactionSetSingleTransferRequirement(job.trx, FALSE));
+    FROM_ISR(rig, job_init(&job, 0, ALL));
+    FROM_ISR_VOID(rig, WdfDmaTransactionSetMaximumLength(job.trx, 0x800));
+    FROM_ISR_VOID(rig, WdfDmaTransactionSetImmediateExecution(job.trx, FALSE));
+    FROM_ISR_VOID(rig, WdfDmaTransactionSetDeviceAddressOffset(job.trx, 0));
+    FROM_ISR_VOID(rig, WdfDmaTransactionSetChannelConfigurationCallback(job.trx, NULL, NULL));
+    FROM_ISR_VOID(rig, WdfDmaTransactionSetTransferCompleteCallback(job.trx, NULL, NULL));
+    FROM_ISR_VOID(rig, WdfDmaTransactionGetTransferInfo(job.trx, NULL, NULL));
+    FROM_ISR(rig, WdfDmaTransactionWdmGetTransferContext(job.trx));
+    FROM_ISR(rig, WdfDmaTransactionGetDevice(job.trx));
+    FROM_ISR(rig, WdfDmaTransactionGetRequest(job.trx));
+    assert_status(WdfDmaTransactionExecute(job.trx, &job), STATUS_SUCCESS);
+    FROM_ISR(rig, WdfDmaTransactionExecute(job.trx, &job));
+    FROM_ISR(rig, WdfDmaTransactionCancel(job.trx));
+    FROM_ISR(rig, WdfDmaTransactionGetBytesTransferred(job.trx));
+    FROM_ISR(rig, WdfDmaTransactionGetCurrentDmaTransferLength(job.trx));
+    rig_run(rig);
+    FROM_ISR_VOID(rig, WdfDmaTransactionStopSystemTransfer(job.trx));
+    FROM_ISR(rig, WdfDmaTransactionDmaCompletedFinal(job.trx, 0x800, &job.status));
+    assert_status(job.status, STATUS_SUCCESS);
+    FROM_ISR(rig, WdfDmaTransactionRelease(job.trx));
+    rig_close(rig);
+}
+
+/* LVL-01, KCB-05: a common buffer goes at PASSIVE_LEVEL, and its memory goes all the same. */
+MS_TEST(a_common_buffer_that_goes_at_dispatch_level_is_told)
+{
+    struct rig *rig = rig_open();
+    WDFCOMMONBUFFER buffer;
+    KIRQL old;
+
+    rig_enabler(rig, WdfDmaProfileScatterGather, 3, 0x4000);
+    assert_status(WdfCommonBufferCreate(rig->enabler, 100, NULL, &buffer), STATUS_SUCCESS);
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    WdfObjectDelete(buffer);
+    KeLowerIrql(old);
+    assert_reported(&rig->f, MS_RULE_WDF_IRQL);
+    assert_int_equal(rig->f.report[0].object, (uint64_t)(uintptr_t)buffer);
+    rig_close_with(rig, 1);
+}

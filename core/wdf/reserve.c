@@ -10,13 +10,13 @@
  */
 #include "wdf/transaction.h"
 
-/* Takes the reservation away, if it is held; *to_device: its direction. */
-static bool unhold(struct ms_trx *trx, bool *to_device)
+/* Takes the reservation away, if it is held and the step lets it go; *to_device: its direction. */
+static bool unhold(struct ms_trx *trx, bool (*step)(union ms_trx_word *word), bool *to_device)
 {
     union ms_trx_word next;
     bool ours;
 
-    MS_TRX_MOVE(trx, next, ours, ms_trx_step_unhold(&next));
+    MS_TRX_MOVE(trx, next, ours, step(&next));
     *to_device = next.to_device;
     return ours;
 }
@@ -26,7 +26,7 @@ void ms_trx_unhold(struct ms_trx *trx)
 {
     bool to_device;
 
-    if (!unhold(trx, &to_device))
+    if (!unhold(trx, ms_trx_step_unhold, &to_device))
         return;
     PVOID base = trx->base;
     ULONG count = trx->reserved;
@@ -54,7 +54,8 @@ static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVO
     visit = ms_visit_begin(DISPATCH_LEVEL, NULL);
     routine(ms_trx_handle(trx), routine_context); /* RES-09 */
     ms_visit_end(&visit, trx->object.handle);
-    if (next.drop && unhold(trx, &to_device)) /* RES-16; the fields may be another's by now */
+    /* RES-16; the fields may be another's by now */
+    if (next.drop && unhold(trx, ms_trx_step_give_up, &to_device))
         ms_trx_free_grant(trx, to_device, base, count);
     ms_trx_bury(trx);
     ms_object_drop(&trx->object); /* I1 */
@@ -152,7 +153,7 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
                                             PFN_WDF_RESERVE_DMA EvtReserveDmaFunction,
                                             PVOID EvtReserveDmaContext)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     bool to_device = DmaDirection == WdfDmaDirectionWriteToDevice;
 
@@ -196,7 +197,7 @@ static void free_resources(struct ms_trx *trx)
 
 VOID WdfDmaTransactionFreeResources(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
 
     if (!trx)
         return; /* FTL-02 */

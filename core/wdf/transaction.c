@@ -185,7 +185,7 @@ NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
                                      WDF_DMA_DIRECTION DmaDirection, PMDL Mdl, PVOID VirtualAddress,
                                      size_t Length)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     struct init init = {EvtProgramDmaFunction, DmaDirection, Mdl, 0, Length, NULL};
     NTSTATUS status = STATUS_INVALID_PARAMETER;
 
@@ -208,7 +208,7 @@ NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTransaction
                                                 WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
                                                 size_t Offset, size_t Length)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     struct init init = {EvtProgramDmaFunction, DmaDirection, Mdl, Offset, Length, NULL};
     NTSTATUS status = STATUS_INVALID_PARAMETER;
 
@@ -228,7 +228,7 @@ NTSTATUS WdfDmaTransactionInitializeUsingRequest(WDFDMATRANSACTION DmaTransactio
                                                  PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
                                                  WDF_DMA_DIRECTION DmaDirection)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     struct init init = {EvtProgramDmaFunction, DmaDirection, NULL, 0, 0, NULL};
     NTSTATUS status = STATUS_INVALID_PARAMETER;
 
@@ -285,7 +285,7 @@ void ms_trx_forget_fields(struct ms_trx *trx)
 
 NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     union ms_trx_word next;
     NTSTATUS status = STATUS_SUCCESS; /* REL-02 */
     bool ours;
@@ -391,7 +391,8 @@ NTSTATUS WdfDmaTransactionCreate(WDFDMAENABLER DmaEnabler, PWDF_OBJECT_ATTRIBUTE
     if (DmaTransaction)
         *DmaTransaction = NULL; /* TRX-02 */
     if (!enabler)
-        return status; /* FTL-02 */
+        return status;                                  /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, (WDFOBJECT)DmaEnabler); /* TRX-01 */
     if (!DmaTransaction) {
         ms_misuse_null(&enabler->object);
         goto out;

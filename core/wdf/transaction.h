@@ -106,6 +106,26 @@ struct ms_trx {
         } while (!ms_cas_acq_rel(&(trx)->word, &seen_, (next).raw));                               \
     } while (0)
 
+/* A driver's call: TRX-51. NULL: no such transaction, which is reported. */
+static inline struct ms_trx *ms_trx_take(WDFDMATRANSACTION handle)
+{
+    struct ms_trx *trx = ms_object_take((WDFOBJECT)handle, MS_OBJECT_TRANSACTION);
+
+    if (trx)
+        ms_irql_ask(DISPATCH_LEVEL, (WDFOBJECT)handle);
+    return trx;
+}
+
+/* The same of calls that its end still needs when it was deleted (FTL-01). */
+static inline struct ms_trx *ms_trx_take_dying(WDFDMATRANSACTION handle)
+{
+    struct ms_trx *trx = ms_object_take_dying((WDFOBJECT)handle, MS_OBJECT_TRANSACTION);
+
+    if (trx)
+        ms_irql_ask(DISPATCH_LEVEL, (WDFOBJECT)handle);
+    return trx;
+}
+
 /* Says to whoever checks races that the caller owns the fields (I1). */
 static inline void ms_trx_own(struct ms_trx *trx)
 {

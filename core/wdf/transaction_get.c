@@ -16,7 +16,7 @@ enum setter { SETTER_V3, SETTER_SYSTEM };
 /* NULL: refused, and reported. Else with a reference. */
 static struct ms_trx *setter_take(WDFDMATRANSACTION handle, enum setter who)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)handle, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(handle);
 
     if (!trx)
         return NULL;
@@ -40,7 +40,7 @@ static void setter_note_executing(const struct ms_trx *trx)
 
 VOID WdfDmaTransactionSetMaximumLength(WDFDMATRANSACTION DmaTransaction, size_t MaximumLength)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     union ms_trx_word word;
 
     if (!trx)
@@ -129,7 +129,7 @@ VOID WdfDmaTransactionSetTransferCompleteCallback(
 
 size_t WdfDmaTransactionGetBytesTransferred(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take_dying((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take_dying(DmaTransaction);
     size_t bytes = 0;
 
     if (!trx)
@@ -141,7 +141,7 @@ size_t WdfDmaTransactionGetBytesTransferred(WDFDMATRANSACTION DmaTransaction)
 
 size_t WdfDmaTransactionGetCurrentDmaTransferLength(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take_dying((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take_dying(DmaTransaction);
     size_t bytes = 0;
 
     if (!trx)
@@ -153,7 +153,7 @@ size_t WdfDmaTransactionGetCurrentDmaTransferLength(WDFDMATRANSACTION DmaTransac
 
 WDFDEVICE WdfDmaTransactionGetDevice(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take_dying((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take_dying(DmaTransaction);
     WDFDEVICE device;
 
     if (!trx)
@@ -165,7 +165,7 @@ WDFDEVICE WdfDmaTransactionGetDevice(WDFDMATRANSACTION DmaTransaction)
 
 WDFREQUEST WdfDmaTransactionGetRequest(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take_dying((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take_dying(DmaTransaction);
     WDFREQUEST request = NULL;
 
     if (!trx)
@@ -197,7 +197,7 @@ static void transfer_info(const struct ms_trx *trx, bool to_device, ULONG *regis
 VOID WdfDmaTransactionGetTransferInfo(WDFDMATRANSACTION DmaTransaction, ULONG *MapRegisterCount,
                                       ULONG *ScatterGatherElementCount)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     ULONG registers = 0, elements = 0; /* FTL-01 */
     union ms_trx_word word;
 
@@ -217,7 +217,7 @@ VOID WdfDmaTransactionGetTransferInfo(WDFDMATRANSACTION DmaTransaction, ULONG *M
 
 PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction)
 {
-    struct ms_trx *trx = ms_object_take((WDFOBJECT)DmaTransaction, MS_OBJECT_TRANSACTION);
+    struct ms_trx *trx = ms_trx_take(DmaTransaction);
     union ms_trx_word word;
     PVOID context = NULL;
 

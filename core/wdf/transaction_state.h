@@ -235,6 +235,14 @@ static inline bool ms_trx_step_unhold(union ms_trx_word *word)
     return true;
 }
 
+/* RES-16: EvtReserveDma returned, and the reservation had been given up before it was granted. True: the caller
+ * gives the resources back; false: nobody gave it up, it is given back already, or an execution that began inside
+ * uses it, whose end gives it back (ms_trx_step_end). */
+static inline bool ms_trx_step_give_up(union ms_trx_word *word)
+{
+    return word->drop && !ms_trx_is_executing(*word) && ms_trx_step_unhold(word);
+}
+
 /* REL-04, REL-08. Release or deletion begins; false: executing, or gone. */
 static inline bool ms_trx_step_release(union ms_trx_word *word)
 {
@@ -527,6 +535,8 @@ static inline void ms_trx_step_end(union ms_trx_word *word, bool success, bool l
     word->done = 0;
     word->done_status = 0;
     word->cancel = 0;
+    if (word->drop) /* RES-16: nobody wants it any more, so it ends with what used it */
+        (void)ms_trx_step_unhold(word);
     if (leave)
         word->loop = 0;
 }

@@ -29,6 +29,7 @@ enum event {
     UNRESERVE_CANCEL,
     DROP,
     UNHOLD,
+    GIVE_UP,
     RELEASE,
     DELETE,
     BURY,
@@ -109,6 +110,8 @@ static bool take(enum event event, union ms_trx_word *word)
         return ms_trx_step_drop(word);
     case UNHOLD:
         return ms_trx_step_unhold(word);
+    case GIVE_UP:
+        return ms_trx_step_give_up(word);
     case RELEASE:
         return ms_trx_step_release(word);
     case DELETE:
@@ -215,6 +218,7 @@ static const struct {
     [UNRESERVE_CANCEL] = {"reservation cancelled (CAN-13)", "..F..........."},
     [DROP] = {"reservation unwanted (RES-16)", ".............."},
     [UNHOLD] = {"reservation given back (RES-13)", ".............."},
+    [GIVE_UP] = {"EvtReserveDma returned (RES-16)", "....------...."},
     [RELEASE] = {"Release or delete begins (REL-04)", "h-hh------hhh-"},
     [DELETE] = {"deletion (REL-08)", "****......***."},
     [BURY] = {"deletion that waited (FTL-01)", "h-hh------hhh-"},
@@ -300,6 +304,7 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
     case UNRESERVE_CANCEL:
     case DROP:
     case UNHOLD:
+    case GIVE_UP:
         if (lists)
             return false; /* RES-02 */
         return event == UNHOLD || event == DROP ? !ms_trx_is_executing(word) : true;
