@@ -112,7 +112,7 @@ VOID HalFreeAdapterObject(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION Allocati
 
     if (AllocationAction != DeallocateObject && AllocationAction != DeallocateObjectKeepRegisters)
         return; /* FRE-05, FRE-15, FRE-17 */
-    if (ms_failure_forget(adapter, ms_asker_of(ms_cpu_enter(adapter->dma->kernel))))
+    if (ms_failure_forget_own(adapter, ms_cpu_enter(adapter->dma->kernel)))
         return; /* FRE-18: not ours to release */
     ms_channel_release_owner(adapter, AllocationAction == DeallocateObjectKeepRegisters, true);
 }

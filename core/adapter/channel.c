@@ -214,26 +214,32 @@ static void grant_unlink(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
     ms_adapter_note(cpu, adapter);
 }
 
-static bool grant_disown(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
-                         uint32_t serial)
+static void grant_disown_by(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                            uint32_t serial, grant_step *step)
 {
-    if (!ms_grant_move(adapter->dma, grant, serial, step_disown))
-        return false;
+    if (!ms_grant_move(adapter->dma, grant, serial, step))
+        return;
     if (adapter->controller)
         grant_channel_end(cpu, adapter, grant, serial);
     grant_unlink(cpu, adapter, grant, serial);
-    return true;
+}
+
+static void grant_disown(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                         uint32_t serial)
+{
+    grant_disown_by(cpu, adapter, grant, serial,
+                    adapter->controller ? step_disown_channel : step_disown);
 }
 
 static bool grant_drop(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
-                       uint32_t serial)
+                       uint32_t serial, grant_step *step)
 {
     struct ms_reg_set set = ms_grant_registers(grant); /* of this life, if the step sticks */
 
     /* FRE-13: a transfer that runs is stopped before its registers are somebody else's. */
     if (adapter->controller)
         ms_system_stop(adapter, grant, serial);
-    if (!ms_grant_move(adapter->dma, grant, serial, step_drop))
+    if (!ms_grant_move(adapter->dma, grant, serial, step))
         return false;
     registers_give(cpu, adapter, set);
     return true;
@@ -243,7 +249,7 @@ bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *g
                                   uint32_t serial)
 {
     struct ms_cpu *cpu = cpu_of(adapter->dma);
-    bool done = grant_drop(cpu, adapter, grant, serial);
+    bool done = grant_drop(cpu, adapter, grant, serial, step_drop);
 
     run_deferred(cpu, adapter->dma);
     return done;
@@ -258,9 +264,10 @@ void ms_channel_release_list(struct ms_adapter *adapter, struct ms_grant *grant,
 {
     struct ms_cpu *cpu = cpu_of(adapter->dma);
 
-    grant_drop(cpu, adapter, grant, serial); /* nothing when FreeAdapterObject came first */
+    /* Nothing when FreeAdapterObject came first. */
+    grant_drop(cpu, adapter, grant, serial, step_drop_put);
     if (adapter->controller)
-        grant_disown(cpu, adapter, grant, serial); /* SGL-09 */
+        grant_disown_by(cpu, adapter, grant, serial, step_disown); /* SGL-09 */
     ms_grant_move(adapter->dma, grant, serial, step_put);
     run_deferred(cpu, adapter->dma);
 }
@@ -289,7 +296,7 @@ void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, b
     if (!grant || word.phase != GRANT_HELD || (kept_only && word.running))
         return; /* FRE-11 */
     if (!keep_registers)
-        grant_drop(cpu, adapter, grant, (uint32_t)word.serial);
+        grant_drop(cpu, adapter, grant, (uint32_t)word.serial, step_drop);
     grant_disown(cpu, adapter, grant, (uint32_t)word.serial);
     run_deferred(cpu, adapter->dma);
 }
@@ -315,7 +322,7 @@ static void action_apply(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
                          uint32_t serial, IO_ALLOCATION_ACTION action)
 {
     if (action != KeepObject && action != DeallocateObjectKeepRegisters)
-        grant_drop(cpu, adapter, grant, serial); /* DeallocateObject, and EXR-14 */
+        grant_drop(cpu, adapter, grant, serial, step_drop); /* DeallocateObject, and EXR-14 */
     if (action != KeepObject)
         grant_disown(cpu, adapter, grant, serial);
     ms_grant_move(adapter->dma, grant, serial, step_returned);
@@ -553,7 +560,7 @@ NTSTATUS ms_channel_allocate_sync(const struct ms_request *request)
     if (request->unowned) /* its FreeAdapterObject must not release a stranger (FRE-18) */
         ms_failure_note(adapter, cpu);
     else
-        ms_failure_forget(adapter, ms_asker_of(cpu));
+        ms_failure_forget_own(adapter, cpu);
     if (request->base)
         *request->base = base_of(adapter->dma, grant, serial); /* ACX-10, ACX-13 */
     if (request->enter)
@@ -623,7 +630,7 @@ NTSTATUS ms_channel_allocate_async(const struct ms_request *request)
     if (cpu->depth == 0 && !adapter->dma->config.defer_requests) {
         grant = grant_at_once(cpu, request, &serial); /* ACX-16 */
         if (grant) {
-            ms_failure_forget(adapter, ms_asker_of(cpu));
+            ms_failure_forget_own(adapter, cpu);
             routine_run(cpu, adapter, grant, serial, request);
             run_deferred(cpu, adapter->dma);
             return request->failed ? *request->failed : STATUS_SUCCESS;

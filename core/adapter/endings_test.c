@@ -392,3 +392,54 @@ MS_TEST(a_failure_is_not_inherited_by_the_next_thread)
     a->DmaOperations->PutDmaAdapter(a);
     fixture_close(&f);
 }
+
+static void stranger_builds_and_frees(void *context)
+{
+    struct stranger *stranger = context;
+    const DMA_OPERATIONS *ops = stranger->adapter->DmaOperations;
+    PDMA_ADAPTER next;
+    PVOID more;
+
+    assert_int_equal(ms_cpu_enter(stranger->f->kernel)->index, MS_CPU_NONE);
+    assert_status(grant_sync(stranger->f, stranger->adapter, 1, &more),
+                  STATUS_INSUFFICIENT_RESOURCES);
+    next =
+        adapter_get(stranger->f, SG32, NULL); /* what it is refused here is another matter there */
+    assert_status(grant_sync(stranger->f, next, 1, &more), STATUS_SUCCESS);
+    next->DmaOperations->FreeAdapterObject(next, DeallocateObject);
+    assert_int_equal(ms_dma_grants_used(stranger->f->dma), 1);
+    next->DmaOperations->PutDmaAdapter(next);
+    ops->FreeAdapterObject(stranger->adapter, DeallocateObjectKeepRegisters); /* not its own */
+    assert_int_equal(ms_dma_grants_used(stranger->f->dma), 1);
+    ops->FreeAdapterObject(stranger->adapter,
+                           DeallocateObject); /* forgotten: it means what it says */
+    assert_int_equal(ms_dma_grants_used(stranger->f->dma), 0);
+    assert_status(grant_sync(stranger->f, stranger->adapter, 1, &more), STATUS_SUCCESS);
+    assert_status(grant_sync(stranger->f, stranger->adapter, 1, &more),
+                  STATUS_INSUFFICIENT_RESOURCES);
+    ops->FreeAdapterChannel(stranger->adapter);
+    assert_status(grant_sync(stranger->f, stranger->adapter, 1, &more), STATUS_SUCCESS);
+    ops->FreeAdapterObject(stranger->adapter, DeallocateObject); /* granted since */
+    assert_int_equal(ms_dma_grants_used(stranger->f->dma), 0);
+    ms_cpu_leave();
+}
+
+/* FRE-08, FRE-18: and so is that of a thread for which no processor is left. */
+MS_TEST(a_failure_is_remembered_of_more_threads_than_there_are_processors)
+{
+    struct fixture f;
+    fixture_open(&f);
+    PDMA_ADAPTER a = adapter_get(&f, SG32, NULL);
+    struct stranger stranger = {&f, a, true};
+    uint64_t taken = ms_load_relaxed(&f.kernel->taken);
+    PVOID base;
+
+    assert_status(grant_sync(&f, a, 1, &base), STATUS_SUCCESS);
+    ms_store_relaxed(&f.kernel->taken, MS_CPUS_ALL);
+    struct ms_thread *thread = ms_thread_start(stranger_builds_and_frees, &stranger);
+    assert_non_null(thread);
+    ms_thread_join(thread);
+    ms_store_relaxed(&f.kernel->taken, taken);
+    a->DmaOperations->PutDmaAdapter(a);
+    fixture_close(&f);
+}

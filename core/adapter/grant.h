@@ -362,9 +362,11 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
 /* The thread on this CPU, unlike any that was there before; 0: one without a CPU of its own (failure.c). */
 uint32_t ms_asker_of(const struct ms_cpu *cpu);
 /* That thread's latest synchronous request here failed (FRE-18). */
-void ms_failure_note(struct ms_adapter *adapter, const struct ms_cpu *cpu);
+void ms_failure_note(struct ms_adapter *adapter, struct ms_cpu *cpu);
 /* It was granted something since, or is told now. True: it had failed. */
 bool ms_failure_forget(struct ms_adapter *adapter, uint32_t asker);
+/* The same by the thread itself. */
+bool ms_failure_forget_own(struct ms_adapter *adapter, struct ms_cpu *cpu);
 /* The DPC of machines that defer their routines: does what others noted. */
 KDEFERRED_ROUTINE ms_channel_dpc;
 /* The transfer context of the present owner, or NULL. */

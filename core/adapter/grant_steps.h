@@ -52,9 +52,25 @@ static inline bool step_disown(union ms_grant_word *word)
     return true;
 }
 
+/* Where the owner has a channel: who is putting its list flushes that, and gives it back after (SGL-09). */
+static inline bool step_disown_channel(union ms_grant_word *word)
+{
+    return !word->putting && step_disown(word);
+}
+
+/* Who is putting the list copies from the registers, and gives them back after: not under its hands (FRE-10). */
 static inline bool step_drop(union ms_grant_word *word)
 {
-    if (word->phase != GRANT_HELD || !word->has)
+    if (word->phase != GRANT_HELD || !word->has || word->putting)
+        return false;
+    word->has = 0;
+    return true;
+}
+
+/* By who is putting. */
+static inline bool step_drop_put(union ms_grant_word *word)
+{
+    if (!word->putting || !word->has)
         return false;
     word->has = 0;
     return true;

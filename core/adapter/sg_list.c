@@ -261,11 +261,13 @@ VOID HalPutScatterGatherList(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scatt
     if (!grant || !ms_channel_claim_list(dma, grant, serial))
         return; /* PSG-06 */
     struct ms_list *list = &dma->lists[ms_grant_index(dma, grant)];
+    /* What it has of channel and registers is ours since the claim. Without them the mapping was discarded
+     * (FRE-13). */
+    union ms_grant_word word = ms_grant_look(grant);
     uint32_t bytes = grant->mapped_bytes;
-    if (adapter->controller)
-        bytes = ms_system_flush(adapter, grant, bytes); /* SGL-09: it stops if it has not */
-    /* Without its registers the mapping was discarded (FRE-13). */
-    if (ms_grant_look(grant).has && grant->copied_registers > 0) {
+    if (adapter->controller) /* SGL-09: it stops if it has not */
+        bytes = word.owns ? ms_system_flush(adapter, grant, bytes) : 0;
+    if (word.has && grant->copied_registers > 0) {
         if (list->plan.is_joint)
             joint_copy_back(adapter, grant, &list->plan, bytes);
         else

@@ -219,9 +219,14 @@ struct ms_grant *ms_system_grant(struct ms_adapter *adapter, PVOID base)
 void ms_system_stop(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t serial)
 {
     uint32_t channel = ms_grant_channel(grant, serial);
+    uint64_t seen;
 
-    if (channel != UINT32_MAX)
-        ms_channel_stop(adapter->controller, channel);
+    if (channel == UINT32_MAX)
+        return;
+    seen = ms_channel_look(adapter->controller, channel);
+    /* Still: so what was seen is this grant's, and not of one who has the channel next. */
+    if (ms_grant_channel(grant, serial) == channel)
+        ms_channel_stop(adapter->controller, channel, seen);
 }
 
 uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uint32_t bytes)
@@ -233,12 +238,20 @@ uint32_t ms_system_flush(struct ms_adapter *adapter, struct ms_grant *grant, uin
 
 /* --- cancelling -------------------------------------------------------------------------------------- */
 
+/* That life of the grant owns its adapter still. */
+static bool grant_owns(const struct ms_grant *grant, uint32_t serial)
+{
+    union ms_grant_word word = ms_grant_look(grant);
+
+    return word.owns && word.serial == serial;
+}
+
 /* The owner, if its request was made with `context`; *seen is its channel's word, read while it owned
  * the channel. */
 static bool owned_channel(struct ms_adapter *adapter, PVOID context, uint32_t *channel,
                           uint64_t *seen)
 {
-    union ms_grant_word word, again;
+    union ms_grant_word word;
     struct ms_grant *grant = ms_channel_owner(adapter, &word);
 
     if (!grant || ms_load_relaxed(&grant->context) != context)
@@ -247,8 +260,7 @@ static bool owned_channel(struct ms_adapter *adapter, PVOID context, uint32_t *c
     if (*channel == UINT32_MAX)
         return false;
     *seen = ms_channel_look(adapter->controller, *channel);
-    again = ms_grant_look(grant);
-    return again.owns && again.serial == word.serial;
+    return grant_owns(grant, (uint32_t)word.serial);
 }
 
 NTSTATUS HalCancelMappedTransfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext)
@@ -314,10 +326,15 @@ NTSTATUS HalConfigureAdapterChannel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumbe
     struct ms_grant *grant = adapter->controller ? ms_channel_owner(adapter, &word) : NULL;
     /* None: it was freed since that look. */
     uint32_t channel = grant ? ms_grant_channel(grant, (uint32_t)word.serial) : UINT32_MAX;
+    uint64_t setting;
 
     if (channel == UINT32_MAX)
         return STATUS_INVALID_PARAMETER; /* CFG-05 */
-    return ms_channel_configure(adapter->controller, channel, FunctionNumber, Context);
+    setting = ms_channel_setting(adapter->controller, channel);
+    /* hb:channel-setting: is it that owner's? From here on the channel tells. */
+    if (!grant_owns(grant, (uint32_t)word.serial))
+        return STATUS_INVALID_PARAMETER; /* CFG-05 */
+    return ms_channel_configure(adapter->controller, channel, setting, FunctionNumber, Context);
 }
 
 ULONG HalpReadDmaCounter(PDMA_ADAPTER DmaAdapter)

@@ -40,6 +40,8 @@ enum op {
     PUT_INSIDE, /* the same in a routine of B's */
     TELL,       /* delivers what waits, as PutDmaAdapter and a full ring do */
     CONFIGURE,  /* A's channel, by a function that there is not */
+    PERIOD,     /* A's channel, its period */
+    PUT_LIST,   /* A's */
     OPEN,       /* one more adapter comes and goes */
 };
 
@@ -61,6 +63,7 @@ static struct {
     struct context context[2];
     PVOID base[2];
     PMDL mdl[2];
+    PSCATTER_GATHER_LIST list; /* A's */
     struct transfer transfer[2][MAPS_MAX];
     uint32_t maps[2];
     uint64_t given; /* A's bytes that were seen in its buffer */
@@ -81,7 +84,7 @@ struct actor {
 };
 
 /* What stands before the actors begin. */
-enum scene { GRANTED, RUNNING, B_WAITS, B_WAITS_RUNNING, BOTH, LOOPS, PUTS_ITSELF };
+enum scene { GRANTED, RUNNING, B_WAITS, B_WAITS_RUNNING, BOTH, LOOPS, PUTS_ITSELF, LISTED };
 
 static enum scene scene;
 static struct actor actors[ACTORS];
@@ -242,6 +245,22 @@ static IO_ALLOCATION_ACTION b_puts_a(PDEVICE_OBJECT device, PIRP irp, PVOID base
     return DeallocateObject;
 }
 
+static VOID listed(PDEVICE_OBJECT device, PIRP irp, PSCATTER_GATHER_LIST list, PVOID context)
+{
+    (void)device, (void)irp, (void)context;
+    w.list = list;
+}
+
+/* A has the channel by a list, which is what it runs with (SGL-09). */
+static void grant_list(void)
+{
+    const DMA_OPERATIONS *ops = w.adapter[0]->DmaOperations;
+
+    ms_require(NT_SUCCESS(ops->GetScatterGatherList(w.adapter[0], &w.pdo, w.mdl[0],
+                                                    MmGetMdlVirtualAddress(w.mdl[0]), BYTES, listed,
+                                                    NULL, FALSE)));
+}
+
 /* B's routine: it has the channel now and uses it at once. */
 static IO_ALLOCATION_ACTION b_granted(PDEVICE_OBJECT device, PIRP irp, PVOID base, PVOID context)
 {
@@ -283,6 +302,15 @@ static void configure(void)
     NTSTATUS status = w.adapter[0]->DmaOperations->ConfigureAdapterChannel(w.adapter[0], 77, NULL);
 
     if (status != STATUS_NOT_IMPLEMENTED && !(has_op(FREE) && status == STATUS_INVALID_PARAMETER))
+        ms_sim_fail("O7 a channel was configured otherwise", "%08x", (unsigned)status);
+}
+
+static void period(void)
+{
+    uint32_t bytes = BYTES / 2;
+    NTSTATUS status = w.adapter[0]->DmaOperations->ConfigureAdapterChannel(w.adapter[0], 1, &bytes);
+
+    if (!NT_SUCCESS(status) && !(has_op(FREE) && status == STATUS_INVALID_PARAMETER))
         ms_sim_fail("O7 a channel was configured otherwise", "%08x", (unsigned)status);
 }
 
@@ -348,6 +376,12 @@ static void actor_run(void *context)
         case CONFIGURE:
             configure();
             break;
+        case PUT_LIST:
+            w.adapter[0]->DmaOperations->PutScatterGatherList(w.adapter[0], w.list, FALSE);
+            break;
+        case PERIOD:
+            period();
+            break;
         case OPEN:
             open_one_more();
             break;
@@ -412,8 +446,11 @@ static void reset(void *context)
     ms_init(&w.b_granted, 0);
     ms_init(&w.ring, 0);
     w.is_whole = w.is_put = w.is_inside = false;
-    w.is_b_waiting = scene == B_WAITS || scene == B_WAITS_RUNNING;
-    grant(0, DMA_SYNCHRONOUS_CALLBACK, NULL);
+    w.is_b_waiting = scene == B_WAITS || scene == B_WAITS_RUNNING || scene == LISTED;
+    if (scene == LISTED)
+        grant_list();
+    else
+        grant(0, DMA_SYNCHRONOUS_CALLBACK, NULL);
     if (scene == BOTH)
         grant(1, DMA_SYNCHRONOUS_CALLBACK, NULL);
     if (w.is_b_waiting)
@@ -497,6 +534,10 @@ static void check(void *context)
             ms_sim_fail("O4 a cancel hit the next owner of the channel", "%08x, status %d",
                         (unsigned)w.transfer[1][0].mapped, w.transfer[1][0].status);
     }
+    if (w.frees > 0 && has_op(PERIOD)) /* CFG-05: no owner but A set one */
+        for (uint32_t i = 0; i < ms_controller_config(w.controller)->channels; i++)
+            if ((uint32_t)ms_channel_setting(w.controller, i) != 0)
+                ms_sim_fail("O4 a period of the channel's last owner", "channel %u", i);
     for (uint32_t i = w.is_put ? 1 : 0; i < 2; i++) {
         w.adapter[i]->DmaOperations->FreeAdapterChannel(w.adapter[i]);
         w.adapter[i]->DmaOperations->PutDmaAdapter(w.adapter[i]);
@@ -564,6 +605,10 @@ static const struct play small[] = {
     {"put inside its routine, another opened", PUTS_ITSELF, {{{STEP2}}, {{OPEN, OPEN}}}},
     {"free, configure", GRANTED, {{{FREE}}, {{CONFIGURE}}}},
     {"free to the next one, configure", B_WAITS, {{{FREE}}, {{CONFIGURE}}}},
+    {"free to the next one, set a period", B_WAITS, {{{FREE}}, {{PERIOD}}}},
+    {"free, set a period twice", GRANTED, {{{FREE}}, {{PERIOD}}, {{PERIOD}}}},
+    {"free, free to the next one", B_WAITS_RUNNING, {{{FREE}}, {{FREE}}}},
+    {"put a list, free to the next one", LISTED, {{{PUT_LIST}}, {{FREE}}}},
     {"map, cancel", GRANTED, {{{MAP}}, {{CANCEL}}}},
     {"map, cancel, cancel", GRANTED, {{{MAP}}, {{CANCEL}}, {{CANCEL}}}},
     {"map, a burst", GRANTED, {{{MAP}}, {{STEP}}}},
@@ -606,7 +651,7 @@ static void explore(const struct play *play, size_t plays, uint64_t most, bool i
     }
 }
 
-/* CFG-02, CFG-05, CMT-05, CMT-08, CMT-10, CMT-11, CMT-12, CMT-16, CMT-19, CMT-20, CPL-07, CPL-09, MTX-46, MTX-60, FLX-07,
+/* CFG-02, CFG-05, SGL-09, FRE-10, FRE-11, CMT-05, CMT-08, CMT-10, CMT-11, CMT-12, CMT-16, CMT-19, CMT-20, CPL-07, CPL-09, MTX-46, MTX-60, FLX-07,
  * FLX-12, FLX-13, FRE-13, PUT-06, QUE-04 */
 MS_TEST(every_interleaving_of_a_cancel_with_other_calls_and_the_engine_ends_well)
 {

@@ -201,8 +201,9 @@ enum ms_channel_cancelled ms_channel_cancel_transfer(struct ms_controller *contr
                                                      uint32_t channel, uint64_t seen);
 /* Clears the channel's mark (CMT-19: its context was initialised). By the owner. */
 void ms_channel_unmark(struct ms_controller *controller, uint32_t channel);
-/* Stops what runs; what it moved can still be flushed. By the owner. Lock-free. */
-void ms_channel_stop(struct ms_controller *controller, uint32_t channel);
+/* Stops the transfer that runs by `seen`, its word as ms_channel_look gave it, and no later one; what it moved
+ * can still be flushed. Any thread. Lock-free. */
+void ms_channel_stop(struct ms_controller *controller, uint32_t channel, uint64_t seen);
 /* Stops what runs, moves what the controller still holds to memory (FLX-05; at most `bytes`), and makes
  * the channel programmable again. The bytes of the transfer that had been moved. By the owner.
  * Lock-free. */
@@ -211,9 +212,12 @@ uint32_t ms_channel_flush(struct ms_controller *controller, uint32_t channel, ui
 void ms_channel_leave(struct ms_controller *controller, uint32_t channel);
 /* Bytes of the transfer not moved (RDC-*); 0 when none was programmed. Wait-free. */
 uint32_t ms_channel_left(const struct ms_controller *controller, uint32_t channel);
-/* Sets how many bytes of a looped transfer make a period, 0: a whole pass (CPL-10); while idle. */
-NTSTATUS ms_channel_configure(struct ms_controller *controller, uint32_t channel, uint32_t function,
-                              const void *context);
+/* What the channel's present owner has set: for ms_channel_configure. Wait-free. */
+uint64_t ms_channel_setting(const struct ms_controller *controller, uint32_t channel);
+/* Sets how many bytes of a looped transfer make a period, 0: a whole pass (CPL-10); while idle, and for the
+ * owner that `setting` is of: STATUS_INVALID_PARAMETER if that has left. Any thread. Lock-free. */
+NTSTATUS ms_channel_configure(struct ms_controller *controller, uint32_t channel, uint64_t setting,
+                              uint32_t function, const void *context);
 /* Delivers completions that wait, unless another thread is at it: then that one goes on. Never waits. */
 void ms_channel_deliver(struct ms_controller *controller, uint32_t channel);
 /* Every transfer started so far on any channel by `owner` has had its callback, or has none to come. */

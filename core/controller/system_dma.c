@@ -22,6 +22,8 @@
  * Ordering    hb:channel-program  start writes record and staging's reuse, then releases RUNNING; the
  *             engine acquires it. hb:channel-moved: the engine writes staging, then releases the count;
  *             flush acquires it. hb:record-fired: firing releases; delivery acquires.
+ *             hb:channel-setting: an owner that leaves releases the setting of none; who would configure acquires
+ *             it, then looks whether its owner has left. The CAS fails on any later one.
  *             hb:telling: a routine has returned, released; who ends its owner acquires that. Between its record's
  *             becoming empty and that, `telling` names the owner, so he looks at the records first.
  *             hb:engine-at (seq_cst both sides): the engine says which record it looks at, then looks at
@@ -257,6 +259,7 @@ static void record_fill(struct ms_controller *controller, struct ms_channel *cha
                         const struct ms_channel_program *program, uint32_t transfer)
 {
     struct ms_record *record = ms_record_of(channel, transfer);
+    union ms_channel_setting setting;
     ULONG elements;
 
     memcpy(&elements, (const char *)program->list + offsetof(SCATTER_GATHER_LIST, NumberOfElements),
@@ -274,7 +277,8 @@ static void record_fill(struct ms_controller *controller, struct ms_channel *cha
     record->demand = program->demand;
     record->port_bytes = program->port_bytes;
     record->fail_at = controller->fail_at[program->line - controller->config.line_first];
-    record->period = channel->period ? channel->period : program->length;
+    setting.raw = ms_load_relaxed(&channel->setting); /* our own */
+    record->period = setting.period ? setting.period : program->length;
     record->routine = program->routine;
     record->context = program->context;
     record->device = program->device;
@@ -398,12 +402,12 @@ static void staging_drain(struct ms_controller *controller, struct ms_channel *c
     }
 }
 
-/* Stops what runs and fires what is over; the word it left. */
-static union ms_channel_word channel_stop(struct ms_channel *channel)
+/* Stops the transfer that was seen and fires it if it is over; the word it left, or that of a later one. */
+static union ms_channel_word channel_stop(struct ms_channel *channel, union ms_channel_word seen)
 {
-    union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)}; /* hb:channel-moved */
+    uint64_t transfer = seen.transfer;
 
-    while (seen.phase == CHANNEL_RUNNING) { /* FLX-12, FLX-13 */
+    while (seen.phase == CHANNEL_RUNNING && seen.transfer == transfer) { /* FLX-12, FLX-13 */
         union ms_channel_word next = seen;
         ms_channel_step_stop(&next);
         if (ms_cas_seq_cst(&channel->state, &seen.raw, next.raw))
@@ -417,9 +421,17 @@ static union ms_channel_word channel_stop(struct ms_channel *channel)
     return seen;
 }
 
-void ms_channel_stop(struct ms_controller *controller, uint32_t index)
+/* For its owner, whose transfers nobody else starts. */
+static union ms_channel_word channel_stop_own(struct ms_channel *channel)
 {
-    (void)channel_stop(&controller->channel[index]);
+    return channel_stop(
+        channel,
+        (union ms_channel_word){.raw = ms_load_acquire(&channel->state)}); /* hb:channel-moved */
+}
+
+void ms_channel_stop(struct ms_controller *controller, uint32_t index, uint64_t seen)
+{
+    (void)channel_stop(&controller->channel[index], (union ms_channel_word){.raw = seen});
     bell_ring(controller);
 }
 
@@ -439,7 +451,7 @@ static void channel_reset(struct ms_controller *controller, struct ms_channel *c
 uint32_t ms_channel_flush(struct ms_controller *controller, uint32_t index, uint32_t bytes)
 {
     struct ms_channel *channel = &controller->channel[index];
-    union ms_channel_word seen = channel_stop(channel);
+    union ms_channel_word seen = channel_stop_own(channel);
     const struct ms_record *record = ms_record_of(channel, (uint32_t)seen.transfer);
 
     uint32_t moved = ms_channel_is_over(seen) ? (uint32_t)seen.moved : 0;
@@ -453,29 +465,42 @@ uint32_t ms_channel_flush(struct ms_controller *controller, uint32_t index, uint
 void ms_channel_leave(struct ms_controller *controller, uint32_t index)
 {
     struct ms_channel *channel = &controller->channel[index];
-    union ms_channel_word seen = channel_stop(channel);
+    union ms_channel_word seen = channel_stop_own(channel);
 
     ms_data_write(&channel->epoch, sizeof channel->epoch);
     channel->epoch++; /* a cancel meant for us fails on the next owner's word */
-    channel->period = 0;
+    /* hb:channel-setting, release: who sees it sees that we are not the owner any more */
+    ms_store_release(&channel->setting, (union ms_channel_setting){.epoch = channel->epoch}.raw);
     channel_reset(controller, channel, seen);
 }
 
 enum { CHANNEL_FUNCTION_PERIOD = 1 };
 
-NTSTATUS ms_channel_configure(struct ms_controller *controller, uint32_t index, uint32_t function,
-                              const void *context)
+uint64_t ms_channel_setting(const struct ms_controller *controller, uint32_t index)
+{
+    return ms_load_acquire(&controller->channel[index].setting); /* hb:channel-setting */
+}
+
+NTSTATUS ms_channel_configure(struct ms_controller *controller, uint32_t index, uint64_t setting,
+                              uint32_t function, const void *context)
 {
     struct ms_channel *channel = &controller->channel[index];
     union ms_channel_word seen = {.raw = ms_load_acquire(&channel->state)};
+    union ms_channel_setting was = {.raw = setting}, next = was;
 
     if (function != CHANNEL_FUNCTION_PERIOD)
         return STATUS_NOT_IMPLEMENTED; /* CFG-02 */
     if (!context)
         return STATUS_INVALID_PARAMETER; /* CFG-04 */
-    if (seen.phase != CHANNEL_IDLE)
-        return STATUS_INVALID_DEVICE_STATE; /* CFG-04 */
-    memcpy(&channel->period, context, sizeof channel->period);
+    if (seen.phase != CHANNEL_IDLE) {
+        was.raw = ms_channel_setting(controller, index);             /* whose transfer is it? */
+        return was.epoch == next.epoch ? STATUS_INVALID_DEVICE_STATE /* CFG-04 */
+                                       : STATUS_INVALID_PARAMETER;   /* CFG-05 */
+    }
+    memcpy(&next.period, context, sizeof next.period);
+    while (!ms_cas_relaxed(&channel->setting, &was.raw, next.raw)) /* nothing but the word */
+        if (was.epoch != next.epoch)
+            return STATUS_INVALID_PARAMETER; /* CFG-05: the owner left */
     return STATUS_SUCCESS;
 }
 

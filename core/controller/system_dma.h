@@ -48,13 +48,22 @@ struct ms_record {
     SCATTER_GATHER_ELEMENT *element; /* const pointer; config.elements_max slots */
 };
 
+/* What an owner set, and which owner: who configures for one that left meanwhile fails on the next one's. */
+union ms_channel_setting {
+    struct {
+        uint32_t period; /* bytes between notifications of a loop; 0: a pass */
+        uint32_t epoch;  /* of the owner */
+    };
+    uint64_t raw;
+};
+
 struct ms_channel {
     ms_atomic_u64 state;     /* union ms_channel_word */
     ms_atomic_u32 length;    /* of the programmed transfer; 0: none; counter only */
     ms_atomic_u32 engine_at; /* transfer whose record the engine looks at */
     uint8_t *staging;        /* const pointer; engine writes beyond `moved`, owner reads below */
     uint32_t epoch;          /* owner: +1 per owner */
-    uint32_t period;         /* owner: bytes between notifications of a loop; 0: a pass */
+    ms_atomic_u64 setting;   /* union ms_channel_setting: see ms_channel_configure */
     uint8_t *windows;        /* const pointer; LOOP_WINDOWS of WINDOW_BYTES */
     ms_atomic_u64 window[LOOP_WINDOWS]; /* union slot_word; see loop_window.c */
     uint32_t window_last[LOOP_WINDOWS]; /* owner: the transfer that had it last */

@@ -43,6 +43,7 @@ struct ms_cpu {
     uint32_t completing;      /* owner; > 0: inside a completion routine, too */
     uint32_t visit;           /* owner; another number for each thread that enters here */
     uint64_t deferred[5];     /* owner; what the adapter floor postponed to the outermost call */
+    uint64_t failed; /* owner, beyond MS_CPUS_MAX; the adapter whose refusal it remembers */
 } __attribute__((aligned(MS_CACHE_LINE)));
 
 /* What runs later on a thread of its own; see dpc.c. Fields: whoever holds the lock. */
