@@ -151,7 +151,8 @@ VOID WdfWorkItemEnqueue(WDFWORKITEM WorkItem)
     struct ms_workitem *work = ms_object_take(WorkItem, MS_OBJECT_WORKITEM);
 
     if (!work)
-        return; /* FTL-02 */
+        return;                            /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, WorkItem); /* LVL-01 */
     if (!busy_enter(&work->busy))
         goto undo_take; /* it is being deleted */
     if (!workitem_ask(work))

@@ -382,11 +382,10 @@ static void assert_told_of_level(struct rig *rig)
 #define FROM_ISR(rig, call)                                                                        \
     do {                                                                                           \
         KIRQL before_ = KfRaiseIrql(5);                                                            \
-        (void)(call);                                                                              \
+        call;                                                                                      \
         assert_told_of_level(rig);                                                                 \
         KeLowerIrql(before_);                                                                      \
     } while (0)
-#define FROM_ISR_VOID(rig, call) FROM_ISR(rig, ((call), 0))
 
 /* TRX-51, LVL-01, CMP-01, RES-01, EXE-01, STP-01, CAN-01, REL-01: no method of a transaction is for a service routine. */
 MS_TEST(every_method_of_a_transaction_tells_that_it_is_above_dispatch_level)
@@ -401,15 +400,15 @@ MS_TEST(every_method_of_a_transaction_tells_that_it_is_above_dispatch_level)
     FROM_ISR(rig, WdfDmaTransactionCreate(rig->enabler, NULL, &other));
     FROM_ISR(rig,
              WdfDmaTransactionAllocateResources(other, (WDF_DMA_DIRECTION)2, 1, job_reserve, &job));
-    FROM_ISR_VOID(rig, WdfDmaTransactionFreeResources(other));
-    FROM_ISR_VOID(rig, WdfDmaTransactionSetSingleTransferRequirement(job.trx, FALSE));
+    FROM_ISR(rig, WdfDmaTransactionFreeResources(other));
+    FROM_ISR(rig, WdfDmaTransactionSetSingleTransferRequirement(job.trx, FALSE));
     FROM_ISR(rig, job_init(&job, 0, ALL));
-    FROM_ISR_VOID(rig, WdfDmaTransactionSetMaximumLength(job.trx, 0x800));
-    FROM_ISR_VOID(rig, WdfDmaTransactionSetImmediateExecution(job.trx, FALSE));
-    FROM_ISR_VOID(rig, WdfDmaTransactionSetDeviceAddressOffset(job.trx, 0));
-    FROM_ISR_VOID(rig, WdfDmaTransactionSetChannelConfigurationCallback(job.trx, NULL, NULL));
-    FROM_ISR_VOID(rig, WdfDmaTransactionSetTransferCompleteCallback(job.trx, NULL, NULL));
-    FROM_ISR_VOID(rig, WdfDmaTransactionGetTransferInfo(job.trx, NULL, NULL));
+    FROM_ISR(rig, WdfDmaTransactionSetMaximumLength(job.trx, 0x800));
+    FROM_ISR(rig, WdfDmaTransactionSetImmediateExecution(job.trx, FALSE));
+    FROM_ISR(rig, WdfDmaTransactionSetDeviceAddressOffset(job.trx, 0));
+    FROM_ISR(rig, WdfDmaTransactionSetChannelConfigurationCallback(job.trx, NULL, NULL));
+    FROM_ISR(rig, WdfDmaTransactionSetTransferCompleteCallback(job.trx, NULL, NULL));
+    FROM_ISR(rig, WdfDmaTransactionGetTransferInfo(job.trx, NULL, NULL));
     FROM_ISR(rig, WdfDmaTransactionWdmGetTransferContext(job.trx));
     FROM_ISR(rig, WdfDmaTransactionGetDevice(job.trx));
     FROM_ISR(rig, WdfDmaTransactionGetRequest(job.trx));
@@ -419,7 +418,7 @@ MS_TEST(every_method_of_a_transaction_tells_that_it_is_above_dispatch_level)
     FROM_ISR(rig, WdfDmaTransactionGetBytesTransferred(job.trx));
     FROM_ISR(rig, WdfDmaTransactionGetCurrentDmaTransferLength(job.trx));
     rig_run(rig);
-    FROM_ISR_VOID(rig, WdfDmaTransactionStopSystemTransfer(job.trx));
+    FROM_ISR(rig, WdfDmaTransactionStopSystemTransfer(job.trx));
     FROM_ISR(rig, WdfDmaTransactionDmaCompletedFinal(job.trx, 0x800, &job.status));
     assert_status(job.status, STATUS_SUCCESS);
     FROM_ISR(rig, WdfDmaTransactionRelease(job.trx));

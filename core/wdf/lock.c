@@ -100,7 +100,8 @@ VOID WdfSpinLockAcquire(WDFSPINLOCK SpinLock)
     struct ms_spinlock *lock = ms_object_take(SpinLock, MS_OBJECT_SPINLOCK);
 
     if (!lock)
-        return; /* FTL-02 */
+        return;                            /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, SpinLock); /* LVL-01 */
     if (is_mine(&lock->owner)) {
         ms_rule_break(MS_RULE_WDF_LOCK_RECURSION, lock->object.handle, 0);
         lock->again++; /* it would wait for itself for ever */
@@ -117,7 +118,8 @@ VOID WdfSpinLockRelease(WDFSPINLOCK SpinLock)
     struct ms_spinlock *lock = ms_object_take(SpinLock, MS_OBJECT_SPINLOCK);
 
     if (!lock)
-        return; /* FTL-02 */
+        return;                            /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, SpinLock); /* LVL-01 */
     if (!is_mine(&lock->owner)) {
         ms_rule_break(MS_RULE_WDF_LOCK_OWNER, lock->object.handle, 0); /* LCK-03 */
     } else if (lock->again > 0) {

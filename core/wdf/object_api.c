@@ -3,7 +3,7 @@
  * object_api: the routines on objects of any kind, as drivers call them, and the framework's start and
  * end.
  */
-#include "wdf/object.h"
+#include "wdf/callback.h"
 
 enum { OBJECTS_DEFAULT = 65536 };
 
@@ -164,7 +164,8 @@ VOID WdfObjectDelete(WDFOBJECT Object)
     struct ms_object *object = ms_object_take(Object, MS_OBJECT_ANY);
 
     if (!object)
-        return; /* FTL-02 */
+        return;                          /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Object); /* LVL-01 */
     if (!object->ops->driver_may_delete)
         ms_rule_break(MS_RULE_WDF_DELETE_FORBIDDEN, object->handle, object->ops->kind); /* OBJ-07 */
     else if (!ms_object_delete(object))

@@ -389,7 +389,8 @@ NTSTATUS WdfRequestForwardToIoQueue(WDFREQUEST Request, WDFQUEUE DestinationQueu
     NTSTATUS status = STATUS_INVALID_PARAMETER;
 
     if (!request)
-        return status; /* FTL-02 */
+        return status;                    /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
     target = ms_object_take(DestinationQueue, MS_OBJECT_QUEUE);
     if (!target)
         goto undo_request;

@@ -254,7 +254,8 @@ VOID WdfRequestComplete(WDFREQUEST Request, NTSTATUS Status)
     struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
 
     if (!request)
-        return; /* REQ-02, FTL-02 */
+        return;                           /* REQ-02, FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
     request_complete_with(request, Status);
     ms_object_drop(&request->object);
 }
@@ -264,7 +265,8 @@ VOID WdfRequestCompleteWithInformation(WDFREQUEST Request, NTSTATUS Status, ULON
     struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
 
     if (!request)
-        return; /* REQ-02, FTL-02 */
+        return;                           /* REQ-02, FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
     request->information = Information;
     request_complete_with(request, Status);
     ms_object_drop(&request->object);
@@ -301,6 +303,7 @@ NTSTATUS WdfRequestMarkCancelableEx(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL E
     request = ms_object_take(Request, MS_OBJECT_REQUEST);
     if (!request)
         return STATUS_INVALID_PARAMETER;                                  /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Request);                                 /* LVL-01 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (!now.marked && !now.claimed)
         cancel_set(request, EvtRequestCancel);
@@ -324,6 +327,7 @@ VOID WdfRequestMarkCancelable(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL EvtRequ
     request = ms_object_take(Request, MS_OBJECT_REQUEST);
     if (!request)
         return;                                                           /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Request);                                 /* LVL-01 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (!now.marked && !now.claimed)
         cancel_set(request, EvtRequestCancel);
@@ -340,7 +344,8 @@ NTSTATUS WdfRequestUnmarkCancelable(WDFREQUEST Request)
     struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
 
     if (!request)
-        return STATUS_INVALID_PARAMETER; /* FTL-02 */
+        return STATUS_INVALID_PARAMETER;  /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
     enum ms_request_verdict verdict = ms_request_move(request, request_unmark);
     if (verdict == REQUEST_REFUSED)
         ms_rule_break(MS_RULE_WDF_UNMARK, request->object.handle, ms_load_relaxed(&request->word));
@@ -356,6 +361,7 @@ BOOLEAN WdfRequestIsCanceled(WDFREQUEST Request)
 
     if (!request)
         return FALSE;
+    ms_irql_ask(DISPATCH_LEVEL, Request);                                 /* LVL-01 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (now.marked)
         ms_rule_break(MS_RULE_WDF_IS_CANCELED, request->object.handle, now.raw); /* REQ-14 */

@@ -411,3 +411,68 @@ MS_TEST(every_taking_of_a_request_may_fail)
     rig_close(&r);
     assert_int_equal(outcome.times, 1);
 }
+
+/* --- levels --- */
+
+static void on_expiry(WDFTIMER timer)
+{
+    (void)timer;
+}
+
+static void on_work(WDFWORKITEM work)
+{
+    (void)work;
+}
+
+/* What is called as from an interrupt's service routine is told, and done all the same. */
+#define FROM_ISR(r, call)                                                                          \
+    do {                                                                                           \
+        KIRQL before_ = KfRaiseIrql(5);                                                            \
+        call;                                                                                      \
+        KeLowerIrql(before_);                                                                      \
+        assert_reported(&(r)->f, MS_RULE_WDF_IRQL);                                                \
+        assert_int_equal((r)->f.reports, 1);                                                       \
+        (r)->f.reports = 0;                                                                        \
+    } while (0)
+
+/* LVL-01, TMR-03, TMR-04, LCK-01: requests, timers, locks and work items are not for a service routine. */
+MS_TEST(what_a_service_routine_may_not_call_tells_its_level)
+{
+    struct rig r = {.queue = NULL};
+    struct outcome outcome[2];
+    WDF_OBJECT_ATTRIBUTES attributes;
+    WDF_TIMER_CONFIG timer_config;
+    WDF_WORKITEM_CONFIG work_config;
+    WDFTIMER timer;
+    WDFWORKITEM work;
+    WDFSPINLOCK lock;
+    WDFREQUEST request;
+
+    rig_open(&r);
+    WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
+    attributes.ParentObject = r.device;
+    WDF_TIMER_CONFIG_INIT(&timer_config, on_expiry);
+    WDF_WORKITEM_CONFIG_INIT(&work_config, on_work);
+    assert_status(WdfTimerCreate(&timer_config, &attributes, &timer), STATUS_SUCCESS);
+    assert_status(WdfWorkItemCreate(&work_config, &attributes, &work), STATUS_SUCCESS);
+    assert_status(WdfSpinLockCreate(&attributes, &lock), STATUS_SUCCESS);
+    FROM_ISR(&r, WdfTimerStart(timer, WDF_REL_TIMEOUT_IN_MS(1000)));
+    FROM_ISR(&r, WdfTimerStop(timer, FALSE));
+    FROM_ISR(&r, WdfSpinLockAcquire(lock));
+    FROM_ISR(&r, WdfSpinLockRelease(lock));
+    FROM_ISR(&r, WdfWorkItemEnqueue(work));
+    WdfWorkItemFlush(work);
+    request = rig_request(&r, &outcome[0]);
+    FROM_ISR(&r, WdfRequestIsCanceled(request));
+    FROM_ISR(&r, WdfRequestMarkCancelableEx(request, cancel_count));
+    FROM_ISR(&r, WdfRequestUnmarkCancelable(request));
+    FROM_ISR(&r, WdfRequestMarkCancelable(request, cancel_count));
+    FROM_ISR(&r, WdfRequestUnmarkCancelable(request));
+    FROM_ISR(&r, WdfRequestComplete(request, STATUS_SUCCESS));
+    assert_int_equal(outcome[0].times, 1);
+    request = rig_request(&r, &outcome[1]);
+    FROM_ISR(&r, WdfRequestCompleteWithInformation(request, STATUS_SUCCESS, 1));
+    assert_int_equal(outcome[1].times, 1);
+    FROM_ISR(&r, WdfObjectDelete(work));
+    rig_close(&r);
+}

@@ -283,6 +283,7 @@ BOOLEAN WdfTimerStart(WDFTIMER Timer, LONGLONG DueTime)
 
     if (!timer)
         return FALSE;                                                     /* FTL-02 */
+    ms_irql_ask(DISPATCH_LEVEL, Timer);                                   /* LVL-01 */
     was = timer_move(timer, timer_start, (ms_moment_of(due) + 99) / 100); /* never early */
     if (!is_stepped(timer))
         bell_set(timer); /* I2 */
@@ -317,6 +318,8 @@ BOOLEAN WdfTimerStop(WDFTIMER Timer, BOOLEAN Wait)
 
     if (!timer)
         return FALSE; /* FTL-02 */
+    if (!Wait)
+        ms_irql_ask(DISPATCH_LEVEL, Timer); /* TMR-04 */
     was = timer_move(timer, timer_stop, 0);
     if (Wait)
         timer_wait(timer);
