@@ -397,9 +397,24 @@ static uint32_t bytes_arrived(void)
     return count;
 }
 
-static void do_flush(void)
+/* The old routine ends a mapping as well, and takes the mark away (FLB-08). */
+static NTSTATUS flush_call(bool is_old)
 {
-    struct start *s = &c.start[c.starts - 1];
+    uint32_t offset = c.is_mapped ? c.offset : 0, length = c.is_mapped ? c.length : 0;
+
+    if (!is_old)
+        return c.adapter->DmaOperations->FlushAdapterBuffersEx(c.adapter, c.mdl, c.base, offset,
+                                                               length, (BOOLEAN)c.to_device);
+    return c.adapter->DmaOperations->FlushAdapterBuffers(
+               c.adapter, c.mdl, c.base, (char *)MmGetMdlVirtualAddress(c.mdl) + offset, length,
+               (BOOLEAN)c.to_device)
+               ? STATUS_SUCCESS
+               : STATUS_UNSUCCESSFUL;
+}
+
+static void do_flush(bool is_old)
+{
+    struct start *s = c.starts > 0 ? &c.start[c.starts - 1] : NULL;
     uint32_t cancels = c.cancels_inside == 0 ? c.cancels : c.cancels_cleared;
     bool is_over = c.is_mapped && s->told != 0;
     ULONG left = c.adapter->DmaOperations->ReadDmaCounter(c.adapter);
@@ -407,9 +422,7 @@ static void do_flush(void)
     if (!c.is_held)
         return;
     clearing(true);
-    NTSTATUS status = c.adapter->DmaOperations->FlushAdapterBuffersEx(
-        c.adapter, c.mdl, c.base, c.is_mapped ? c.offset : 0, c.is_mapped ? c.length : 0,
-        (BOOLEAN)c.to_device);
+    NTSTATUS status = flush_call(is_old);
     if (status != STATUS_SUCCESS)
         ms_sim_fail("O7 a flush failed", "%08x", (unsigned)status);
     clearing(false);
@@ -445,7 +458,7 @@ static void do_map(uint8_t length_class, uint8_t how, bool is_starved)
     if (!c.is_held || c.starts == STARTS_MAX)
         return;
     if (c.is_mapped) { /* stops what runs */
-        do_flush();
+        do_flush(false);
         c.has_cancelled = was_cancelled = false;
     }
     loop_judge();
@@ -499,7 +512,7 @@ static void do_free(void)
     if (!c.is_held)
         return;
     if (c.is_mapped)
-        do_flush();
+        do_flush(false);
     c.is_held = false;
     clearing(true);
     c.adapter->DmaOperations->FreeAdapterChannel(c.adapter);
@@ -587,7 +600,21 @@ static void ctrl_reset(const uint8_t *setup)
         do_map(0, 0, false);
 }
 
-enum kind { GRANT, MAP, FLUSH, FREE, COUNT, STEP, CANCEL_IT, BREAK, STARVED, CREDIT, PUT, OTHER };
+enum kind {
+    GRANT,
+    MAP,
+    FLUSH,
+    FREE,
+    COUNT,
+    STEP,
+    CANCEL_IT,
+    BREAK,
+    STARVED,
+    CREDIT,
+    PUT,
+    OTHER,
+    OLD_FLUSH
+};
 
 static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -603,7 +630,12 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case FLUSH:
         if (c.is_mapped)
-            do_flush();
+            do_flush(false);
+        c.has_cancelled = false;
+        break;
+    case OLD_FLUSH:
+        if (c.is_held)
+            do_flush(true);
         c.has_cancelled = false;
         break;
     case FREE:
@@ -692,6 +724,8 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
         break;
     case FLUSH:
         return "flush";
+    case OLD_FLUSH:
+        return "flush by the old routine, also nothing";
     case FREE:
         return "free the channel";
     case COUNT:
@@ -736,6 +770,7 @@ static const struct fuzz_kind kinds[] = {
     [CREDIT] = {"credit", 1, 4, "bytes that the device asks for, less one"},
     [PUT] = {"put", 0, 1, "the adapter, for good"},
     [OTHER] = {"other", 0, 4, "the other driver asks for a channel, or uses and frees it"},
+    [OLD_FLUSH] = {"oldflush", 0, 1, "FlushAdapterBuffers; with nothing mapped, of nothing"},
 };
 
 const struct fuzz_target fuzz_target_ctrl = {

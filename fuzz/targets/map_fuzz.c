@@ -40,6 +40,7 @@ static void machine_make(const struct ms_reg_ops *strategy, uint32_t shape)
         .registers = {1, shapes[shape].registers},
         .grants = 8,
         .defer_grants = shapes[shape].defers,
+        .other = {.element_bytes_max = shapes[shape].bytes_max, .boundary = shapes[shape].boundary},
     };
     DEVICE_DESCRIPTION description = {
         .Version = DEVICE_DESCRIPTION_VERSION3,
@@ -64,6 +65,8 @@ static void machine_make(const struct ms_reg_ops *strategy, uint32_t shape)
                          shapes[shape].packet ? MS_POOL_CONTIGUOUS : MS_POOL_SCATTER);
     m.is_packet = shapes[shape].packet;
     m.defers = shapes[shape].defers;
+    m.bytes_max = shapes[shape].bytes_max;
+    m.boundary = shapes[shape].boundary;
     stage_keep(&m.stage, m.request);
     for (uint32_t d = 0; d < DRIVERS; d++)
         for (uint32_t s = 0; s < SLOTS; s++)
@@ -93,9 +96,61 @@ static void map_reset(const uint8_t *setup)
 static const uint32_t offsets[8] = {0, 1, 4095, 4096, 4097, 8191, 8192, 12287};
 static const uint32_t lengths[8] = {12288, 1, 4096, 4095, 4097, 2, 8192, 8191};
 
-static void request_map(struct request *r, uint8_t offset_class, uint8_t length_class)
+static void *buffer_va(const struct request *r)
+{
+    return (char *)MmGetMdlVirtualAddress(m.mdl[r->driver][r->slot]) + r->offset;
+}
+
+/* MapTransfer gives a region and no list: one is made of it, for the device. */
+static NTSTATUS map_old(struct request *r, ULONG *length)
 {
     PDMA_ADAPTER a = m.adapter[r->driver];
+    SCATTER_GATHER_LIST header = {.NumberOfElements = 1};
+    SCATTER_GATHER_ELEMENT element = {0};
+
+    element.Address = a->DmaOperations->MapTransfer(a, m.mdl[r->driver][r->slot], r->base,
+                                                    buffer_va(r), length, (BOOLEAN)r->to_device);
+    if (*length == 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    element.Length = *length;
+    memcpy(r->list, &header, sizeof header);
+    memcpy(r->list + sizeof header, &element, sizeof element);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS map_call(struct request *r, ULONG *length)
+{
+    PDMA_ADAPTER a = m.adapter[r->driver];
+
+    return r->is_map_old
+               ? map_old(r, length)
+               : a->DmaOperations->MapTransferEx(a, m.mdl[r->driver][r->slot], r->base, r->offset,
+                                                 0, length, (BOOLEAN)r->to_device,
+                                                 (PSCATTER_GATHER_LIST)r->list, sizeof r->list,
+                                                 NULL, NULL);
+}
+
+static NTSTATUS flush_call(struct request *r)
+{
+    PDMA_ADAPTER a = m.adapter[r->driver];
+
+    if (!r->is_map_old)
+        return a->DmaOperations->FlushAdapterBuffersEx(a, m.mdl[r->driver][r->slot], r->base,
+                                                       r->offset, r->bytes, (BOOLEAN)r->to_device);
+    return a->DmaOperations->FlushAdapterBuffers(a, m.mdl[r->driver][r->slot], r->base,
+                                                 buffer_va(r), r->bytes, (BOOLEAN)r->to_device)
+               ? STATUS_SUCCESS
+               : STATUS_UNSUCCESSFUL;
+}
+
+/* Of a region that the device can not take as a whole the old routine maps nothing (MTR-09). */
+static bool may_map_nothing(const struct request *r)
+{
+    return r->registers == 0 || (r->is_map_old && m.is_packet);
+}
+
+static void request_map(struct request *r, uint8_t offset_class, uint8_t length_class, bool is_old)
+{
     uint32_t at[16];
     ULONG length;
     NTSTATUS status;
@@ -104,6 +159,7 @@ static void request_map(struct request *r, uint8_t offset_class, uint8_t length_
         return;
     r->offset = offsets[offset_class & 7];
     r->to_device = length_class >> 3 & 1;
+    r->is_map_old = is_old;
     length = lengths[length_class & 7];
     if (length > BYTES - r->offset)
         length = BYTES - r->offset;
@@ -111,13 +167,11 @@ static void request_map(struct request *r, uint8_t offset_class, uint8_t length_
     uint32_t count = probes(r, at);
     for (uint32_t i = 0; i < count; i++)
         *buffer_byte(r, at[i]) = byte_of(r, at[i]);
-    status = a->DmaOperations->MapTransferEx(
-        a, m.mdl[r->driver][r->slot], r->base, r->offset, 0, &length, (BOOLEAN)r->to_device,
-        (PSCATTER_GATHER_LIST)r->list, sizeof r->list, NULL, NULL);
+    status = map_call(r, &length);
     m.digest = m.digest * 31 + (uint32_t)status + length;
     if (!NT_SUCCESS(status)) {
         /* Not one byte: only for want of registers, and only when the first page bounces. */
-        if (status != STATUS_INSUFFICIENT_RESOURCES || r->registers > 0)
+        if (status != STATUS_INSUFFICIENT_RESOURCES || !may_map_nothing(r))
             ms_sim_fail("O5 a granted mapping failed", "%08x at %u", (unsigned)status, r->offset);
         return;
     }
@@ -146,7 +200,6 @@ static bool device_stop(struct request *r, bool *has_moved)
 
 static bool request_flush(struct request *r)
 {
-    PDMA_ADAPTER a = m.adapter[r->driver];
     uint32_t at[16];
     bool has_moved;
     NTSTATUS status;
@@ -155,8 +208,7 @@ static bool request_flush(struct request *r)
         return true;
     if (!device_stop(r, &has_moved))
         return false;
-    status = a->DmaOperations->FlushAdapterBuffersEx(a, m.mdl[r->driver][r->slot], r->base,
-                                                     r->offset, r->bytes, (BOOLEAN)r->to_device);
+    status = flush_call(r);
     if (!NT_SUCCESS(status))
         ms_sim_fail("O7 a flush failed", "%08x", (unsigned)status);
     r->is_mapped = false;
@@ -215,7 +267,7 @@ static IO_ALLOCATION_ACTION routine(PDEVICE_OBJECT device, PIRP irp, PVOID base,
     r->is_held = true;
     m.digest = m.digest * 31 + (uint32_t)(r - m.request) + 7;
     if (action != 0) {
-        request_map(r, 0, r->registers > 1 ? 0 : 2);
+        request_map(r, 0, r->registers > 1 ? 0 : 2, false);
         while (!request_flush(r))
             ms_spin_hint(); /* the driver waits for its device, not for the interface */
         registers_disown(r);
@@ -436,7 +488,7 @@ static void do_move(uint32_t driver, uint32_t slot)
     ms_store_release(&r->device, DEVICE_DONE);
 }
 
-enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL, LET_GO, ASK_OLD };
+enum kind { ASK, ASK_SYNC, MAP, FLUSH, FREE, MOVE, CANCEL, LET_GO, ASK_OLD, MAP_OLD };
 
 static void map_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -455,7 +507,12 @@ static void map_perform(uint32_t actor, const struct fuzz_op *op)
     case MAP:
         r = held_near(driver, slot);
         if (r)
-            request_map(r, op->operand[1], op->operand[2]);
+            request_map(r, op->operand[1], op->operand[2], false);
+        break;
+    case MAP_OLD:
+        r = held_near(driver, slot);
+        if (r)
+            request_map(r, op->operand[1], op->operand[2], true);
         break;
     case FLUSH:
         r = held_near(driver, slot);
@@ -564,8 +621,10 @@ static const char *map_tell(const struct fuzz_op *op, char *text, size_t bytes)
         snprintf(text, bytes, "ask synchronously in slot %u for %u", slot, op->operand[1] & 3);
         break;
     case MAP:
-        snprintf(text, bytes, "map slot %u at %u, %u bytes %s", slot, offsets[op->operand[1] & 7],
-                 lengths[op->operand[2] & 7], op->operand[2] >> 3 & 1 ? "out" : "in");
+    case MAP_OLD:
+        snprintf(text, bytes, "map slot %u at %u, %u bytes %s%s", slot, offsets[op->operand[1] & 7],
+                 lengths[op->operand[2] & 7], op->operand[2] >> 3 & 1 ? "out" : "in",
+                 op->kind == MAP_OLD ? ", by the old routine" : "");
         break;
     case FLUSH:
         snprintf(text, bytes, "flush slot %u", slot);
@@ -599,6 +658,7 @@ static const struct fuzz_kind kinds[] = {
     [MOVE] = {"move", 1, 4, "whose slot"},
     [CANCEL] = {"cancel", 1, 8, "whose slot"},
     [LET_GO] = {"let_go", 0, 3, "the adapter, after a synchronous request that failed"},
+    [MAP_OLD] = {"map_old", 3, 3, "as map, by MapTransfer"},
     [ASK_OLD] = {"ask_old", 3, 3, "as version 1: slot, registers, what the routine does"},
 };
 

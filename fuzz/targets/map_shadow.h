@@ -37,6 +37,7 @@ struct request {
     bool is_old, is_queued; /* asked for by version 1's routine, which said that it waits */
     PVOID base;             /* routine, then driver (hb:fate) */
     bool is_mapped;         /* driver */
+    bool is_map_old;        /* likewise: by MapTransfer */
     bool to_device;         /* driver, device while it moves */
     uint32_t offset;        /* likewise */
     uint32_t bytes;
@@ -47,12 +48,25 @@ struct request {
 
 static const struct {
     uint32_t registers;
-    uint8_t adapters; /* 1: the drivers share one; 2: one each */
-    bool packet;      /* contiguous runs */
-    bool defers;      /* grants are left to a thread of the machine (QUE-07) */
-} shapes[] = {{3, 1, false, false}, {3, 2, false, false}, {4, 2, true, false}, {6, 2, false, false},
-              {5, 1, true, false},  {2, 2, false, false}, {8, 2, true, false}, {1, 1, false, false},
-              {2, 2, false, true},  {3, 1, false, true}};
+    uint8_t adapters;   /* 1: the drivers share one; 2: one each */
+    bool packet;        /* contiguous runs */
+    bool defers;        /* grants are left to a thread of the machine (QUE-07) */
+    uint32_t bytes_max; /* of an element; 0: any number */
+    uint32_t boundary;  /* that no element crosses; 0: none */
+} shapes[] = {{3, 1, false, false, 0, 0},
+              {3, 2, false, false, 0, 0},
+              {4, 2, true, false, 0, 0},
+              {6, 2, false, false, 0, 0},
+              {5, 1, true, false, 0, 0},
+              {2, 2, false, false, 0, 0},
+              {8, 2, true, false, 0, 0},
+              {1, 1, false, false, 0, 0},
+              {2, 2, false, true, 0, 0},
+              {3, 1, false, true, 0, 0},
+              {8, 2, true, false, 0x1800, 0},
+              {8, 2, true, false, 0, 0x4000},
+              {6, 2, false, false, 0x1800, 0x1000},
+              {8, 1, true, false, 0x1000, 0x4000}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static struct {
@@ -63,6 +77,7 @@ static struct {
     PFN_NUMBER pfn[DRIVERS][SLOTS][PAGES];
     bool is_packet; /* registers in runs */
     bool defers;
+    uint32_t bytes_max, boundary;
     /* From here on each execution's own. */
     struct request request[REQUESTS_MAX];
     uint32_t requests;
@@ -88,7 +103,7 @@ static uint8_t *buffer_byte(const struct request *r, uint32_t at)
     return ms_memory_byte(m.stage.memory, (ms_pa){(pfn << MS_PAGE_SHIFT) + at % MS_PAGE_BYTES});
 }
 
-/* The bytes that are looked at: first and last of each page, and of the mapped range. */
+/* The bytes that are looked at: first and last of each page, and of the mapped range; `at` has room for 16. */
 static uint32_t probes(const struct request *r, uint32_t *at)
 {
     uint32_t count = 0;
@@ -103,6 +118,10 @@ static uint32_t probes(const struct request *r, uint32_t *at)
     at[count++] = r->offset + r->bytes - 1;
     if (r->offset + r->bytes < BYTES)
         at[count++] = r->offset + r->bytes;
+    if (m.bytes_max && r->offset + m.bytes_max < BYTES) { /* where it may be cut */
+        at[count++] = r->offset + m.bytes_max - 1;
+        at[count++] = r->offset + m.bytes_max;
+    }
     return count;
 }
 
@@ -152,6 +171,11 @@ static void list_check(const struct request *r)
         uint64_t last = (uint64_t)list->Elements[i].Address.QuadPart + list->Elements[i].Length - 1;
         if (list->Elements[i].Length == 0 || last >> 32 != 0)
             ms_sim_fail("O5 an element out of reach or empty", "element %u", i);
+        if ((m.bytes_max && list->Elements[i].Length > m.bytes_max) ||
+            (m.boundary &&
+             (uint64_t)list->Elements[i].Address.QuadPart / m.boundary != last / m.boundary))
+            ms_sim_fail("O5 an element that the device can not take", "element %u, %u bytes", i,
+                        (unsigned)list->Elements[i].Length); /* SGE-06 */
         sum += list->Elements[i].Length;
     }
     if (sum != r->bytes)
