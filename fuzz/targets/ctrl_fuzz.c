@@ -346,6 +346,11 @@ static void other_transfers(void)
     const DMA_OPERATIONS *operations = c.other->DmaOperations;
     ULONG length = 1;
 
+    /* No step lies between this look and the judgement. */
+    if (c.channels == 1 &&
+        (uint32_t) * (const volatile uint64_t *)(const void *)&c.controller->channel[0].setting)
+        ms_sim_fail("O4 a new owner's channel has the last one's period", "%u transfers",
+                    c.starts); /* CFG-05 */
     if (operations->ReadDmaCounter(c.other) != 0)
         ms_sim_fail("O5 a new owner's counter counts the last one's bytes", "%u transfers",
                     c.starts);
@@ -564,6 +569,21 @@ static void do_cancel(void)
         loop_stopped(&c.start[c.starts - 1]);
 }
 
+/* Beside the driver; a loop's periods are passes here, so theirs are left alone. */
+static void do_configure(void)
+{
+    uint32_t period = 64;
+
+    if (!ms_load_acquire(&c.is_made) || c.is_put || c.loops) /* hb:ctrl-fuzz */
+        return;
+    c.cancels_inside++; /* nobody puts the adapter meanwhile */
+    NTSTATUS status = c.adapter->DmaOperations->ConfigureAdapterChannel(c.adapter, 1, &period);
+    c.cancels_inside--;
+    if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER &&
+        status != STATUS_INVALID_DEVICE_STATE) /* CFG-04, CFG-05 */
+        ms_sim_fail("O7 a channel is configured with another status", "%08x", (unsigned)status);
+}
+
 static void ctrl_reset(const uint8_t *setup)
 {
     if (!stage_ready(&c.stage, setup[0] / BEGUN)) {
@@ -613,7 +633,8 @@ enum kind {
     CREDIT,
     PUT,
     OTHER,
-    OLD_FLUSH
+    OLD_FLUSH,
+    CONFIGURE
 };
 
 static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
@@ -667,6 +688,9 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
         break;
     case OTHER:
         do_other(false);
+        break;
+    case CONFIGURE:
+        do_configure();
         break;
     }
 }
@@ -745,6 +769,8 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
         break;
     case PUT:
         return "put the adapter away";
+    case CONFIGURE:
+        return "set a period of the channel";
     case OTHER:
         return "the other driver asks for a channel, or uses and frees it";
     }
@@ -770,6 +796,7 @@ static const struct fuzz_kind kinds[] = {
     [CREDIT] = {"credit", 1, 4, "bytes that the device asks for, less one"},
     [PUT] = {"put", 0, 1, "the adapter, for good"},
     [OTHER] = {"other", 0, 4, "the other driver asks for a channel, or uses and frees it"},
+    [CONFIGURE] = {"configure", 0, 4, "ConfigureAdapterChannel: a period, whosever the channel is"},
     [OLD_FLUSH] = {"oldflush", 0, 1, "FlushAdapterBuffers; with nothing mapped, of nothing"},
 };
 
