@@ -242,35 +242,53 @@ static void cancel_later(struct ms_trx *trx)
     (void)moved;
 }
 
-/* The allocation may wait: the adapter says whether it did, the word who ends it. */
-static BOOLEAN cancel_waiting(struct ms_trx *trx, union ms_trx_word word)
+/* Of an execution that waits: the adapter says whether it did, the word who ends it. *answer is final when this is
+ * true; else it was another execution's request. */
+static bool cancel_waiting(struct ms_trx *trx, union ms_trx_word word, BOOLEAN *answer)
 {
     uint64_t execution = ms_load_relaxed(&trx->execution);
 
+    *answer = FALSE;
     if (!ms_trx_adapter_withdraws(trx, word.to_device)) {
         cancel_later(trx);
-        return FALSE; /* CAN-05 */
+        return true; /* CAN-05 */
     }
     if (!withdraw(trx, execution))
-        return FALSE;
+        return ms_load_relaxed(&trx->execution) == execution;
     ms_trx_ended(trx);            /* CAN-06 */
     ms_object_drop(&trx->object); /* I1 */
-    return TRUE;
+    *answer = TRUE;
+    return true;
 }
 
-static BOOLEAN cancel_reservation(struct ms_trx *trx, union ms_trx_word word)
+static bool cancel_reservation(struct ms_trx *trx, union ms_trx_word word, BOOLEAN *answer)
 {
     union ms_trx_word next;
-    bool moved;
 
+    *answer = FALSE;
     if (!ms_trx_adapter_withdraws(trx, word.to_device))
-        return FALSE;
-    MS_TRX_MOVE(trx, next, moved, ms_trx_step_unreserve(&next, true));
-    if (!moved)
-        return FALSE; /* another cancel ended it, and said so; the adapter withdraws an idle one to all */
+        return true;
+    MS_TRX_MOVE(trx, next, *answer, ms_trx_step_unreserve(&next, true));
+    if (!*answer)
+        return false; /* another cancel ended it, and said so; the adapter withdraws an idle one to all */
     ms_trx_bury(trx);             /* deleted meanwhile: no grant comes that would end it (FTL-01) */
     ms_object_drop(&trx->object); /* of the queued reservation */
-    return TRUE;                  /* CAN-13 */
+    return true;                  /* CAN-13 */
+}
+
+/* Who slept between the look and the adapter's answer may have withdrawn the request of an execution that has
+ * begun since, which nobody else would end: that one is cancelled then, as if this call had come now. */
+static BOOLEAN cancel_asked(struct ms_trx *trx, union ms_trx_word word)
+{
+    BOOLEAN answer = FALSE;
+
+    while (!(word.phase == TRX_RESERVED ? cancel_reservation(trx, word, &answer)
+                                        : cancel_waiting(trx, word, &answer))) {
+        word = ms_trx_look(trx);
+        if (word.phase != TRX_WAITING && !(word.phase == TRX_RESERVED && word.queued && word.asked))
+            return FALSE;
+    }
+    return answer;
 }
 
 static BOOLEAN cancel(struct ms_trx *trx)
@@ -297,8 +315,7 @@ static BOOLEAN cancel(struct ms_trx *trx)
     case CANCEL_EARLY:
         return TRUE; /* CAN-12, K2 */
     default:
-        return next.phase == TRX_RESERVED ? cancel_reservation(trx, next)
-                                          : cancel_waiting(trx, next);
+        return cancel_asked(trx, next);
     }
 }
 
