@@ -301,6 +301,7 @@ static struct request *request_new(uint32_t driver, uint32_t slot, uint8_t regis
     ms_init(&r->fate, ASKED);
     ms_init(&r->device, DEVICE_IDLE);
     m.current[driver][slot] = r;
+    m.has_failed[driver] = false;
     if (!NT_SUCCESS(m.adapter[driver]->DmaOperations->InitializeDmaTransferContext(
             m.adapter[driver], r->context)))
         ms_sim_fail("a context cannot be initialized", "request %u", m.requests - 1);
@@ -366,8 +367,20 @@ static void do_ask_old(uint32_t driver, uint32_t slot, uint8_t registers, uint8_
     m.current[driver][slot] = NULL;
 }
 
+/* A grant to come makes the thread forget that an earlier request failed (FRE-18). */
+static bool awaits_grant(uint32_t driver)
+{
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        const struct request *r = m.current[driver][slot];
+        if (r && !r->was_entered && !r->was_cancelled)
+            return true;
+    }
+    return false;
+}
+
 static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
 {
+    bool may_forget = awaits_grant(driver);
     struct request *r = request_new(driver, slot, registers, 0, false);
     PDMA_ADAPTER a = m.adapter[driver];
     NTSTATUS status;
@@ -379,7 +392,7 @@ static void do_ask_sync(uint32_t driver, uint32_t slot, uint8_t registers)
     if (NT_SUCCESS(status))
         request_entered(r);
     ms_fetch_or_acq_rel(&r->fate, ENTERED | DONE);
-    m.has_failed[driver] = !NT_SUCCESS(status);
+    m.has_failed[driver] = !NT_SUCCESS(status) && !may_forget;
     if (!NT_SUCCESS(status)) {
         m.current[driver][slot] = NULL;
         return;

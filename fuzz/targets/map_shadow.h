@@ -83,11 +83,10 @@ static struct {
     uint32_t requests;
     ms_atomic_u32 newest[DRIVERS][SLOTS]; /* request + 1, hb:newest: for device and canceller */
     struct request *current[DRIVERS][SLOTS];
-    bool has_failed
-        [DRIVERS]; /* the last synchronous request did, and it was granted nothing since */
-    uint8_t owner[POOL_MAX]; /* of each register: request + 1 */
-    uint32_t cell[POOL_MAX]; /* plain data that travels with a register */
-    ms_atomic_u32 finished;  /* hb:finished: actors that came to their end */
+    bool has_failed[DRIVERS]; /* the last request did, a synchronous one, and no grant is to come */
+    uint8_t owner[POOL_MAX];  /* of each register: request + 1 */
+    uint32_t cell[POOL_MAX];  /* plain data that travels with a register */
+    ms_atomic_u32 finished;   /* hb:finished: actors that came to their end */
     uint64_t digest;
 } m;
 
