@@ -170,9 +170,9 @@ struct ms_adapter {
     struct ms_waitlist queue __attribute__((aligned(MS_CACHE_LINE))); /* the first one owns us */
     ms_atomic_u64 member; /* the domain it is in, and its width; see domain.c */
     ms_atomic_u64 home;   /* likewise, its own domain; const while open, 0 when closed */
-    ms_atomic_u32
-        failed[MS_CPUS_MAX]; /* ms_asker_of the CPU's thread, if its last synchronous request
-                                          here failed and it was granted nothing since (FRE-18) */
+    /* ms_asker_of the CPU's thread, if its last synchronous request here failed and it was granted nothing since
+     * (FRE-18) */
+    ms_atomic_u32 failed[MS_CPUS_MAX];
 } __attribute__((aligned(MS_CACHE_LINE)));
 
 static_assert(offsetof(struct ms_adapter, flush_key) + sizeof(uint64_t) <= MS_CACHE_LINE,

@@ -175,8 +175,8 @@ struct ms_pool_config {
     const struct ms_reg_ops *ops;
     uint32_t registers;
     uint64_t highest_pfn; /* the registers' pages lie at or below this frame */
-    bool
-        aligned; /* a run that crosses no multiple of a number of registers crosses none of as many page frames */
+    /* a run that crosses no multiple of a number of registers crosses none of as many page frames */
+    bool aligned;
 };
 
 /* How a set is to be taken. */
