@@ -9,7 +9,7 @@
  */
 #include "adapter/channel.h"
 #include "adapter/test_fixture.h"
-#include "platform/sim.h"
+#include "platform/test_sim.h"
 
 enum { ASKER, STRANGER };
 /* CARRIER needs no register, so it shows no ticket; what its call finds granted it enters. */
@@ -127,25 +127,14 @@ static void prepare(struct world *w)
 /* The stranger up to step `a`, the asker up to `b`, the stranger up to `c`, then the asker. */
 static struct ms_sim_result run(struct world *w, uint32_t a, uint32_t b, uint32_t c)
 {
-    const struct ms_sim_actor actors[] = {{"asker", ask, w}, {"stranger", let_go, w}};
-    const struct ms_sim_preemption changes[] = {
-        {0, STRANGER}, {a, ASKER}, {b, STRANGER}, {c, ASKER}};
+    static ms_thread_body *const bodies[] = {ask, let_go};
+    struct ms_sim_actor actors[2];
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
     prepare(w);
-    ms_sim_config_init(&config);
-    config.actors = actors;
-    config.actor_count = 2;
+    sim_cast(&config, actors, bodies, 2, w);
     config.check = check;
-    config.check_context = w;
-    config.schedule.strategy = MS_SIM_SPARSE;
-    config.schedule.preemptions = changes;
-    config.schedule.preemption_count = 4;
-    ms_sim_run(&config, &result);
-    if (result.verdict != MS_SIM_CLEAN)
-        fail_msg("changes at %u, %u, %u: %s: %s", a, b, c, result.bug, result.story);
-    return result;
+    return sim_turns(&config, STRANGER, a, b, c);
 }
 
 /* QUE-05 */

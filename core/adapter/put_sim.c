@@ -6,7 +6,7 @@
  */
 #include "adapter/grant.h"
 #include "adapter/test_chain.h"
-#include "platform/sim.h"
+#include "platform/test_sim.h"
 
 enum { PUTTER, FREER };
 enum { BEFORE = 0x11, DEVICE = 0xA5, OTHERS = 0xEE, BYTES = 64, FAR = 1000 };
@@ -85,24 +85,14 @@ static void prepare(struct world *w)
 /* The putter up to step `a`, the freer up to `b`, the putter up to `c`, then the freer. */
 static struct ms_sim_result run(struct world *w, uint32_t a, uint32_t b, uint32_t c)
 {
-    const struct ms_sim_actor actors[] = {{"putter", put, w}, {"freer", free_and_map, w}};
-    const struct ms_sim_preemption changes[] = {{0, PUTTER}, {a, FREER}, {b, PUTTER}, {c, FREER}};
+    static ms_thread_body *const bodies[] = {put, free_and_map};
+    struct ms_sim_actor actors[2];
     struct ms_sim_config config;
-    struct ms_sim_result result;
 
     prepare(w);
-    ms_sim_config_init(&config);
-    config.actors = actors;
-    config.actor_count = 2;
+    sim_cast(&config, actors, bodies, 2, w);
     config.check = check;
-    config.check_context = w;
-    config.schedule.strategy = MS_SIM_SPARSE;
-    config.schedule.preemptions = changes;
-    config.schedule.preemption_count = 4;
-    ms_sim_run(&config, &result);
-    if (result.verdict != MS_SIM_CLEAN)
-        fail_msg("changes at %u, %u, %u: %s: %s", a, b, c, result.bug, result.story);
-    return result;
+    return sim_turns(&config, PUTTER, a, b, c);
 }
 
 /* FRE-05, FRE-10, FRE-13, PSG-01, PSG-04, MRG-16, GEN-09 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sim.h: for tests of a protocol under many seeded schedules (`*_sim.c`): who runs, and one run of them.
+ * test_sim.h: for tests of a protocol under many schedules (`*_sim.c`), by seeds or all of a kind: who runs, and one run
+ * of them.
  */
 #ifndef MS_TEST_SIM_H
 #define MS_TEST_SIM_H
@@ -36,6 +37,23 @@ static inline void sim_play(struct ms_sim_config *config, uint32_t run, uint32_t
     ms_sim_run(config, &result);
     if (result.verdict != MS_SIM_CLEAN)
         fail_msg("seed %u: %s: %s", run, result.bug, result.story);
+}
+
+/* Two actors by turns: `first` up to step `a`, the other up to `b`, the first up to `c`, then the other. */
+static inline struct ms_sim_result sim_turns(struct ms_sim_config *config, uint32_t first,
+                                             uint32_t a, uint32_t b, uint32_t c)
+{
+    const struct ms_sim_preemption changes[] = {
+        {0, first}, {a, 1 - first}, {b, first}, {c, 1 - first}};
+    struct ms_sim_result result;
+
+    config->schedule.strategy = MS_SIM_SPARSE;
+    config->schedule.preemptions = changes;
+    config->schedule.preemption_count = 4;
+    ms_sim_run(config, &result);
+    if (result.verdict != MS_SIM_CLEAN)
+        fail_msg("changes at %u, %u, %u: %s: %s", a, b, c, result.bug, result.story);
+    return result;
 }
 
 #endif

@@ -20,8 +20,8 @@ static inline uint64_t ms_common_count(uint64_t word, uint64_t pfn)
 /* What a device can take. Made once per adapter (ms_sg_limits_init fills defaults). */
 struct ms_sg_limits {
     uint64_t reach_last; /* highest logical address it drives: 2^width - 1 (DDX-26) */
-    uint64_t boundary;   /* no element crosses a multiple of it; a power of two; default 4 GiB
-                            (SGE-05, SGE-06) */
+    /* No element crosses a multiple of it; a power of two; default 4 GiB (SGE-05, SGE-06). */
+    uint64_t boundary;
     uint32_t element_bytes_max; /* longest element; default 0xFFFFFFFF */
     uint32_t elements_max;      /* per transfer; default 0xFFFFFFFF */
     uint32_t unit;              /* MinimumTransferUnit, 1 or more (SGE-09) */
@@ -29,9 +29,9 @@ struct ms_sg_limits {
     bool contiguous;            /* packet: each MDL's part becomes one element (MTX-34, MTX-35) */
     bool single_part;           /* only the first MDL's part is mapped (MTX-37) */
     bool translate_all;         /* every page goes through a register (MTX-14's other policy) */
-    const ms_atomic_u64
-        *commons;         /* per frame, how many common buffers lie in it: such a frame is never
-                                     bounced for policy's sake (MTX-62); or NULL */
+    /* Per frame, how many common buffers lie in it: such a frame is never bounced for policy's sake (MTX-62);
+     * or NULL. */
+    const ms_atomic_u64 *commons;
     uint64_t commons_end; /* frames that have such a count */
     bool never_bounce;    /* looped transfers: a page that would bounce fails (MTX-61) */
 };
@@ -52,8 +52,8 @@ struct ms_sg_request {
 struct ms_sg_mapped {
     uint32_t bytes; /* the longest prefix that satisfies all limits (MTX-33) */
     uint32_t elements;
-    uint32_t registers; /* how many of the grant's registers are in use, from its first on; 0: the
-                           flush has nothing to copy */
+    /* How many of the grant's registers are in use, from its first on; 0: the flush has nothing to copy. */
+    uint32_t registers;
 };
 
 /* How big a mapping of the whole range would be, whatever the registers at hand (GTI-*). */
@@ -76,9 +76,9 @@ struct ms_sg_builder {
     bool is_direct; /* every RAM page is in reach and nothing else forces a register */
     bool is_plain;  /* the limits are those that the fast path can honour and test for */
     bool is_simple; /* direct, plain, any number of elements: a short list needs no test but one */
-    bool
-        is_bouncing; /* not direct, and no limit but reach and boundary (and packet mode): lists are made
-                         and copied in one pass */
+    /* Not direct, and no limit but reach and boundary (and packet mode): lists are made and copied in one
+     * pass. */
+    bool is_bouncing;
 };
 
 void ms_sg_limits_init(struct ms_sg_limits *limits, uint32_t address_width_bits);

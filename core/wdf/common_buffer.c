@@ -58,7 +58,7 @@ static bool buffer_dispose(struct ms_object *object)
     struct common_buffer *buffer = (struct common_buffer *)object;
     PDMA_ADAPTER adapter = buffer->enabler->way[0].adapter;
 
-    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)(uintptr_t)object->handle);
+    ms_irql_ask(PASSIVE_LEVEL, ms_object_handle(object));
     if (buffer->va)
         adapter->DmaOperations->FreeCommonBuffer(adapter, buffer->bytes, buffer->la, buffer->va,
                                                  TRUE);

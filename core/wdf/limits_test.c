@@ -178,18 +178,10 @@ MS_TEST(two_version_2_packet_enablers_of_a_device_share_one_turn)
 static PMDL mdl_of_run(struct rig *rig, PFN_NUMBER first, uint32_t byte_offset, uint32_t bytes)
 {
     PFN_NUMBER pfn[8];
-    PMDL mdl, *last = &rig->mdl;
 
     for (PFN_NUMBER i = 0; i < 8; i++)
         pfn[i] = first + i;
-    mdl = ms_mdl_create(pfn, byte_offset, bytes);
-    assert_non_null(mdl);
-    while (*last)
-        last = &(*last)->Next;
-    *last = mdl;
-    rig->bytes += bytes;
-    ms_mdl_copy_in(rig->f.memory, rig->mdl, 0, rig->memory, rig->bytes);
-    return mdl;
+    return rig_mdl_of(rig, pfn, byte_offset, bytes);
 }
 
 /* EXE-07, TRX-30: what the checks of a single transfer found possible is not cut because too few registers were

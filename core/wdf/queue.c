@@ -384,13 +384,12 @@ NTSTATUS WdfIoQueueRetrieveNextRequest(WDFQUEUE Queue, WDFREQUEST *OutRequest)
 
 NTSTATUS WdfRequestForwardToIoQueue(WDFREQUEST Request, WDFQUEUE DestinationQueue)
 {
-    struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    struct ms_request *request = ms_request_take(Request);
     struct ms_queue *target, *source;
     NTSTATUS status = STATUS_INVALID_PARAMETER;
 
     if (!request)
-        return status;                    /* FTL-02 */
-    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
+        return status; /* FTL-02 */
     target = ms_object_take(DestinationQueue, MS_OBJECT_QUEUE);
     if (!target)
         goto undo_request;

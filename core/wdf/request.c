@@ -251,22 +251,20 @@ static void request_complete_with(struct ms_request *request, NTSTATUS status)
 
 VOID WdfRequestComplete(WDFREQUEST Request, NTSTATUS Status)
 {
-    struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    struct ms_request *request = ms_request_take(Request);
 
     if (!request)
-        return;                           /* REQ-02, FTL-02 */
-    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
+        return; /* REQ-02, FTL-02 */
     request_complete_with(request, Status);
     ms_object_drop(&request->object);
 }
 
 VOID WdfRequestCompleteWithInformation(WDFREQUEST Request, NTSTATUS Status, ULONG_PTR Information)
 {
-    struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    struct ms_request *request = ms_request_take(Request);
 
     if (!request)
-        return;                           /* REQ-02, FTL-02 */
-    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
+        return; /* REQ-02, FTL-02 */
     request->information = Information;
     request_complete_with(request, Status);
     ms_object_drop(&request->object);
@@ -300,10 +298,9 @@ NTSTATUS WdfRequestMarkCancelableEx(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL E
         ms_rule_break(MS_RULE_WDF_NULL, (uint64_t)(uintptr_t)Request, 0);
         return STATUS_INVALID_PARAMETER; /* FTL-02 */
     }
-    request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    request = ms_request_take(Request);
     if (!request)
         return STATUS_INVALID_PARAMETER;                                  /* FTL-02 */
-    ms_irql_ask(DISPATCH_LEVEL, Request);                                 /* LVL-01 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (!now.marked && !now.claimed)
         cancel_set(request, EvtRequestCancel);
@@ -324,10 +321,9 @@ VOID WdfRequestMarkCancelable(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL EvtRequ
         ms_rule_break(MS_RULE_WDF_NULL, (uint64_t)(uintptr_t)Request, 0);
         return; /* FTL-02 */
     }
-    request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    request = ms_request_take(Request);
     if (!request)
         return;                                                           /* FTL-02 */
-    ms_irql_ask(DISPATCH_LEVEL, Request);                                 /* LVL-01 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (!now.marked && !now.claimed)
         cancel_set(request, EvtRequestCancel);
@@ -341,11 +337,10 @@ VOID WdfRequestMarkCancelable(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL EvtRequ
 
 NTSTATUS WdfRequestUnmarkCancelable(WDFREQUEST Request)
 {
-    struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    struct ms_request *request = ms_request_take(Request);
 
     if (!request)
-        return STATUS_INVALID_PARAMETER;  /* FTL-02 */
-    ms_irql_ask(DISPATCH_LEVEL, Request); /* LVL-01 */
+        return STATUS_INVALID_PARAMETER; /* FTL-02 */
     enum ms_request_verdict verdict = ms_request_move(request, request_unmark);
     if (verdict == REQUEST_REFUSED)
         ms_rule_break(MS_RULE_WDF_UNMARK, request->object.handle, ms_load_relaxed(&request->word));
@@ -357,11 +352,10 @@ NTSTATUS WdfRequestUnmarkCancelable(WDFREQUEST Request)
 
 BOOLEAN WdfRequestIsCanceled(WDFREQUEST Request)
 {
-    struct ms_request *request = ms_object_take(Request, MS_OBJECT_REQUEST);
+    struct ms_request *request = ms_request_take(Request);
 
     if (!request)
         return FALSE;
-    ms_irql_ask(DISPATCH_LEVEL, Request);                                 /* LVL-01 */
     union ms_request_word now = {.raw = ms_load_acquire(&request->word)}; /* hb:request */
     if (now.marked)
         ms_rule_break(MS_RULE_WDF_IS_CANCELED, request->object.handle, now.raw); /* REQ-14 */

@@ -6,6 +6,7 @@
 #define MS_WDF_REQUEST_H
 
 #include "mapstorm_wdf.h"
+#include "wdf/callback.h"
 #include "wdf/device.h"
 #include "wdf/request_state.h"
 
@@ -25,6 +26,16 @@ struct ms_request {
     NTSTATUS status;       /* who completes it */
     IRP irp;
 };
+
+/* A driver's call: at most at DISPATCH_LEVEL (LVL-01). NULL: no such request, which is reported. */
+static inline struct ms_request *ms_request_take(WDFREQUEST handle)
+{
+    struct ms_request *request = ms_object_take(handle, MS_OBJECT_REQUEST);
+
+    if (request)
+        ms_irql_ask(DISPATCH_LEVEL, handle);
+    return request;
+}
 
 NTSTATUS ms_request_new(struct ms_queue *queue, const struct ms_io *io,
                         struct ms_request **request);

@@ -129,18 +129,12 @@ static inline void rig_close(struct rig *rig)
     rig_close_with(rig, 0);
 }
 
-/* One MDL more at the end of the chain: scattered frames, every other one out of a 32-bit device's
- * reach. */
-static inline PMDL rig_mdl(struct rig *rig, uint32_t byte_offset, uint32_t bytes)
+/* One MDL more at the end of the chain, of these frames. */
+static inline PMDL rig_mdl_of(struct rig *rig, const PFN_NUMBER *pfn, uint32_t byte_offset,
+                              uint32_t bytes)
 {
-    PFN_NUMBER pfn[72];
-    uint32_t pages = (byte_offset + bytes + PAGE_SIZE - 1) / PAGE_SIZE;
-    PMDL mdl, *last = &rig->mdl;
+    PMDL mdl = ms_mdl_create(pfn, byte_offset, bytes), *last = &rig->mdl;
 
-    assert_true(pages <= 72);
-    for (uint32_t i = 0; i < pages; i++)
-        pfn[i] = (i & 1 ? UINT64_C(0x140000) : UINT64_C(0x4000)) + rig->bytes / 16 + 2 * i;
-    mdl = ms_mdl_create(pfn, byte_offset, bytes);
     assert_non_null(mdl);
     while (*last)
         last = &(*last)->Next;
@@ -148,6 +142,18 @@ static inline PMDL rig_mdl(struct rig *rig, uint32_t byte_offset, uint32_t bytes
     rig->bytes += bytes;
     ms_mdl_copy_in(rig->f.memory, rig->mdl, 0, rig->memory, rig->bytes);
     return mdl;
+}
+
+/* The same of scattered frames, every other one out of a 32-bit device's reach. */
+static inline PMDL rig_mdl(struct rig *rig, uint32_t byte_offset, uint32_t bytes)
+{
+    PFN_NUMBER pfn[72];
+    uint32_t pages = (byte_offset + bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+
+    assert_true(pages <= 72);
+    for (uint32_t i = 0; i < pages; i++)
+        pfn[i] = (i & 1 ? UINT64_C(0x140000) : UINT64_C(0x4000)) + rig->bytes / 16 + 2 * i;
+    return rig_mdl_of(rig, pfn, byte_offset, bytes);
 }
 
 /* The device's side: what fragment of the transaction it is at, it knows by what was reported. */

@@ -225,11 +225,11 @@ static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_re
     /* All groups are leased and without mail: only the stock is left to look at. */
     bool is_rare = h->cool <= GROW_OPS - RARE_OPS;
     stock_cool(h);
-    if (is_rare) {
-        stock_flush(s, h);
-        first = image_take(&h->image, want);
-    } else if (stock_count(h) > 0 || ms_load_relaxed(&h->hot_want) != 0) {
-        stock_settle(s, h);
+    if (stock_count(h) > 0 || ms_load_relaxed(&h->hot_want) != 0) {
+        if (is_rare)
+            stock_flush(s, h);
+        else
+            stock_settle(s, h);
         first = image_take(&h->image, want);
     }
     if (first == MS_REG_NONE && stock_count(h) >= want.run) {
