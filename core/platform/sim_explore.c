@@ -6,11 +6,13 @@
  *             order, go back there, run again from the start. Two steps depend on each other when
  *             they touch one address and one writes. (Flanagan and Godefroid's dynamic
  *             partial-order reduction; Godefroid's sleep sets on top.)
- * Races       for each step p is about to do, the last executed step that depends on it and is not
- *             ordered before p by other steps: p is tried there too, or everybody when p could not
- *             run there.
+ * Races       two dependent steps, ordered by nothing else. For the later one to come first, what came in between
+ *             and is not ordered behind the earlier one must come first too: one of those who can begin that is tried
+ *             before the earlier step. (Source sets, Abdulla, Aronis, Jonsson and Sagonas. To try the later step's
+ *             fiber alone, as Flanagan and Godefroid do, misses orders when that fiber sleeps there.)
  * Sleep       a fiber whose alternatives were all explored sleeps until a dependent step; an
  *             execution in which all who can run sleep is equivalent to an earlier one: given up
+ * Waking      who can run only because of a step is ordered behind it
  * Bounded     plain search, but who can go on does, unless one of a few interruptions is spent on another:
  *             n steps of few threads have about n^k such interleavings for k interruptions, not k^n
  * Claims      complete for the given program under sequential consistency, in the model where a
@@ -47,6 +49,7 @@ struct search {
     struct node *node;
     uint32_t depth;  /* nodes of the current execution */
     uint32_t prefix; /* of which the first so many are replayed */
+    uint32_t done;   /* of which so many have been looked at: step_done */
     uint16_t fiber_clock[MS_SIM_FIBERS_MAX][MS_SIM_FIBERS_MAX];
     bool is_blocked;
     bool is_too_deep;
@@ -79,30 +82,111 @@ static bool depends(const struct node *taken, const struct ms_sim_pending *next)
     return taken->address && taken->address == next->address && (taken->wrote || next->is_write);
 }
 
+static bool is_after(const uint16_t *clock, uint32_t fiber, int32_t step)
+{
+    return clock[fiber] > step;
+}
+
+/* Whatever is ordered before it, but for its own fiber's steps, came before `step`. */
+static bool begins_at(const uint16_t *clock, uint32_t fiber, int32_t step)
+{
+    for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
+        if (f != fiber && clock[f] > step)
+            return false;
+    return true;
+}
+
+/* The newest step should come before `step`, with which it races: who can begin the steps since then that are not
+ * ordered behind that one. */
+static uint32_t beginners(const struct search *s, int32_t step)
+{
+    uint32_t seen = 0;
+    uint32_t first = 0;
+
+    for (uint32_t i = (uint32_t)step + 1; i < s->depth; i++) {
+        const struct node *n = &s->node[i];
+        bool is_last = i + 1 == s->depth;
+        if ((seen >> n->chosen & 1) || (!is_last && is_after(n->clock, s->node[step].chosen, step)))
+            continue;
+        seen |= 1u << n->chosen;
+        if (is_last) {
+            bool begins = begins_at(s->fiber_clock[n->chosen], n->chosen, step);
+            for (int32_t k = n->before; k > step && begins; k = s->node[k].before)
+                begins = is_after(s->node[k].clock, s->node[step].chosen, step) ||
+                         !(s->node[k].wrote || n->wrote);
+            first |= begins ? 1u << n->chosen : 0;
+        } else if (begins_at(n->clock, n->chosen, step)) {
+            first |= 1u << n->chosen;
+        }
+    }
+    return first;
+}
+
+/* Nothing else orders the two: no step between them is ordered behind the one and before the other. */
+static bool is_direct(const struct search *s, int32_t step, const struct node *n)
+{
+    uint32_t fiber = s->node[step].chosen;
+
+    if (fiber == n->chosen || is_after(s->fiber_clock[n->chosen], fiber, step))
+        return false;
+    for (int32_t k = n->before; k > step; k = s->node[k].before)
+        if ((s->node[k].wrote || n->wrote) && is_after(s->node[k].clock, fiber, step))
+            return false;
+    return true;
+}
+
+/* Where could the newest step have come earlier and mattered? */
+static void add_backtrack(struct search *s, const struct node *n)
+{
+    for (int32_t i = n->before; i != NOWHERE; i = s->node[i].before) {
+        struct node *earlier = &s->node[i];
+        if (!(earlier->wrote || n->wrote) || !is_direct(s, i, n))
+            continue;
+        uint32_t first = beginners(s, i);
+        if (first & (earlier->backtrack | earlier->sleep))
+            continue;
+        first &= earlier->enabled;
+        if (first >> n->chosen & 1)
+            first = 1u << n->chosen;
+        earlier->backtrack |= first ? first & -first : earlier->enabled;
+    }
+}
+
+/* The newest step was a compare-exchange that failed: it only read. */
+static bool has_failed(const struct search *s)
+{
+    uint32_t i = sim.result.event_count;
+
+    while (i-- > 0)
+        if (sim.events[i].step == s->depth)
+            return sim.events[i].failed;
+        else if (sim.events[i].step != 0)
+            return false;
+    return false;
+}
+
 /* The step from the newest node has been done: what it touched, and what is ordered before it. */
 static void step_done(struct search *s)
 {
     struct node *n = &s->node[s->depth - 1];
     uint16_t *mine = s->fiber_clock[n->chosen];
-    struct ms_sim_pending did = n->pending[n->chosen];
+    const struct ms_sim_pending *did = &n->pending[n->chosen];
 
-    if (sim.result.event_count > 0 && sim.result.event_count < MS_SIM_TRACE_MAX) {
-        const struct ms_sim_event *last = &sim.events[sim.result.event_count - 1];
-        if (last->site == did.site && last->failed)
-            did.is_write = false; /* a compare-exchange that failed only read */
-    }
-    n->address = did.address;
-    n->wrote = did.is_write;
+    s->done = s->depth;
+    n->address = did->address;
+    n->wrote = did->is_write && !has_failed(s);
     if (s->kind != MS_SIM_REDUCED)
         return;
     n->before = NOWHERE;
-    if (did.address) {
-        int32_t *last = last_at(s, did.address);
+    if (did->address) {
+        int32_t *last = last_at(s, did->address);
         n->before = *last;
         *last = (int32_t)s->depth - 1;
     }
+    if (s->depth >= s->prefix)
+        add_backtrack(s, n);
     for (int32_t i = n->before; i != NOWHERE; i = s->node[i].before)
-        if (depends(&s->node[i], &did))
+        if (s->node[i].wrote || n->wrote)
             for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
                 if (s->node[i].clock[f] > mine[f])
                     mine[f] = s->node[i].clock[f];
@@ -110,21 +194,16 @@ static void step_done(struct search *s)
     memcpy(n->clock, mine, sizeof n->clock);
 }
 
-static bool is_ordered_before(const struct search *s, uint32_t step, uint32_t fiber)
+/* Who could not run before the newest step, and can now. */
+static void woken_after(struct search *s, uint32_t runnable)
 {
-    return s->fiber_clock[fiber][s->node[step].chosen] >= step + 1;
-}
+    const struct node *n = &s->node[s->depth - 1];
 
-/* Where could `fiber`'s next step have come earlier and mattered? */
-static void add_backtrack(struct search *s, const struct node *n, uint32_t fiber)
-{
-    for (int32_t i = *last_at(s, n->pending[fiber].address); i != NOWHERE; i = s->node[i].before) {
-        struct node *earlier = &s->node[i];
-        if (earlier->chosen == fiber || !depends(earlier, &n->pending[fiber]) ||
-            is_ordered_before(s, (uint32_t)i, fiber))
-            continue;
-        earlier->backtrack |= earlier->enabled >> fiber & 1 ? 1u << fiber : earlier->enabled;
-        return;
+    for (uint32_t rest = runnable & ~n->enabled; rest; rest &= rest - 1) {
+        uint16_t *clock = s->fiber_clock[__builtin_ctz(rest)];
+        for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
+            if (n->clock[f] > clock[f])
+                clock[f] = n->clock[f];
     }
 }
 
@@ -168,8 +247,10 @@ static uint32_t decide(const struct ms_sim_choice *choice, void *context)
     struct node *n = &s->node[s->depth];
     uint32_t free;
 
-    if (s->depth > 0)
+    if (s->depth > 0) {
         step_done(s);
+        woken_after(s, choice->runnable);
+    }
     if (s->depth < s->prefix) {
         ms_require(n->enabled == choice->runnable); /* the program is deterministic */
         /* The same steps, but their objects may lie elsewhere this time. */
@@ -190,10 +271,6 @@ static uint32_t decide(const struct ms_sim_choice *choice, void *context)
         n->current = MS_SIM_NOBODY; /* nobody is interrupted before the first step */
     n->spent = s->depth > 0 ? n[-1].spent + is_interruption(&n[-1]) : 0;
     n->sleep = sleep_after(s);
-    if (s->kind == MS_SIM_REDUCED)
-        for (uint32_t f = 0; f < MS_SIM_FIBERS_MAX; f++)
-            if (n->pending[f].address)
-                add_backtrack(s, n, f);
     free = n->enabled & ~n->sleep;
     if (!free) {
         s->is_blocked = true;
@@ -264,12 +341,14 @@ void ms_sim_explore(const struct ms_sim_scenario *scenario, enum ms_sim_search s
         (struct ms_sim_schedule){.strategy = MS_SIM_ASKED, .decide = decide, .decide_context = &s};
     config.strong_memory = true;
     do {
-        s.depth = 0;
+        s.depth = s.done = 0;
         s.is_blocked = false;
         s.generation++;
         memset(s.fiber_clock, 0, sizeof s.fiber_clock);
         scenario->reset(scenario->context);
         ms_sim_run(&config, &result);
+        if (s.done < s.depth) /* nobody was asked after the last step */
+            step_done(&s);
         if (result.verdict == MS_SIM_BUG) {
             explored->bug = result;
             explored->is_complete = false;
