@@ -21,6 +21,10 @@
  * Ordering    hb:grant  preparing writes the plain fields, then the state is released; each step
  *             acquires it. What the routine's thread wrote before a release is seen by the next
  *             life's preparer through hb:grant-free.
+ *             hb:next-life  what a helper reads of a life it then checks (`need`, `context`, `channel`) is
+ *             released by the preparer and acquired: who reads the next life's value finds, in its check, that the
+ *             last is over. Relaxed, the check could be of the old words still, and a DMA channel taken for a
+ *             waiter that is gone would be given to a life that does not wait yet, and be lost.
  * ABA         every step is a CAS on the whole word with serial. A helper reads state, ticket and
  *             need between two looks at the list's head word (ms_waitlist_is_first), so they belong
  *             to the life it found there.
@@ -311,7 +315,7 @@ PVOID ms_channel_owner_context(struct ms_adapter *adapter)
             return NULL;
         struct ms_grant *grant = &dma->grants[first.node];
         union ms_grant_word word = ms_grant_look(grant);
-        PVOID context = ms_load_relaxed(&grant->context); /* of this life: is_first below */
+        PVOID context = ms_load_acquire(&grant->context); /* hb:next-life */
         if (ms_waitlist_is_first(&adapter->queue, first))
             return word.owns ? context : NULL;
     }
@@ -390,9 +394,10 @@ static struct ms_grant *grant_prepare(const struct ms_request *request, uint32_t
         return NULL;
     *serial = (uint32_t)ms_grant_look(grant).serial;
     ms_store_relaxed(&grant->adapter, adapter); /* published by the state: hb:grant */
-    ms_store_relaxed(&grant->context, request->context);
     ms_store_relaxed(&grant->mapping, MAPPING_NONE);
-    ms_store_relaxed(&grant->channel, (uint64_t)*serial << 32 | MS_GRANT_CHANNEL_NONE);
+    /* hb:next-life */
+    ms_store_release(&grant->context, request->context);
+    ms_store_release(&grant->channel, (uint64_t)*serial << 32 | MS_GRANT_CHANNEL_NONE);
     ms_store_relaxed(&grant->gate_ticket, (union ticket_word){.serial = *serial & 0xFFFFFF}.raw);
     grant->head = NULL;
     grant->asker = ms_asker_of(cpu_of(adapter->dma));
@@ -487,7 +492,8 @@ static struct ms_grant *grant_at_once(struct ms_cpu *cpu, const struct ms_reques
                       : ms_channel_take(adapter->controller, adapter->line);
         if (channel == UINT32_MAX)
             goto undo_take;
-        ms_store_relaxed(&grant->channel, (uint64_t)*serial << 32 | (1 + channel));
+        /* hb:next-life */
+        ms_store_release(&grant->channel, (uint64_t)*serial << 32 | (1 + channel));
     }
     held_publish(grant, *serial, request);
     if (!ms_waitlist_append_if_empty(&adapter->queue, dma->links, ms_grant_index(dma, grant)))
@@ -583,7 +589,7 @@ static NTSTATUS request_enqueue(struct ms_cpu *cpu, const struct ms_request *req
 
     if (!grant)
         return STATUS_INSUFFICIENT_RESOURCES;
-    ms_store_relaxed(&grant->need, registers_needed(request));
+    ms_store_release(&grant->need, registers_needed(request)); /* hb:next-life */
     ticket.serial = serial & 0xFFFFFF;
     ms_store_relaxed(&grant->ticket, ticket.raw);
     ms_hoard_open(&grant->hoard, serial);

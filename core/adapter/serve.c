@@ -68,7 +68,7 @@ static bool gate_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
     struct ms_grant *grant = first.node == MS_WAITLIST_NONE ? NULL : &dma->grants[first.node];
     union ms_grant_word word = grant ? ms_grant_look(grant) : (union ms_grant_word){.raw = 0};
     union ticket_word drawn = {.raw = grant ? ms_load_acquire(&grant->gate_ticket) : 0};
-    uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0;
+    uint64_t none = grant ? ms_load_acquire(&grant->channel) : 0; /* hb:next-life */
 
     *waiter = (struct gate_waiter){
         .adapter = adapter,
@@ -167,7 +167,7 @@ static bool pool_waiter_look(struct ms_dma *dma, uint32_t slot, uint64_t ticket,
         .adapter = adapter,
         .grant = grant,
         .word = word,
-        .need = grant ? ms_load_relaxed(&grant->need) : 0,
+        .need = grant ? ms_load_acquire(&grant->need) : 0, /* hb:next-life */
         .is_waiting = grant && word.phase == GRANT_WAITING && drawn.ticket == ticket,
     };
     return ms_waitlist_is_first(&adapter->queue, first);
@@ -251,7 +251,7 @@ static void waiting_advance(struct ms_cpu *cpu, struct ms_adapter *adapter,
                             union ms_grant_word word)
 {
     struct ms_dma *dma = adapter->dma;
-    uint32_t need = ms_load_relaxed(&grant->need);
+    uint32_t need = ms_load_acquire(&grant->need); /* hb:next-life */
     uint64_t ticket;
 
     if (!ms_waitlist_is_first(&adapter->queue, first))

@@ -254,7 +254,7 @@ static bool owned_channel(struct ms_adapter *adapter, PVOID context, uint32_t *c
     union ms_grant_word word;
     struct ms_grant *grant = ms_channel_owner(adapter, &word);
 
-    if (!grant || ms_load_relaxed(&grant->context) != context)
+    if (!grant || ms_load_acquire(&grant->context) != context) /* hb:next-life: grant_owns below */
         return false;
     *channel = ms_grant_channel(grant, (uint32_t)word.serial);
     if (*channel == UINT32_MAX)

@@ -187,7 +187,7 @@ static bool waiter_look(uint32_t slot, uint64_t ticket, uint64_t *seen, uint32_t
 {
     *seen = ms_load_acquire(&p.state[slot]); /* hb:pool-fuzz */
     uint64_t drawn = ms_load_acquire(&p.ticket[slot]);
-    *need = ms_load_relaxed(&p.need[slot]);
+    *need = ms_load_acquire(&p.need[slot]); /* hb:pool-fuzz-life */
     *is_waiting = (*seen & 0xFF) == WAITING && drawn == ticket;
     return ms_load_acquire(&p.state[slot]) == *seen;
 }
@@ -273,7 +273,8 @@ static void do_ask(uint32_t who, uint32_t count)
     uint32_t serial = ++p.serial[who];
     uint64_t ticket = ms_turnstile_ticket(&p.pool->waiters);
     ms_hoard_open(&p.hoard[who], serial);
-    ms_store_relaxed(&p.need[who], count);
+    /* hb:pool-fuzz-life: whoever reads it finds the last life over. */
+    ms_store_release(&p.need[who], count);
     ms_store_relaxed(&p.ticket[who], ticket);
     ms_store_release(&p.state[who], state_of(serial, WAITING)); /* hb:pool-fuzz */
     /* What stands in the way is our last ticket, whose granter has not cleared it yet. */
