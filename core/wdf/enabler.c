@@ -3,8 +3,10 @@
  * enabler: WDFDMAENABLER: which adapters a device's transactions go through (ENB-*).
  *
  * Invariants  I1 a way's fields are written before its `ready` and never after
+ *             I2 who is in a configuration call has set `configuring`; whoever finds it set does nothing and is told
  * Ordering    hb:way-ready  ConfigureSystemProfile releases it, Initialize and the getters acquire it
- * Progress    PASSIVE_LEVEL; getters are wait-free. Configuration calls do not race (ENB-34)
+ *             hb:enabler-configuring  a call that failed leaves a way to the next one as it found it
+ * Progress    PASSIVE_LEVEL; getters are wait-free, configuration calls wait for nobody (ENB-34)
  */
 #include "wdf/enabler.h"
 
@@ -235,6 +237,7 @@ static NTSTATUS enabler_fill(struct ms_object *object, struct ms_object *parent,
     enabler->preallocates =
         enabler->lists && !(making->config->Flags & WDF_DMA_ENABLER_CONFIG_NO_SGLIST_PREALLOCATION);
     ms_init(&enabler->elements_max, WDF_DMA_ENABLER_UNLIMITED_FRAGMENTS); /* ENB-30 */
+    ms_init(&enabler->configuring, 0);
     if (!enabler->system)
         status = masters_open(enabler, making->profile.wide);
     if (!NT_SUCCESS(status))
@@ -267,6 +270,24 @@ NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
 out:
     ms_object_drop(device);
     return status;
+}
+
+/* --- one configuration call at a time (ENB-34) ---------------------------------------------------- */
+
+/* False: another thread is in one, and the driver broke the rule. */
+static bool configure_begin(struct ms_enabler *enabler)
+{
+    uint32_t idle = 0;
+
+    if (ms_cas_acquire(&enabler->configuring, &idle, 1)) /* hb:enabler-configuring */
+        return true;
+    ms_rule_break(MS_RULE_WDF_CONFIGURE_RACE, (uintptr_t)enabler->object.handle, 0);
+    return false;
+}
+
+static void configure_end(struct ms_enabler *enabler)
+{
+    ms_store_release(&enabler->configuring, 0); /* hb:enabler-configuring */
 }
 
 /* --- system profiles ------------------------------------------------------------------------------ */
@@ -317,12 +338,15 @@ NTSTATUS WdfDmaEnablerConfigureSystemProfile(WDFDMAENABLER DmaEnabler,
                                              WDF_DMA_DIRECTION ConfigDirection)
 {
     struct ms_enabler *enabler = ms_object_take((WDFOBJECT)DmaEnabler, MS_OBJECT_ENABLER);
-    NTSTATUS status;
+    NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST; /* FTL-01 */
 
     if (!enabler)
         return STATUS_INVALID_PARAMETER; /* FTL-02 */
     ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)DmaEnabler);
-    status = system_configure(enabler, ProfileConfig, ConfigDirection);
+    if (configure_begin(enabler)) {
+        status = system_configure(enabler, ProfileConfig, ConfigDirection);
+        configure_end(enabler);
+    }
     ms_object_drop(&enabler->object);
     return status;
 }
@@ -359,11 +383,13 @@ VOID WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler, size
 
     if (!enabler)
         return;
-    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)DmaEnabler); /* LVL-01 */
-    if (MaximumFragments != 0)                         /* ENB-30; a number of its own */
+    ms_irql_ask(PASSIVE_LEVEL, (WDFOBJECT)DmaEnabler);       /* LVL-01 */
+    if (MaximumFragments != 0 && configure_begin(enabler)) { /* ENB-30; a number of its own */
         ms_store_relaxed(&enabler->elements_max, MaximumFragments > UINT32_MAX
                                                      ? WDF_DMA_ENABLER_UNLIMITED_FRAGMENTS
                                                      : (uint32_t)MaximumFragments);
+        configure_end(enabler);
+    }
     ms_object_drop(&enabler->object);
 }
 

@@ -32,9 +32,10 @@ struct ms_enabler {
     ULONG list_bytes;              /* const: of that buffer */
     ULONG alignment;               /* const: mask for common buffers (ENB-16) */
     ms_atomic_u32 elements_max;    /* ENB-30; read when a transaction is initialised */
-    bool power_tried;              /* whoever drives the device's power: it was begun (ENB-33) */
-    uint32_t power_reached;        /* likewise; 1: filled, 2: enabled */
-    struct ms_dma_way way[2];      /* [0] alone unless duplex; else by direction */
+    ms_atomic_u32 configuring; /* hb:enabler-configuring; 1: a thread is in a configuration call */
+    bool power_tried;          /* whoever drives the device's power: it was begun (ENB-33) */
+    uint32_t power_reached;    /* likewise; 1: filled, 2: enabled */
+    struct ms_dma_way way[2];  /* [0] alone unless duplex; else by direction */
 };
 
 /* The way of a direction, ready or not. */

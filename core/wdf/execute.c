@@ -8,6 +8,8 @@
  *                so an adapter's queue never points to freed memory
  *             I2 the end has one owner: a failing Execute, Cancel TRUE or a report TRUE (STM-02)
  * Ordering    hb:trx-word   what Execute wrote is seen by who was granted
+ *             hb:trx-era    who sees that an era has begun asks the adapter behind what began it, the
+ *             initialisation of the context: an older mark on it is gone
  *             hb:trx-held  whoever ends the execution acquires the request that Execute held
  *             hb:packet-turn  version 2: the next transaction acquires what the last one released
  * Progress    lock-free but for what the adapter's routines say of themselves
@@ -103,17 +105,17 @@ static NTSTATUS execute_asking(struct ms_trx *trx, struct ms_dma_way *way, bool 
     }
     status = adapter_ask(trx, way, count, flags);
     if (NT_SUCCESS(status)) {
-        enum ms_trx_asked asked;
-        MS_TRX_MOVE(trx, next, asked, ms_trx_step_asked(&next, serial, false));
-        (void)asked;           /* no cancel has asked the adapter yet */
-        return STATUS_SUCCESS; /* EXE-03: the transaction may be anything by now */
+        MS_TRX_MOVE(trx, next, moved, ms_trx_step_asked(&next, serial));
+        if (!moved)
+            return STATUS_SUCCESS; /* EXE-03: the transaction may be anything by now */
+        status = STATUS_CANCELLED; /* by a Cancel of another one */
     }
-    MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, status == STATUS_CANCELLED));
+    MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, false));
     *ended = moved;
     if (!moved)
         return STATUS_CANCELLED; /* EXE-12 (b): Cancel has it */
     ms_object_drop(&trx->object);
-    return status;
+    return ms_trx_not_cancelled(status);
 }
 
 /* c3r: RES-11. */
@@ -155,7 +157,7 @@ static NTSTATUS execute_entered(struct ms_trx *trx, WDFCONTEXT context, union ms
 
     ms_trx_own(trx);
     trx->context = context;
-    ms_store_relaxed(&trx->execution, word.serial);       /* hb:trx-word carries it */
+    ms_store_release(&trx->era, word.serial);             /* hb:trx-era */
     if (trx->request && ms_request_io_take(trx->request)) /* TRX-21 */
         ms_store_release(&trx->held, trx->request);       /* hb:trx-held */
     if (trx->enabler->lists) {
@@ -203,92 +205,47 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
 
 /* --- Cancel --------------------------------------------------------------------------------------- */
 
-bool ms_trx_adapter_withdraws(struct ms_trx *trx, bool to_device)
+/* Who was slow between the look and the adapter's answer may have withdrawn the request of an execution or reservation
+ * that has begun since, and that nobody else would end: it is that one's turn then, as if this call had come now. While
+ * the word stays, so does the era, and in one era the context is not initialised anew: what it withdrew is what waits.
+ * Lock-free: another round means that another era began. */
+enum ms_trx_gone ms_trx_withdraw(struct ms_trx *trx, union ms_trx_word word, bool *late)
 {
-    struct ms_dma_way *way = ms_enabler_way(trx->enabler, to_device);
-
-    return ms_way_ops(way)->CancelAdapterChannel(way->adapter, trx->enabler->fdo,
-                                                 trx->transfer_context); /* c5 */
-}
-
-/* Ends the execution whose request the adapter withdrew, or leaves that to who is just asking: SG may have
- * come to a later list of it since the cancel looked. While the word stays, so does the number of its
- * execution. hb:trx-word. */
-static bool withdraw(struct ms_trx *trx, uint64_t execution)
-{
-    uint64_t seen = ms_load_acquire(&trx->word);
+    enum ms_trx_gone gone;
     union ms_trx_word next;
-    bool ended;
+    uint64_t era;
 
     do {
-        next.raw = seen;
-        if (ms_load_relaxed(&trx->execution) != execution)
-            return false;
-        ended = next.asked && ms_trx_step_withdraw(&next, next.serial, true);
-        if (!ended && !ms_trx_step_leave_to_asker(&next))
-            return false;
-    } while (!ms_cas_acq_rel(&trx->word, &seen, next.raw));
-    return ended;
-}
-
-static void cancel_later(struct ms_trx *trx)
-{
-    union ms_trx_word next;
-    bool moved;
-
-    if (!trx->enabler->lists)
-        return;
-    MS_TRX_MOVE(trx, next, moved, ms_trx_step_refuse(&next)); /* CAN-11 */
-    (void)moved;
-}
-
-/* Of an execution that waits: the adapter says whether it did, the word who ends it. *answer is final when this is
- * true; else it was another execution's request. */
-static bool cancel_waiting(struct ms_trx *trx, union ms_trx_word word, BOOLEAN *answer)
-{
-    uint64_t execution = ms_load_relaxed(&trx->execution);
-
-    *answer = FALSE;
-    if (!ms_trx_adapter_withdraws(trx, word.to_device)) {
-        cancel_later(trx);
-        return true; /* CAN-05 */
+        struct ms_dma_way *way = ms_enabler_way(trx->enabler, word.to_device);
+        era = ms_load_acquire(&trx->era); /* hb:trx-era: its context is initialised */
+        *late = !ms_way_ops(way)->CancelAdapterChannel(way->adapter, trx->enabler->fdo,
+                                                       trx->transfer_context); /* c5 */
+        if (*late)
+            return GONE_NOBODYS;
+        MS_TRX_MOVE(trx, next, gone,
+                    ms_load_relaxed(&trx->era) == era ? ms_trx_step_gone(&next) : GONE_NOBODYS);
+        word = next;
+    } while (gone == GONE_NOBODYS && ms_load_relaxed(&trx->era) != era &&
+             (word.phase == TRX_WAITING || word.queued));
+    if (gone == GONE_ENDED) {
+        ms_trx_ended(trx);            /* CAN-06 */
+        ms_object_drop(&trx->object); /* I1, and of the queued reservation */
     }
-    if (!withdraw(trx, execution))
-        return ms_load_relaxed(&trx->execution) == execution;
-    ms_trx_ended(trx);            /* CAN-06 */
-    ms_object_drop(&trx->object); /* I1 */
-    *answer = TRUE;
-    return true;
+    return gone;
 }
 
-static bool cancel_reservation(struct ms_trx *trx, union ms_trx_word word, BOOLEAN *answer)
-{
-    union ms_trx_word next;
-
-    *answer = FALSE;
-    if (!ms_trx_adapter_withdraws(trx, word.to_device))
-        return true;
-    MS_TRX_MOVE(trx, next, *answer, ms_trx_step_unreserve(&next, true));
-    if (!*answer)
-        return false; /* another cancel ended it, and said so; the adapter withdraws an idle one to all */
-    ms_trx_bury(trx);             /* deleted meanwhile: no grant comes that would end it (FTL-01) */
-    ms_object_drop(&trx->object); /* of the queued reservation */
-    return true;                  /* CAN-13 */
-}
-
-/* Who slept between the look and the adapter's answer may have withdrawn the request of an execution that has
- * begun since, which nobody else would end: that one is cancelled then, as if this call had come now. */
 static BOOLEAN cancel_asked(struct ms_trx *trx, union ms_trx_word word)
 {
-    BOOLEAN answer = FALSE;
+    union ms_trx_word next;
+    bool late, moved;
 
-    while (!(word.phase == TRX_RESERVED ? cancel_reservation(trx, word, &answer)
-                                        : cancel_waiting(trx, word, &answer))) {
-        word = ms_trx_look(trx);
-        if (word.phase != TRX_WAITING && !(word.phase == TRX_RESERVED && word.queued && word.asked))
-            return FALSE;
+    if (ms_trx_withdraw(trx, word, &late) == GONE_ENDED)
+        return TRUE; /* CAN-06, CAN-13 */
+    if (late && trx->enabler->lists) {
+        MS_TRX_MOVE(trx, next, moved, ms_trx_step_refuse(&next)); /* CAN-11 */
+        (void)moved;
     }
-    return answer;
+    return FALSE; /* CAN-05 */
 }
 
 static BOOLEAN cancel(struct ms_trx *trx)

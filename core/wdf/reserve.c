@@ -65,18 +65,14 @@ static IO_ALLOCATION_ACTION reserve_granted(PDEVICE_OBJECT device, PIRP irp, PVO
 void ms_trx_unqueue(struct ms_trx *trx)
 {
     union ms_trx_word next = ms_trx_look(trx);
-    bool ours;
+    bool late, dropped = false;
 
     if (!next.queued)
         return;
     ms_trx_misuse(trx, MS_RULE_WDF_FREE_QUEUED, next);
-    if (next.asked && ms_trx_adapter_withdraws(trx, next.to_device)) {
-        MS_TRX_MOVE(trx, next, ours, ms_trx_step_unreserve(&next, true));
-        if (ours)
-            ms_object_drop(&trx->object); /* I1 */
-    } else {
-        MS_TRX_MOVE(trx, next, ours, ms_trx_step_drop(&next));
-    }
+    if (!next.asked || ms_trx_withdraw(trx, next, &late) != GONE_ENDED)
+        MS_TRX_MOVE(trx, next, dropped, ms_trx_step_drop(&next));
+    (void)dropped;
 }
 
 /* `status`: of what was done before, as if the adapter had said it. */
@@ -95,16 +91,16 @@ static NTSTATUS reserve_ask(struct ms_trx *trx, struct ms_dma_way *way, ULONG co
         KeLowerIrql(old);
     }
     if (NT_SUCCESS(status)) {
-        MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve_asked(&next, serial));
-        (void)ours;
-        return status;
+        MS_TRX_MOVE(trx, next, ours, ms_trx_step_asked(&next, serial));
+        if (!ours)
+            return status;
+        status = STATUS_CANCELLED; /* by a Cancel of another one */
     }
-    MS_TRX_MOVE(trx, next, ours,
-                ms_trx_step_unreserve(&next, status == STATUS_CANCELLED)); /* RES-10 */
+    MS_TRX_MOVE(trx, next, ours, ms_trx_step_unreserve(&next, false)); /* RES-10 */
     ms_trx_bury(trx);
     if (ours)
         ms_object_drop(&trx->object); /* I1 */
-    return status;
+    return ms_trx_not_cancelled(status);
 }
 
 /* RES-04 */
@@ -142,7 +138,8 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     trx->reserve_routine = routine;
     trx->reserve_context = context;
     status = ms_way_ops(way)->InitializeDmaTransferContext(way->adapter, trx->transfer_context);
-    ms_object_hold(&trx->object); /* I1 */
+    ms_object_hold(&trx->object);                                        /* I1 */
+    ms_store_release(&trx->era, (next.serial + 1) & MS_TRX_SERIAL_MASK); /* hb:trx-era */
     MS_TRX_MUST(trx, next, ms_trx_step_reserving(&next, to_device));
     return reserve_ask(trx, way, count, flags, next.serial, status);
 }

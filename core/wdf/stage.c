@@ -548,21 +548,18 @@ NTSTATUS ms_trx_stage_list(struct ms_trx *trx, bool execute, bool *ended)
         if (moved) {
             status = list_ask(trx, way, &request);
             if (NT_SUCCESS(status)) {
-                enum ms_trx_asked asked;
-                MS_TRX_MOVE(trx, next, asked, ms_trx_step_asked(&next, serial, !execute));
-                if (asked == ASKED_TRY && !ms_trx_adapter_withdraws(trx, next.to_device))
-                    MS_TRX_MOVE(trx, next, asked, ms_trx_step_asked(&next, serial, false));
-                if (asked == ASKED_WAITS)
+                MS_TRX_MOVE(trx, next, moved, ms_trx_step_asked(&next, serial));
+                if (!moved)
                     return status;
-                status = STATUS_CANCELLED; /* CAN-11 */
+                status = STATUS_CANCELLED; /* by a Cancel of another list or execution: CAN-11 */
             }
             /* SGP-07. Lost: Cancel ended it and dropped the reference. */
-            MS_TRX_MOVE(trx, next, moved,
-                        ms_trx_step_withdraw(&next, serial, execute && status == STATUS_CANCELLED));
+            MS_TRX_MOVE(trx, next, moved, ms_trx_step_withdraw(&next, serial, false));
             *ended = moved;
-            if (moved)
-                ms_object_drop(&trx->object);
-            return status;
+            if (!moved)
+                return status;
+            ms_object_drop(&trx->object);
+            return execute ? ms_trx_not_cancelled(status) : status;
         }
         ms_object_drop(&trx->object);
     }

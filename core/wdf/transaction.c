@@ -119,7 +119,9 @@ static NTSTATUS init_fields(struct ms_trx *trx, const struct init *init, union m
     ms_store_relaxed(&trx->transferred, 0); /* getters may look: any value is some moment's */
     ms_store_relaxed(&trx->current, 0);
     trx->device_offset = 0; /* TRX-13 */
-    if (trx->v3)
+    if (word.queued)
+        status = STATUS_INVALID_PARAMETER; /* the context waits with the reservation (TCX-17) */
+    else if (trx->v3)
         status = ms_way_ops(way)->InitializeDmaTransferContext(way->adapter, trx->transfer_context);
     if (NT_SUCCESS(status) && trx->single)
         status = single_check(trx, way, to_device, elements_max);

@@ -38,10 +38,10 @@ struct ms_trx {
     ms_atomic_u64 word;        /* union ms_trx_word; hb:trx-word */
     ms_atomic_u64 transferred; /* bytes reported so far; written by I1's owner */
     ms_atomic_u64 current;     /* length of the current fragment; likewise */
-    ms_atomic_u64 execution;   /* serial that the last Execute found: which execution it is */
-    ms_atomic_u64 dropped;     /* completions that came late (STP-12): a statistic */
-    ms_atomic_ptr held;        /* hb:trx-held; struct ms_request that an execution holds (TRX-21) */
-    ms_atomic_u64 tickets;     /* hb:ticket; bit i: ticket[i] is taken */
+    ms_atomic_u64 era;     /* hb:trx-era; serial that the last Execute or reservation began with */
+    ms_atomic_u64 dropped; /* completions that came late (STP-12): a statistic */
+    ms_atomic_ptr held;    /* hb:trx-held; struct ms_request that an execution holds (TRX-21) */
+    ms_atomic_u64 tickets; /* hb:ticket; bit i: ticket[i] is taken */
     struct ms_enabler *enabler; /* const */
     bool v3;                    /* const: has a transfer context (ENB-32) */
 
@@ -205,8 +205,17 @@ uint64_t ms_trx_pages(const MDL *mdl, uint64_t offset, uint64_t length);
 /* Where byte `offset` from `mdl` on lies in its page; it is in the chain. */
 uint32_t ms_trx_byte_offset(const MDL *mdl, uint64_t offset);
 
-/* execute.c: c5: the adapter withdraws the request, or refuses the next one. */
-bool ms_trx_adapter_withdraws(struct ms_trx *trx, bool to_device);
+/* EXE-12, RCE-09: STATUS_CANCELLED means that some Cancel said TRUE, and that its caller goes on with the request. One
+ * that the adapter withdrew or refused otherwise (for a slow Cancel of an earlier execution, which says FALSE; for a
+ * driver who went past the framework) is its asker's, who is told by another error. */
+static inline NTSTATUS ms_trx_not_cancelled(NTSTATUS status)
+{
+    return status == STATUS_CANCELLED ? STATUS_INVALID_DEVICE_STATE : status;
+}
+
+/* execute.c: c5: has the adapter withdraw what `word` says to wait there, or what has come in its place. Ended: the
+ * caller tells it. *late: the adapter says that it is too late. */
+enum ms_trx_gone ms_trx_withdraw(struct ms_trx *trx, union ms_trx_word word, bool *late);
 
 /* complete.c: what is left of an execution after its end: the reference on its request, the enabler's
  * turn, a deletion that waited. By who made the step to the end. */

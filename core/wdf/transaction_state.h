@@ -17,7 +17,8 @@
  *             I4 `serial` grows with every initialisation, start, grant and fragment and never comes
  *                back: a completion that carries an old one is late and is dropped (STP-12)
  *             I5 `asked` is clear while the thread that asks may still use the transfer context: nobody else
- *                says then that the request is withdrawn, so a driver that is told so may use it anew
+ *                says then that the request is withdrawn, so a driver that is told so may use it anew. Who had
+ *                it withdrawn all the same sets `left`: the asker ends it
  * Ordering    hb:trx-word  every step is an acquire-release compare-and-swap: what a party wrote while
  *             it owned the plain fields is seen by the next one that owns them
  * ABA         the serial makes two words of different executions differ
@@ -63,13 +64,14 @@ union ms_trx_word {
         uint64_t drop : 1;        /* give the reservation back once it is granted (RES-16) */
         uint64_t dying : 1;       /* deleted, and still executing or queued (FTL-01) */
         uint64_t asked : 1;       /* the call that asked has returned: Cancel may ask the adapter */
-        uint64_t serial : 46;     /* I4 */
+        uint64_t left : 1;        /* it has not, and the request is withdrawn: the asker ends it */
+        uint64_t serial : 45;     /* I4 */
     };
     uint64_t raw;
 };
 static_assert(sizeof(union ms_trx_word) == sizeof(uint64_t), "a transaction must fit one CAS");
 
-#define MS_TRX_SERIAL_MASK ((UINT64_C(1) << 46) - 1)
+#define MS_TRX_SERIAL_MASK ((UINT64_C(1) << 45) - 1)
 
 /* The number of the public state, as reports of misuse give it (NUM-07). */
 static inline uint32_t ms_trx_public_state(union ms_trx_word word)
@@ -133,8 +135,8 @@ static inline bool ms_trx_is_sound(union ms_trx_word word)
             ((word.phase == TRX_STAGING || word.phase == TRX_RUNNING) && word.loop)) &&
            (word.done || word.done_status == 0) && !(word.queued && word.held) &&
            (!word.drop || word.queued || word.held) &&
-           (!word.asked || word.queued || word.phase == TRX_WAITING) &&
-           (!word.queued || !executing) &&
+           (!(word.asked || word.left) || word.queued || word.phase == TRX_WAITING) &&
+           !(word.asked && word.left) && (!word.queued || !executing) &&
            (!word.stop || executing || word.phase == TRX_INITIALIZED ||
             word.phase == TRX_COMPLETED || word.phase == TRX_FAILED);
 }
@@ -183,15 +185,6 @@ static inline void ms_trx_step_reserving(union ms_trx_word *word, bool to_device
     ms_trx_bump(word);
 }
 
-/* The call that asked for it has returned (I5); nothing when it is granted, or gone. */
-static inline bool ms_trx_step_reserve_asked(union ms_trx_word *word, uint64_t serial)
-{
-    if (!word->queued || word->serial != serial)
-        return false;
-    word->asked = 1;
-    return true;
-}
-
 /* RES-08: the grant came. */
 static inline void ms_trx_step_reserved(union ms_trx_word *word)
 {
@@ -208,6 +201,7 @@ static inline bool ms_trx_step_unreserve(union ms_trx_word *word, bool by_cancel
         return false;
     word->queued = 0;
     word->asked = 0;
+    word->left = 0;
     word->drop = 0;
     if (word->phase == TRX_RESERVED) {
         word->phase = TRX_FAILED;
@@ -318,34 +312,14 @@ static inline bool ms_trx_step_wait(union ms_trx_word *word, uint64_t serial)
     return true;
 }
 
-enum ms_trx_asked {
-    ASKED_WAITS, /* it waits, or went on already */
-    ASKED_TRY, /* a later list, and a cancel came meanwhile: the caller withdraws it if it still can */
-    ASKED_GONE, /* a cancel that looked at an earlier list withdrew this one: the caller ends it */
-};
-
-/* The call that asked has returned (I5). */
-static inline enum ms_trx_asked ms_trx_step_asked(union ms_trx_word *word, uint64_t serial,
-                                                  bool later)
+/* The call that asked, for an execution or a reservation, has returned (I5); nothing when it went on already. True:
+ * a call that was slow, and had looked at an earlier one, withdrew this one: the caller ends it. */
+static inline bool ms_trx_step_asked(union ms_trx_word *word, uint64_t serial)
 {
-    if (word->phase != TRX_WAITING || word->serial != serial)
-        return ASKED_WAITS;
-    if (word->asked)
-        return ASKED_GONE;
-    if (later && word->cancel)
-        return ASKED_TRY;
-    word->asked = 1;
-    return ASKED_WAITS;
-}
-
-/* The adapter withdrew a list whose asker has not returned: that one ends it, and is told by this. */
-static inline bool ms_trx_step_leave_to_asker(union ms_trx_word *word)
-{
-    if (word->phase != TRX_WAITING || word->asked)
+    if ((word->phase != TRX_WAITING && !word->queued) || word->serial != serial)
         return false;
-    word->asked = 1;
-    word->cancel = 1;
-    return true;
+    word->asked = !word->left;
+    return word->left;
 }
 
 enum ms_trx_turn {
@@ -397,7 +371,30 @@ static inline bool ms_trx_step_withdraw(union ms_trx_word *word, uint64_t serial
     word->phase = TRX_FAILED;
     word->cancel = by_cancel;
     word->asked = 0;
+    word->left = 0;
     return true;
+}
+
+enum ms_trx_gone {
+    GONE_NOBODYS, /* nothing waited: what the adapter marked, or withdrew, has its end already */
+    GONE_LEFT,    /* its asker has not returned, and ends it (I5) */
+    GONE_ENDED,   /* the caller owns the end */
+};
+
+/* The adapter withdrew the request of the execution or reservation that this word is about. */
+static inline enum ms_trx_gone ms_trx_step_gone(union ms_trx_word *word)
+{
+    if (word->phase != TRX_WAITING && !word->queued)
+        return GONE_NOBODYS;
+    if (!word->asked) {
+        word->left = 1;
+        return GONE_LEFT;
+    }
+    if (word->queued)
+        (void)ms_trx_step_unreserve(word, true); /* CAN-13 */
+    else
+        (void)ms_trx_step_withdraw(word, word->serial, true); /* CAN-06 */
+    return GONE_ENDED;
 }
 
 /* --- staging: by the frame in the loop ------------------------------------------------------------ */
@@ -575,10 +572,6 @@ static inline enum ms_trx_cancel ms_trx_step_cancel(union ms_trx_word *word, boo
         word->cancel = 1;
         return CANCEL_STARTED;
     case TRX_WAITING:
-        /* SG: one that was cancelled before may have been left to who is still asking for it, who ends it then
-         * (I5); else the adapter has said that it is too late, or the list that was just being asked for comes. */
-        if (lists && word->asked && word->cancel)
-            return CANCEL_FALSE;
         if (word->asked)
             return CANCEL_ASK;
         if (lists)

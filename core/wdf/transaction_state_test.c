@@ -7,11 +7,11 @@
 
 #include "platform/test.h"
 
-enum { WORDS = 1 << 18, SERIAL = 1 };
+enum { WORDS = 1 << 19, SERIAL = 1 };
 
 static union ms_trx_word word_of(uint32_t low)
 {
-    return (union ms_trx_word){.raw = (uint64_t)SERIAL << 18 | low};
+    return (union ms_trx_word){.raw = (uint64_t)SERIAL << 19 | low};
 }
 
 /* --- every step by number, so that tables can name them -------------------------------------------- */
@@ -23,7 +23,6 @@ enum event {
     RESERVE,
     RESERVE_WHOLE,
     RESERVING,
-    RESERVE_ASKED,
     RESERVED,
     UNRESERVE,
     UNRESERVE_CANCEL,
@@ -39,8 +38,8 @@ enum event {
     START,
     WAIT,
     ASKED_FOR,
-    ASKED_FOR_LATER,
     LEAVE_TO_ASKER,
+    GONE,
     GRANT,
     PROGRAMMED,
     WITHDRAW,
@@ -101,8 +100,6 @@ static bool take(enum event event, union ms_trx_word *word)
             return false;
         ms_trx_step_reserved(word);
         return true;
-    case RESERVE_ASKED:
-        return ms_trx_step_reserve_asked(word, word->serial);
     case UNRESERVE:
     case UNRESERVE_CANCEL:
         return ms_trx_step_unreserve(word, event == UNRESERVE_CANCEL);
@@ -129,10 +126,12 @@ static bool take(enum event event, union ms_trx_word *word)
     case WAIT:
         return ms_trx_step_wait(word, word->serial);
     case LEAVE_TO_ASKER:
-        return ms_trx_step_leave_to_asker(word);
+    case GONE:
+        if (word->asked != (event == GONE))
+            return false;
+        return ms_trx_step_gone(word) == (event == GONE ? GONE_ENDED : GONE_LEFT);
     case ASKED_FOR:
-    case ASKED_FOR_LATER:
-        ms_trx_step_asked(word, word->serial, event == ASKED_FOR_LATER);
+        ms_trx_step_asked(word, word->serial);
         return word->raw != before;
     case GRANT:
         return ms_trx_step_grant(word);
@@ -212,7 +211,6 @@ static const struct {
     [RESERVE] = {"AllocateResources n (RES-03)", "h--h--------h-"},
     [RESERVE_WHOLE] = {"AllocateResources 0 (RES-03)", "---h----------"},
     [RESERVING] = {"it is about to ask (RES-07)", "-R------------"},
-    [RESERVE_ASKED] = {"the call that asked returns (I5)", ".............."},
     [RESERVED] = {"reservation granted (RES-08)", ".............."},
     [UNRESERVE] = {"reservation fails (RES-10)", "..F..........."},
     [UNRESERVE_CANCEL] = {"reservation cancelled (CAN-13)", "..F..........."},
@@ -227,9 +225,9 @@ static const struct {
     [ENTER] = {"Execute (EXE-02)", "---N----------"},
     [START] = {"Execute wrote the fields", "----S---------"},
     [WAIT] = {"Execute asks", "-----W-W------"},
-    [ASKED_FOR] = {"the call that asked returns (I5)", "------.-------"},
-    [ASKED_FOR_LATER] = {"likewise, of a later list", "------.-------"},
-    [LEAVE_TO_ASKER] = {"withdrawn while it is asked for", "------.-------"},
+    [ASKED_FOR] = {"the call that asked returns (I5)", "....--.---...."},
+    [LEAVE_TO_ASKER] = {"withdrawn while it is asked for", "....--.---...."},
+    [GONE] = {"withdrawn by a Cancel (CAN-06, CAN-13)", "..F.--F---...."},
     [GRANT] = {"granted", "-----LL-------"},
     [PROGRAMMED] = {"EvtProgramDma returned (K4)", "-------U------"},
     [WITHDRAW] = {"Execute fails (EXE-05)", "-----FF-------"},
@@ -298,8 +296,6 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
     case RESERVE:
     case RESERVE_WHOLE:
     case RESERVING:
-    case RESERVE_ASKED:
-    case RESERVED:
     case UNRESERVE:
     case UNRESERVE_CANCEL:
     case DROP:
@@ -308,6 +304,11 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
         if (lists)
             return false; /* RES-02 */
         return event == UNHOLD || event == DROP ? !ms_trx_is_executing(word) : true;
+    case RESERVED:
+    case GRANT: /* not what is withdrawn */
+        return !word.left;
+    case PREPARED: /* the context waits with the reservation (TCX-17) */
+        return !word.queued;
     case TOLD:
     case TOLD_CANCELLED:
         /* SGP-05: SG has no completion routine. A mapping has a completion only after its plan. */
@@ -316,9 +317,6 @@ static bool may_come(enum event event, union ms_trx_word word, bool lists, bool 
         return word.phase == TRX_STARTING ? !word.held : lists;
     case PROGRAMMED:
         return nested;
-    case ASKED_FOR_LATER:
-    case LEAVE_TO_ASKER:
-        return lists;
     case MORE:
         return !nested;
     case MORE_LIST:
@@ -363,8 +361,8 @@ static uint32_t walk(bool lists, bool nested, uint8_t reached[WORDS])
                 continue;
             if (!ms_trx_is_sound(word))
                 fail_msg("%s: %05x leads to an unsound word %05x", rows[event].name,
-                         (unsigned)(start.raw & 0x1FFFF), (unsigned)(word.raw & 0x1FFFF));
-            low = (uint32_t)(word.raw & 0x1FFFF);
+                         (unsigned)(start.raw & (WORDS - 1)), (unsigned)(word.raw & (WORDS - 1)));
+            low = (uint32_t)(word.raw & (WORDS - 1));
             if (!reached[low]) {
                 reached[low] = 1;
                 queue[last++] = low;
@@ -452,28 +450,28 @@ MS_TEST(cancel_is_decided_by_the_phase)
             else
                 assert_true(word.raw == before.raw); /* CAN-12: no trace */
         }
-    /* I5: while somebody is in the call that asks, nobody is told that it was withdrawn. */
-    for (int lists = 0; lists <= 1; lists++) {
-        union ms_trx_word asking = phase_word(TRX_WAITING);
-        assert_int_equal(ms_trx_step_cancel(&asking, lists, false), CANCEL_FALSE);
-        assert_int_equal(asking.cancel, lists);
-        assert_int_equal(ms_trx_step_asked(&asking, asking.serial, lists),
-                         lists ? ASKED_TRY : ASKED_WAITS); /* CAN-11 */
-        assert_int_equal(asking.asked, !lists);
-        if (lists) {
-            assert_true(ms_trx_step_leave_to_asker(&asking));
-            assert_false(ms_trx_step_leave_to_asker(&asking));
-            assert_int_equal(ms_trx_step_asked(&asking, asking.serial, true), ASKED_GONE);
+    /* I5: while somebody is in the call that asks, nobody else is told that it was withdrawn. */
+    for (int lists = 0; lists <= 1; lists++)
+        for (int reserves = 0; reserves <= !lists; reserves++) {
+            union ms_trx_word asking = phase_word(reserves ? TRX_RESERVED : TRX_WAITING), slow;
+            asking.queued = reserves != 0;
+            slow = asking;
+            assert_int_equal(ms_trx_step_cancel(&asking, lists, false), CANCEL_FALSE);
+            assert_int_equal(asking.cancel, lists); /* CAN-11 */
+            assert_false(ms_trx_step_asked(&asking, asking.serial));
+            assert_true(asking.asked);
+            assert_int_equal(ms_trx_step_cancel(&asking, lists, false), CANCEL_ASK);
+            assert_int_equal(ms_trx_step_gone(&asking), GONE_ENDED);
+            assert_int_equal(asking.phase, TRX_FAILED);
+            assert_int_equal(ms_trx_step_gone(&asking), GONE_NOBODYS);
+            assert_int_equal(ms_trx_step_gone(&slow), GONE_LEFT); /* of an earlier one */
+            assert_int_equal(ms_trx_step_cancel(&slow, lists, false), CANCEL_FALSE);
+            assert_true(ms_trx_step_asked(&slow, slow.serial));
+            assert_false(slow.asked);
         }
-    }
     union ms_trx_word other = phase_word(TRX_STARTING);
     assert_false(ms_trx_step_wait(&other, other.serial - 1)); /* another execution's */
-    union ms_trx_word queued = phase_word(TRX_RESERVED);
-    queued.queued = 1;
-    assert_int_equal(ms_trx_step_cancel(&queued, false, false), CANCEL_FALSE);
-    assert_true(ms_trx_step_reserve_asked(&queued, queued.serial));
-    assert_int_equal(ms_trx_step_cancel(&queued, false, false), CANCEL_ASK);
-    union ms_trx_word early = phase_word(TRX_INITIALIZED); /* K2 */
+    union ms_trx_word early = phase_word(TRX_INITIALIZED);    /* K2 */
     assert_int_equal(ms_trx_step_cancel(&early, false, true), CANCEL_EARLY);
     assert_int_equal(early.phase, TRX_FAILED);
 }

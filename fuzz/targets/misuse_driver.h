@@ -67,6 +67,7 @@ static const struct {
     {MS_RULE_WDF_CONTEXT_STATE, MS_RULE_VIOLATION, "TRX-47"},
     {MS_RULE_WDF_NOT_CONFIGURED, MS_RULE_VIOLATION, "ENB-20"},
     {MS_RULE_WDF_CONFIGURED_TWICE, MS_RULE_VIOLATION, "ENB-22"},
+    {MS_RULE_WDF_CONFIGURE_RACE, MS_RULE_VIOLATION, "ENB-34"},
 };
 
 /* A report says what the contract says, and by the name that people look for. */
