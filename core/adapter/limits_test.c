@@ -316,3 +316,105 @@ MS_TEST(a_common_buffer_across_a_boundary_is_cut_and_not_bounced)
         fixture_close(&f);
     }
 }
+
+/* A 32-bit controller with scatter/gather whose elements are short, and a subordinate device of it. */
+static PDMA_ADAPTER short_elements_open(struct fixture *f, const struct ms_controller_config *limit)
+{
+    struct ms_controller_config controller = ms_controller_soc();
+    struct ms_dma_config config = fixture_config();
+    DEVICE_DESCRIPTION d = {.Version = 3,
+                            .InterfaceType = Internal,
+                            .DmaWidth = Width8Bits,
+                            .MaximumLength = 0x4000,
+                            .DmaRequestLine = 0x1001};
+    ULONG registers;
+
+    controller.element_bytes_max = limit->element_bytes_max;
+    controller.boundary = limit->boundary;
+    controller.unit = limit->unit;
+    controller.elements_max = limit->elements_max;
+    config.controllers = &controller;
+    config.controller_count = 1;
+    fixture_open_with(f, &config);
+    PDMA_ADAPTER a = ms_adapter_open(f->dma, &f->pdo, &d, &registers);
+    assert_non_null(a);
+    return a;
+}
+
+/* CSG-02, CSG-09, SGE-06, SGE-11, SGL-11: what is calculated is room for the list, also of a controller whose elements
+ * are shorter than a page; registers are still a page each (CSG-04). */
+MS_TEST(a_calculated_size_has_room_for_elements_shorter_than_a_page)
+{
+    static const struct ms_controller_config shorter[] = {
+        {.element_bytes_max = 1000, .boundary = UINT64_C(1) << 32, .unit = 1, .elements_max = 256},
+        {.element_bytes_max = UINT32_MAX, .boundary = 512, .unit = 1, .elements_max = 256},
+        {.element_bytes_max = 300, .boundary = 512, .unit = 8, .elements_max = 256},
+        {.element_bytes_max = 5000, .boundary = 4096, .unit = 1, .elements_max = 256}};
+    static const struct chain_mdl parts[] = {{0x800, 0x1800, {0x4000, 0x4001}},
+                                             {0, 0x1000, {0x4009}}};
+
+    for (size_t i = 0; i < sizeof shorter / sizeof shorter[0]; i++) {
+        struct fixture f;
+        struct chain chain;
+        ULONG size, pages;
+        char buffer[16 + 24 * 128] __attribute__((aligned(8)));
+        PDMA_ADAPTER a = short_elements_open(&f, &shorter[i]);
+        const DMA_OPERATIONS *ops = a->DmaOperations;
+
+        chain_make(&chain, &f, parts, 2);
+        PVOID va = MmGetMdlVirtualAddress(chain.mdl[0]);
+        assert_status(ops->CalculateScatterGatherList(a, chain.mdl[0], va, 0x2800, &size, &pages),
+                      STATUS_SUCCESS);
+        assert_int_equal(pages, 3);
+        assert_true(size <= sizeof buffer);
+        listed_list = NULL;
+        assert_status(ops->BuildScatterGatherList(a, &f.pdo, chain.mdl[0], va, 0x2800, listed, NULL,
+                                                  TRUE, buffer, size),
+                      STATUS_SUCCESS);
+        assert_non_null(listed_list);
+        ops->PutScatterGatherList(a, listed_list, TRUE);
+        ops->PutDmaAdapter(a);
+        chain_end(&chain);
+        fixture_close(&f);
+    }
+}
+
+/* QUE-10, SGL-05, SGL-09, SGL-10, SGE-09, AMB-14: a list that waits for its channel is made when it is its turn; what
+ * the controller can not express whole is refused before it waits. */
+MS_TEST(a_system_list_that_can_not_be_whole_does_not_wait_for_the_channel)
+{
+    static const struct ms_controller_config units = {.element_bytes_max = UINT32_MAX,
+                                                      .boundary = UINT64_C(1) << 32,
+                                                      .unit = 4,
+                                                      .elements_max = 2};
+    static const struct chain_mdl spread = {0, 0x3000, {0x4000, 0x4002, 0x4004}};
+    struct fixture f;
+    struct chain chain;
+    PVOID base;
+    PDMA_ADAPTER a = short_elements_open(&f, &units);
+    const DMA_OPERATIONS *ops = a->DmaOperations;
+
+    chain_make(&chain, &f, &spread, 1);
+    PVOID va = MmGetMdlVirtualAddress(chain.mdl[0]);
+    for (int is_owned = 0; is_owned < 2; is_owned++)
+        for (ULONG length = 0x1FFC; length <= 0x2004; length++) {
+            bool fits = length % 4 == 0 && length <= 0x2000;
+            if (is_owned)
+                assert_status(grant_sync(&f, a, 0, &base), STATUS_SUCCESS);
+            listed_list = NULL;
+            assert_status(
+                ops->GetScatterGatherList(a, &f.pdo, chain.mdl[0], va, length, listed, NULL, TRUE),
+                fits ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES);
+            if (is_owned) {
+                assert_null(listed_list);
+                ops->FreeAdapterChannel(a);
+            }
+            assert_int_equal(listed_list != NULL, fits);
+            if (listed_list)
+                ops->PutScatterGatherList(a, listed_list, TRUE);
+            assert_int_equal(ms_dma_grants_used(f.dma), 0);
+        }
+    ops->PutDmaAdapter(a);
+    chain_end(&chain);
+    fixture_close(&f);
+}

@@ -386,8 +386,14 @@ static NTSTATUS plan_measure_v1(struct ms_adapter *adapter, struct ms_list_plan 
     NTSTATUS status = ms_sg_measure(&adapter->builder, at, plan->offset, plan->length, need);
     uint32_t first_offset = 0;
 
-    if (!NT_SUCCESS(status) || !adapter->is_packet)
+    if (!NT_SUCCESS(status))
         return status;
+    /* A list that waits can not be refused later, so what may turn out not to be one is none (SGL-10). */
+    if (!adapter->is_packet)
+        return need->exceeds || need->elements > limits->elements_max ||
+                       (limits->never_bounce && need->registers > 0) /* MTX-61 */
+                   ? STATUS_INSUFFICIENT_RESOURCES
+                   : STATUS_SUCCESS;
     if (plan->length > limits->element_bytes_max || plan->length % limits->unit != 0)
         return STATUS_INSUFFICIENT_RESOURCES; /* SGL-10: no element is that (SGE-06, SGE-09) */
     if (need->elements == 1 && need->registers == 0 &&
@@ -626,8 +632,10 @@ NTSTATUS HalCalculateScatterGatherList(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID 
         pages = chain_pages(Mdl, offset, Length);
     }
     if (adapter->pool && pages > adapter->map_registers)
-        return STATUS_INSUFFICIENT_RESOURCES;                                   /* CSG-03, CSG-10 */
-    *ScatterGatherListSize = (ULONG)ms_min_u64(ms_list_bytes(pages), MAXULONG); /* CSG-09 */
+        return STATUS_INSUFFICIENT_RESOURCES; /* CSG-03, CSG-10 */
+    /* CSG-09; room for every list of these pages (CSG-02, SGE-11) */
+    *ScatterGatherListSize = (ULONG)ms_min_u64(
+        ms_list_bytes(pages * ms_sg_elements_of_page(&adapter->builder.limits)), MAXULONG);
     if (NumberOfMapRegisters)
         *NumberOfMapRegisters = (ULONG)pages;
     return STATUS_SUCCESS;

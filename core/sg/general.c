@@ -148,9 +148,7 @@ bool ms_sg_part_bounces(const struct ms_sg_limits *limits, struct ms_sg_part par
            page_is_translated(limits, part.address >> MS_PAGE_SHIFT);
 }
 
-/* A page can be bounced only if its bytes are RAM: device memory out of reach stays out of reach.
- */
-static bool part_may_bounce(const struct ms_sg_builder *builder, struct ms_sg_part part)
+bool ms_sg_part_may_bounce(const struct ms_sg_builder *builder, struct ms_sg_part part)
 {
     return builder->pool && ms_memory_has_pfn(builder->memory, part.address >> MS_PAGE_SHIFT);
 }
@@ -163,8 +161,8 @@ static bool plan_part(struct plan *plan, const struct ms_sg_builder *builder,
     if (ms_sg_part_bounces(&builder->limits, part)) {
         if (builder->limits.never_bounce)
             return plan_refuse(plan);
-        ms_reg reg =
-            part_may_bounce(builder, part) ? ms_reg_cursor_next(registers) : (ms_reg)MS_REG_NONE;
+        ms_reg reg = ms_sg_part_may_bounce(builder, part) ? ms_reg_cursor_next(registers)
+                                                          : (ms_reg)MS_REG_NONE;
         if (reg == (ms_reg)MS_REG_NONE) {
             plan->stop = STOP_REGISTERS;
             return false;
@@ -216,7 +214,7 @@ bool ms_sg_piece_is_block(const struct ms_sg_limits *limits, const struct ms_sg_
 static bool piece_may_bounce(const struct ms_sg_builder *builder, const struct ms_sg_piece *piece)
 {
     for (uint32_t i = 0; i < piece->pages; i++)
-        if (!part_may_bounce(builder, ms_sg_piece_part(piece, i)))
+        if (!ms_sg_part_may_bounce(builder, ms_sg_piece_part(piece, i)))
             return false;
     return true;
 }

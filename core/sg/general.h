@@ -44,6 +44,9 @@ void ms_sg_cursor_leave(struct ms_mdl_cursor *at, uint64_t offset, uint32_t byte
 /* The page's bytes go through a map register (MRG-14). */
 bool ms_sg_part_bounces(const struct ms_sg_limits *limits, struct ms_sg_part part);
 
+/* A page can be bounced only if its bytes are RAM: device memory out of reach stays out of reach. */
+bool ms_sg_part_may_bounce(const struct ms_sg_builder *builder, struct ms_sg_part part);
+
 /* Packet mode: the device can take the piece where it lies, as one element (MTX-35). A piece that
  * is longer than the longest element is cut, not bounced: a bounce would not make it shorter; and so is one of a
  * common buffer across a boundary (MTX-62). */

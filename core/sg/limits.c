@@ -21,6 +21,16 @@ void ms_sg_limits_init(struct ms_sg_limits *limits, uint32_t address_width_bits)
     };
 }
 
+uint32_t ms_sg_elements_of_page(const struct ms_sg_limits *limits)
+{
+    uint64_t longest = limits->element_bytes_max - limits->element_bytes_max % limits->unit;
+    uint64_t block = ms_min_u64(limits->boundary, MS_PAGE_BYTES);
+
+    if (limits->contiguous || longest == 0)
+        return 1; /* packet mode: a part is one element, whatever its length (MTX-34) */
+    return (uint32_t)(MS_PAGE_BYTES / block * ((block + longest - 1) / longest));
+}
+
 /* DDX-33 */
 static bool reach_covers(const struct ms_sg_limits *limits, const struct ms_memory *memory)
 {

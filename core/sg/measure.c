@@ -10,32 +10,33 @@
 
 /* The run of neighbours that the measuring is in; closed runs are counted. */
 struct gauge {
+    const struct ms_sg_builder *builder;
     const struct ms_sg_limits *limits;
     uint64_t element_bytes_max; /* a multiple of the unit */
     uint64_t first;
     uint64_t bytes; /* 0: no run */
     uint64_t elements;
+    bool exceeds;
 };
 
-/* Elements that a contiguous run needs: cut at boundaries, then by length. */
-static uint64_t run_elements(const struct gauge *gauge, uint64_t first, uint64_t bytes)
+/* Elements that a contiguous run needs: cut at boundaries, then by length; the last of those is whole units, or
+ * the list ends there (SGE-09). */
+static void gauge_run(struct gauge *gauge, uint64_t first, uint64_t bytes)
 {
-    uint64_t elements = 0;
-
     while (bytes > 0) {
         uint64_t to_boundary = (first | (gauge->limits->boundary - 1)) - first + 1;
         uint64_t step = ms_min_u64(bytes, to_boundary);
 
-        elements += (step + gauge->element_bytes_max - 1) / gauge->element_bytes_max;
+        gauge->elements += (step + gauge->element_bytes_max - 1) / gauge->element_bytes_max;
+        gauge->exceeds |= step % gauge->element_bytes_max % gauge->limits->unit != 0;
         first += step;
         bytes -= step;
     }
-    return elements;
 }
 
 static void gauge_close(struct gauge *gauge)
 {
-    gauge->elements += run_elements(gauge, gauge->first, gauge->bytes);
+    gauge_run(gauge, gauge->first, gauge->bytes);
     gauge->bytes = 0;
 }
 
@@ -57,7 +58,8 @@ static void gauge_piece(struct gauge *gauge, struct ms_sg_measure *need,
         if (ms_sg_part_bounces(gauge->limits, part)) {
             gauge_close(gauge);
             /* Its page offset is kept (MRG-18), so boundaries inside the page are known. */
-            gauge->elements += run_elements(gauge, part.address, part.bytes);
+            gauge_run(gauge, part.address, part.bytes);
+            gauge->exceeds |= !ms_sg_part_may_bounce(gauge->builder, part);
             need->registers++;
         } else {
             gauge_append(gauge, part.address, part.bytes, i > 0 || gauge->limits->merge_mdls);
@@ -69,7 +71,7 @@ static void gauge_piece(struct gauge *gauge, struct ms_sg_measure *need,
  * the place in its page will do. */
 static bool block_exceeds(const struct gauge *gauge, uint64_t first, uint64_t bytes)
 {
-    return bytes > gauge->element_bytes_max ||
+    return bytes > gauge->element_bytes_max || bytes % gauge->limits->unit != 0 ||
            ((first ^ (first + bytes - 1)) & ~(gauge->limits->boundary - 1)) != 0;
 }
 
@@ -80,9 +82,12 @@ static void gauge_block(struct gauge *gauge, struct ms_sg_measure *need,
     uint64_t page = is_block ? piece->pfn[0] << MS_PAGE_SHIFT : 0;
 
     gauge->elements++; /* MTX-34, GTI-09 */
-    if (!is_block)
-        need->registers += piece->pages;
-    need->exceeds |= block_exceeds(gauge, page + piece->first_offset, piece->bytes);
+    gauge->exceeds |= block_exceeds(gauge, page + piece->first_offset, piece->bytes);
+    if (is_block)
+        return;
+    need->registers += piece->pages;
+    for (uint32_t i = 0; i < piece->pages && !gauge->exceeds; i++)
+        gauge->exceeds = !ms_sg_part_may_bounce(gauge->builder, ms_sg_piece_part(piece, i));
 }
 
 /* All pages direct, no limit inside a page: only breaks and boundaries count. */
@@ -99,14 +104,17 @@ NTSTATUS ms_sg_measure(const struct ms_sg_builder *builder, struct ms_mdl_cursor
     const struct ms_sg_limits *limits = &builder->limits;
     struct ms_sg_measure result = {0};
     struct gauge gauge = {
+        .builder = builder,
         .limits = limits,
         .element_bytes_max = limits->element_bytes_max - limits->element_bytes_max % limits->unit,
     };
     struct ms_sg_walk walk = ms_sg_walk_start(at, offset, length);
     struct ms_sg_piece piece;
 
-    if (gauge.element_bytes_max == 0)
-        gauge.element_bytes_max = 1; /* such a device maps nothing; any answer is no less */
+    if (gauge.element_bytes_max == 0) { /* such a device maps nothing; any answer is no less */
+        gauge.element_bytes_max = 1;
+        gauge.exceeds = true;
+    }
     while (ms_sg_walk_next(&walk, &piece)) {
         if (!ms_mdl_is_resident(piece.mdl)) /* GTI-14 */
             return STATUS_INVALID_PARAMETER;
@@ -123,6 +131,7 @@ NTSTATUS ms_sg_measure(const struct ms_sg_builder *builder, struct ms_mdl_cursor
         return STATUS_INVALID_PARAMETER; /* GTI-11 */
 
     gauge_close(&gauge);
+    result.exceeds = gauge.exceeds;
     result.elements = (uint32_t)ms_min_u64(gauge.elements, UINT32_MAX);
     *need = result;
     return STATUS_SUCCESS;

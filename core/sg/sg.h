@@ -61,7 +61,10 @@ struct ms_sg_measure {
     uint32_t elements;
     uint32_t registers;
     uint32_t logical_pages;
-    bool exceeds; /* packet mode: a part fits no one element, so no one call maps it (MTX-34) */
+    bool
+        exceeds; /* no one call is sure to map all of it, whatever the registers at hand: a part fits no one
+                     element (MTX-34), or is another device's memory out of reach, or is no whole
+                     units wherever its registers lie (SGE-09) */
 };
 
 /* A way to turn neighbouring PFNs into elements; see coalesce.c for the table of variants. */
@@ -82,6 +85,9 @@ struct ms_sg_builder {
 };
 
 void ms_sg_limits_init(struct ms_sg_limits *limits, uint32_t address_width_bits);
+
+/* Elements that a page may become, at the most: more than one where a limit cuts it (SGE-06). */
+uint32_t ms_sg_elements_of_page(const struct ms_sg_limits *limits);
 
 /* Names of the variants this build and processor have, best first, NULL behind the last. */
 const struct ms_sg_variant *ms_sg_variant_find(const char *name);
