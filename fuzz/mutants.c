@@ -11,6 +11,8 @@
  *             eight hexadecimal digits (mapstorm-fuzz sites). '#' begins a comment. [open] is no reason,
  *             and counted so. Reported is a survivor that is not in the file, one in it that is killed or
  *             whose site is gone, and a reason that is missing or that nobody needs.
+ *             An input that shows a mutant and fails without it as well is a bug of the code, which is
+ *             reported and kept.
  * --keep      an input that shows a mutant, made small, goes into the corpus as TARGET/mutants/SITE-MUTATION.txt:
  *             from then on the corpus shows it, soon and every time.
  * --update    writes the file anew: what is before the first survivor stays as it is, those that are gone
@@ -222,23 +224,30 @@ static void mutants_list(struct table *t, bool is_one, bool is_quick, const char
     ms_require(t->verdict != MAP_FAILED);
 }
 
-/* What shows the mutant becomes part of the corpus. */
-static void mutant_keep(const struct table *t, uint32_t which, struct mutant_verdict *verdict)
+/* What shows the mutant becomes part of the corpus; what shows a bug of the code is a finding. */
+static void mutant_keep(struct table *t, uint32_t which, struct mutant_verdict *verdict)
 {
     const struct ms_sim_site *site = ms_sim_site_at(t->mutant[which].site);
+    const char *mutation = mutations[t->mutant[which].mutation];
     const struct fuzz_options options = {.mutant_site = site->id,
                                          .mutation = t->mutant[which].mutation};
     struct fuzz_note note = {.visits = {site->id}, .visit_count = 1};
-    char folder[PATH_BYTES];
-    char path[PATH_BYTES + 32];
+    char folder[PATH_BYTES] = "findings";
+    char path[PATH_BYTES + 64];
 
-    if (!t->keep || !verdict->is_killed || !verdict->target)
+    if (!verdict->is_killed || !verdict->target || (!t->keep && !verdict->is_own))
         return;
-    if (fuzz_shrink(verdict->target, &verdict->input, &options) == 0)
+    if (fuzz_shrink(verdict->target, &verdict->input, verdict->is_own ? NULL : &options) == 0)
         return; /* it only shows behind others: nothing to keep */
-    snprintf(folder, sizeof folder, "%s/%s/mutants", t->keep, verdict->target->name);
-    snprintf(path, sizeof path, "%s/%08x-%s.txt", folder, site->id,
-             mutations[t->mutant[which].mutation]);
+    if (verdict->is_own) {
+        snprintf(path, sizeof path, "%s/%s-%08x-%s.txt", folder, verdict->target->name, site->id,
+                 mutation);
+        snprintf(t->verdict[which].how, sizeof t->verdict[which].how,
+                 "%.60s, WITHOUT the mutant too: %.80s", verdict->how, path);
+    } else {
+        snprintf(folder, sizeof folder, "%s/%s/mutants", t->keep, verdict->target->name);
+        snprintf(path, sizeof path, "%s/%08x-%s.txt", folder, site->id, mutation);
+    }
     if (folder_make(folder))
         (void)input_write(path, verdict->target, &verdict->input, &note);
 }
@@ -265,7 +274,8 @@ static pid_t mutant_begin(struct table *t, uint32_t which)
 static void mutant_tell(const struct mutant *mutant, const struct mutant_verdict *verdict)
 {
     const struct ms_sim_site *site = ms_sim_site_at(mutant->site);
-    const char *what = verdict->is_killed       ? mutant->is_wrong ? "STALE" : "killed"
+    const char *what = verdict->is_own          ? "BUG"
+                       : verdict->is_killed     ? mutant->is_wrong ? "STALE" : "killed"
                        : !mutant->entry         ? "SURVIVED"
                        : is_open(mutant->entry) ? "open"
                                                 : "explained";
@@ -301,7 +311,8 @@ static void mutants_run(struct table *t)
             }
         for (; told < t->count && is_done[told]; told++) {
             struct mutant *mutant = &t->mutant[told];
-            mutant->is_wrong = t->path && t->verdict[told].is_killed == (mutant->entry != NULL);
+            mutant->is_wrong = t->verdict[told].is_own ||
+                               (t->path && t->verdict[told].is_killed == (mutant->entry != NULL));
             mutant_tell(mutant, &t->verdict[told]);
         }
     }
@@ -320,7 +331,7 @@ static int result_tell(const struct table *t, uint32_t wrong)
         const struct mutant *mutant = &t->mutant[i];
         const struct mutant_verdict *verdict = &t->verdict[i];
         bool has_reason = mutant->entry && !is_open(mutant->entry);
-        killed += verdict->is_killed;
+        killed += verdict->is_killed && !verdict->is_own;
         explained += !verdict->is_killed && has_reason;
         unreached += !verdict->is_reached && !has_reason;
         wrong += mutant->is_wrong;

@@ -45,6 +45,7 @@ struct mutant_effort {
 struct mutant_verdict {
     bool is_killed;
     bool is_reached; /* an input comes there */
+    bool is_own; /* the input that shows it fails without the mutant as well: a bug of the code */
     enum mutant_stage stage;
     char how[180];
     const struct fuzz_target

@@ -208,10 +208,14 @@ static bool replays_notice(struct trial *t)
     return false;
 }
 
-/* The same, and here is the input. */
+/* The same, and here is the input, which nobody has played without the mutant yet. */
 static bool shown(struct trial *t, enum mutant_stage stage, const struct fuzz_target *target,
                   const struct fuzz_input *input, const char *how)
 {
+    struct ms_sim_result result;
+
+    fuzz_play(target, input, NULL, &result);
+    t->verdict->is_own = result.verdict == MS_SIM_BUG;
     t->verdict->target = target;
     t->verdict->input = *input;
     return noticed(t, stage, target, how);

@@ -6,10 +6,15 @@
  *             opening and putting are lock-free and a put at DISPATCH_LEVEL frees no memory.
  *             An adapter put inside its own completion routine is only marked as ending: that routine has its
  *             address yet (PUT-06). Whoever opens the next one gives such slots back.
+ * Invariants  I1 a mark of an ending adapter is taken away before one looks whether its routine has returned, and
+ *                set again if it has not: so one thread at a time has the slot, and what it sees is of the life
+ *                that it gives back
  * Ordering    hb:adapter-slot  put clears the bit with release; open takes it with acquire
- *             hb:adapter-ending  put sets that mark with release, who takes it away acquires it
- * ABA         none: a bit says all there is to say
- * Progress    opening and putting are lock-free; putting waits only as PUT-06 says (ms_system_settle)
+ *             hb:adapter-ending  put sets that mark with release, who takes it away acquires it, and then looks at
+ *             the records: older ones, of before the transfer, would show a routine that has returned
+ * ABA         none: a bit says all there is to say, to who has it (I1)
+ * Progress    opening and putting are lock-free; putting waits only as PUT-06 says (ms_system_settle). Who stops
+ *             with a mark in hands keeps that one slot
  */
 #include "adapter/grant.h"
 
@@ -66,29 +71,43 @@ static bool covers_all_ram(const struct ms_dma *dma, uint32_t width)
 
 static void slot_free(struct ms_dma *dma, uint32_t index)
 {
+    uint64_t bit = UINT64_C(1) << (index % 64);
     /* hb:adapter-slot, release */
-    ms_fetch_and_release(&dma->adapters_taken[index / 64], ~(UINT64_C(1) << (index % 64)));
+    uint64_t was = ms_fetch_and_release(&dma->adapters_taken[index / 64], ~bit);
+
+    ms_assert(was & bit);
+}
+
+/* Its routine has its address yet, or nobody looked whether it has. */
+static void slot_mark_ending(struct ms_dma *dma, uint32_t index)
+{
+    /* hb:adapter-ending, release */
+    ms_fetch_or_release(&dma->adapters_ending[index / 64], UINT64_C(1) << (index % 64));
 }
 
 /* Slots of adapters that were put inside their own routine, which has returned now. */
 static void slots_reclaim(struct ms_dma *dma)
 {
-    for (uint32_t i = 0; i < MS_ADAPTERS_MAX; i++) {
-        ms_atomic_u64 *ending = &dma->adapters_ending[i / 64];
-        uint64_t bit = UINT64_C(1) << (i % 64);
-        if ((ms_load_acquire(ending) & bit) && ms_system_is_quiet(&dma->adapter[i]) &&
-            (ms_fetch_and_acq_rel(ending, ~bit) & bit)) /* hb:adapter-ending */
-            slot_free(dma, i);
-    }
+    for (uint32_t i = 0; i < MS_ADAPTER_WORDS; i++)
+        for (uint64_t seen = ms_load_relaxed(&dma->adapters_ending[i]); seen != 0;
+             seen &= seen - 1) {
+            uint32_t index = i * 64 + ms_bit_lowest(seen);
+            uint64_t bit = seen & (0 - seen);
+            if (!(ms_fetch_and_acquire(&dma->adapters_ending[i], ~bit) & bit))
+                continue; /* hb:adapter-ending, acquire. I1: another has it */
+            ms_data_read(&dma->adapter[index].magic, sizeof(uint64_t)); /* for all plain fields */
+            if (ms_system_is_quiet(&dma->adapter[index]))
+                slot_free(dma, index);
+            else
+                slot_mark_ending(dma, index);
+        }
 }
 
 static struct ms_adapter *slot_take(struct ms_dma *dma)
 {
     if (ms_fault_here())
         return NULL;
-    for (uint32_t i = 0; i < MS_ADAPTER_WORDS; i++)
-        if (ms_load_relaxed(&dma->adapters_ending[i]) != 0)
-            slots_reclaim(dma);
+    slots_reclaim(dma);
     for (uint32_t i = 0; i < MS_ADAPTER_WORDS; i++) {
         uint64_t seen = ms_load_relaxed(&dma->adapters_taken[i]);
         while (seen != UINT64_MAX) {
@@ -285,9 +304,8 @@ VOID HalPutDmaAdapter(PDMA_ADAPTER DmaAdapter)
         return;
     }
     slot_close(adapter);
-    if (is_idle) /* hb:adapter-ending, release */
-        ms_fetch_or_acq_rel(&adapter->dma->adapters_ending[adapter->index / 64],
-                            UINT64_C(1) << (adapter->index % 64));
+    if (is_idle)
+        slot_mark_ending(adapter->dma, adapter->index);
     /* Else what is still out stays alive, so that a late device access hits our memory and not somebody
      * else's; the slot is never used again (PUT-05). */
 }

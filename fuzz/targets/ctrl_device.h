@@ -18,6 +18,7 @@ enum {
     PAGES = 2,
     BYTES = PAGES * MS_PAGE_BYTES,
     STARTS_MAX = 32,
+    BRIEFS = 4,
     BEGUN = 3,
     PLAIN = 0,
     LOOPS,
@@ -44,6 +45,17 @@ struct start {
         pass[PASSES]; /* what the device did before it was made; told of it, the driver sees that */
     bool must_end;    /* a cancel was accepted while it was just being started (MTX-60) */
     uint32_t counted; /* bytes the controller said were moved, when it was flushed */
+};
+
+/* One more driver, whose adapter lives for one byte: it is put away inside the routine that is told of it. */
+struct brief {
+    PDMA_ADAPTER adapter;
+    PVOID base;
+    char context[DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
+    uint32_t told;
+    bool is_open;   /* between the opening and the beginning of the put */
+    bool is_inside; /* its routine put it, and has not returned */
+    bool is_left;   /* its end is its routine's: the call that started it has returned */
 };
 
 static struct {
@@ -88,6 +100,11 @@ static struct {
     bool has_asked; /* the other driver, which goes on when it is granted: */
     PVOID other_base;
     ms_atomic_u32 is_granted; /* hb:ctrl-fuzz: 1: its routine has run */
+    uint32_t asks; /* of the other driver so far: it wants a register, or none, by turns */
+    struct brief brief[BRIEFS];
+    uint32_t briefs, briefing; /* so far; calls that have not returned */
+    bool has_stepped;          /* the engine's last step is over, */
+    uint32_t bell;             /* and so often the bell had been rung when it began */
 } c;
 
 enum { STOPPED = 0xC9 };

@@ -18,9 +18,10 @@
  *              adapter's end, which sees what they did (PUT-06); who waits for a channel
  *              has it when it is free (QUE-04), and sees what its last owner did to it; a device is asked for no
  *              more and no fewer bytes than it asked for (SDM-12); at the end the channel is free, and no window
- *              of a loop open (O9)
+ *              of a loop open (O9); an adapter's place is nobody else's before its routine has returned that
+ *              put it away, and then it is (PUT-06); what is over is told while the engine is awake (CPL-09)
  */
-#include "ctrl_device.h"
+#include "ctrl_brief.h"
 
 #include <inttypes.h>
 
@@ -87,8 +88,8 @@ static void do_grant(void)
     ms_store_release(&c.is_made, 1); /* hb:ctrl-fuzz */
     NTSTATUS status = c.adapter->DmaOperations->AllocateAdapterChannelEx(
         c.adapter, &c.stage.pdo, c.context, 2, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &c.base);
-    if (c.other && c.channels == 1 && status == STATUS_INSUFFICIENT_RESOURCES)
-        return; /* the other has it, or waits for it */
+    if (((c.other && c.channels == 1) || c.briefs > 0) && status == STATUS_INSUFFICIENT_RESOURCES)
+        return; /* another has it, or waits for it */
     if (status != STATUS_SUCCESS)
         ms_sim_fail("O7 a free channel is not granted", "%08x", (unsigned)status);
     c.is_held = true;
@@ -142,11 +143,15 @@ static void do_other(bool is_over)
         other_transfers();
         operations->FreeAdapterChannel(c.other);
     } else if (c.other && !c.has_asked && !is_over) {
-        c.has_asked = true;
-        if (operations->InitializeDmaTransferContext(c.other, c.other_context) != STATUS_SUCCESS ||
-            operations->AllocateAdapterChannelEx(c.other, &c.stage.pdo, c.other_context, 1, 0,
-                                                 on_other, NULL, NULL) != STATUS_SUCCESS)
-            ms_sim_fail("O7 the other driver cannot ask", "%u transfers", c.starts);
+        c.has_asked = true; /* the routine may run inside, and the next request be made */
+        if (operations->InitializeDmaTransferContext(c.other, c.other_context) != STATUS_SUCCESS)
+            ms_sim_fail("O7 a context cannot be initialised", "the other's");
+        NTSTATUS status = operations->AllocateAdapterChannelEx(
+            c.other, &c.stage.pdo, c.other_context, c.asks++ % 2, 0, on_other, NULL, NULL);
+        if (status == STATUS_INSUFFICIENT_RESOURCES && c.briefs > 0)
+            c.has_asked = false; /* they have all the grants */
+        else if (status != STATUS_SUCCESS)
+            ms_sim_fail("O7 the other driver cannot ask", "%08x", (unsigned)status);
     } else if (c.other && c.has_asked && is_over) {
         ms_sim_fail("O2 a channel is free, and who waits for it has not got it", "%u transfers",
                     c.starts);
@@ -222,7 +227,7 @@ static void do_flush(bool is_old)
 static void do_map(uint8_t length_class, uint8_t how, bool is_starved)
 {
     struct start *s = &c.start[c.starts];
-    bool was_cancelled = c.has_cancelled, was_stepping = c.is_stepping;
+    bool was_cancelled = c.has_cancelled, was_telling = c.is_stepping || c.briefing > 0;
     ULONG length = lengths[length_class & 7];
 
     if (!c.is_held || c.starts == STARTS_MAX)
@@ -264,7 +269,7 @@ static void do_map(uint8_t length_class, uint8_t how, bool is_starved)
     if (fired && NT_SUCCESS(status))
         ms_sim_fail("O7 a transfer that the host refused", "%u", c.starts);
     if (status == STATUS_INSUFFICIENT_RESOURCES &&
-        (fired || was_stepping)) { /* or nobody can tell of the older ones now */
+        (fired || was_telling)) { /* or nobody can tell of the older ones now */
         memset(s, 0, sizeof *s);
         return;
     }
@@ -349,6 +354,19 @@ static void do_configure(void)
         ms_sim_fail("O7 a channel is configured with another status", "%08x", (unsigned)status);
 }
 
+/* The engine's thread looks at the bell before it steps, and sleeps when it was not rung since. */
+static void do_step(uint32_t bytes)
+{
+    bool is_awake = c.briefs > 0; /* else nobody but the engine tells of what it ended */
+
+    if (is_awake)
+        c.bell = ms_load_seq_cst(&c.controller->bell);
+    c.is_stepping = true;
+    ms_controller_step(c.controller, bytes);
+    c.is_bursting = c.is_stepping = false;
+    c.has_stepped = is_awake;
+}
+
 static void ctrl_reset(const uint8_t *setup)
 {
     if (!stage_ready(&c.stage, setup[0] / BEGUN)) {
@@ -375,6 +393,9 @@ static void ctrl_reset(const uint8_t *setup)
     c.credited = c.obliged = 0;
     c.has_asked = false;
     ms_init(&c.is_granted, 0);
+    c.asks = c.briefs = c.briefing = c.bell = 0;
+    c.has_stepped = false;
+    memset(c.brief, 0, sizeof c.brief);
     memset(c.other_context, 0, sizeof c.other_context);
     c.starts = 0;
     memset(c.start, 0, sizeof c.start);
@@ -399,7 +420,8 @@ enum kind {
     PUT,
     OTHER,
     OLD_FLUSH,
-    CONFIGURE
+    CONFIGURE,
+    BRIEF
 };
 
 static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
@@ -432,9 +454,7 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
             ms_sim_fail("O5 more is left than was mapped", "of %u", c.length);
         break;
     case STEP:
-        c.is_stepping = true;
-        ms_controller_step(c.controller, 1 + op->operand[0] % 130);
-        c.is_bursting = c.is_stepping = false;
+        do_step(1 + op->operand[0] % 130);
         break;
     case CANCEL_IT:
         do_cancel();
@@ -457,6 +477,9 @@ static void ctrl_perform(uint32_t actor, const struct fuzz_op *op)
     case CONFIGURE:
         do_configure();
         break;
+    case BRIEF:
+        do_brief(op->operand[0] & 1);
+        break;
     }
 }
 
@@ -465,12 +488,26 @@ static void ctrl_finish(uint32_t actor)
     (void)actor;
 }
 
+/* The bell was not rung since the engine began its last step, so it sleeps: whatever is over has been told. */
+static void told_check(void)
+{
+    for (uint32_t i = 0; i < c.channels && c.has_stepped; i++)
+        for (uint32_t r = 0; r < MS_RECORDS && c.bell == c.controller->bell.value; r++) {
+            union ms_record_word word = {.raw = c.controller->channel[i].record[r].word.value};
+            if (word.phase == RECORD_FIRED && word.status != DmaAborted)
+                ms_sim_fail("O3 an end waits to be told until somebody comes by", "record %u", r);
+        }
+}
+
 static void ctrl_check(void *unused)
 {
     (void)unused;
     stage_cpu(&c.stage, DRIVER);
+    told_check();
     do_free();
+    briefs_finish();
     do_other(true);
+    briefs_check();
     if (ms_load_relaxed(&c.controller->taken) != 0)
         ms_sim_fail("O9 a channel is left taken", "%" PRIx64,
                     ms_load_relaxed(&c.controller->taken));
@@ -538,6 +575,9 @@ static const char *ctrl_tell(const struct fuzz_op *op, char *text, size_t bytes)
         return "set a period of the channel";
     case OTHER:
         return "the other driver asks for a channel, or uses and frees it";
+    case BRIEF:
+        return op->operand[0] & 1 ? "an adapter for one byte, put inside its routine"
+                                  : "an adapter for one byte, put at once";
     }
     return text;
 }
@@ -562,6 +602,7 @@ static const struct fuzz_kind kinds[] = {
     [PUT] = {"put", 0, 1, "the adapter, for good"},
     [OTHER] = {"other", 0, 4, "the other driver asks for a channel, or uses and frees it"},
     [CONFIGURE] = {"configure", 0, 4, "ConfigureAdapterChannel: a period, whosever the channel is"},
+    [BRIEF] = {"brief", 1, 5, "an adapter for one byte; put at once, or inside its routine"},
     [OLD_FLUSH] = {"oldflush", 0, 1, "FlushAdapterBuffers; with nothing mapped, of nothing"},
 };
 
