@@ -34,13 +34,13 @@ bool work_apart(void (*work)(void *context), void *context)
         _exit(0);
     }
     if (child < 0) {
-        fprintf(stderr, "%s: no process to play in: %s\n", program_name(), strerror(errno));
+        fprintf(stderr, "mapstorm: no process to play in: %s\n", strerror(errno));
         return false;
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (status != 0)
-        fprintf(stderr, "%s: a process that played inputs %s %d\n", program_name(),
+        fprintf(stderr, "mapstorm: a process that played inputs %s %d\n",
                 WIFSIGNALED(status) ? "died of signal" : "ended with",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     return status == 0;

@@ -10,10 +10,22 @@
 #include <time.h>
 #include <unistd.h>
 
+static int usage(const char *command, const char *what)
+{
+    fprintf(stderr, "mapstorm: %s: %s; see %s %s --help\n", command, what, program_of(command),
+            command);
+    return EXIT_USAGE;
+}
+
+static int takes_nothing(int argc, char **argv)
+{
+    return argc > 1 ? usage(argv[0], "it takes nothing") : EXIT_CLEAN;
+}
+
 int command_list(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    if (takes_nothing(argc, argv) != EXIT_CLEAN)
+        return EXIT_USAGE;
     for (const struct fuzz_target *const *t = fuzz_targets; *t; t++) {
         printf("%-12s %s\n", (*t)->name, (*t)->summary);
         printf("    actors:");
@@ -33,8 +45,8 @@ int command_sites(int argc, char **argv)
 {
     char text[200];
 
-    (void)argc;
-    (void)argv;
+    if (takes_nothing(argc, argv) != EXIT_CLEAN)
+        return EXIT_USAGE;
     for (uint32_t i = 0; i < ms_sim_site_count(); i++) {
         ms_sim_site_text(ms_sim_site_at(i), text, sizeof text);
         printf("%08x %s\n", ms_sim_site_at(i)->id, text);
@@ -74,7 +86,7 @@ static int debugger_become(const char *path, const char *target_name, uint32_t s
                                "-ex",       frame_of(result, step),
                                "--args",    self,
                                "replay",    "--quiet",
-                               "--step",    number,
+                               "--break",   number,
                                path,        target_name ? "--target" : NULL,
                                target_name, NULL};
 
@@ -108,17 +120,11 @@ static bool chart_write(const char *path, const struct fuzz_target *target,
     return is_written;
 }
 
-static int usage(const char *command, const char *what)
-{
-    fprintf(stderr, "mapstorm: %s: %s; see %s %s --help\n", command, what, program_of(command),
-            command);
-    return EXIT_USAGE;
-}
-
 struct replay {
     const char *html, *target_name;
     bool is_quiet, is_debugged;
-    uint64_t step;
+    uint64_t step;  /* --step; 0: not said */
+    uint64_t stops; /* --break, for the debugger: ms_sim_break is called before this step */
 };
 
 static bool is_visited(const struct ms_sim_result *result, uint32_t site)
@@ -141,7 +147,7 @@ static uint32_t stale_site(const struct fuzz_note *note, const struct ms_sim_res
 static int replay_one(const char *path, const struct replay *r)
 {
     static struct fuzz_input input;
-    struct fuzz_options options = {.break_step = (uint32_t)r->step};
+    struct fuzz_options options = {.break_step = (uint32_t)r->stops};
     const struct fuzz_target *target;
     struct fuzz_note note;
     struct ms_sim_result result;
@@ -149,6 +155,11 @@ static int replay_one(const char *path, const struct replay *r)
     if (!input_read_any(path, r->target_name, &input, &note, &target))
         return EXIT_USAGE;
     fuzz_play(target, &input, &options, &result);
+    if (r->is_debugged && (result.steps == 0 || r->step > result.steps)) {
+        fprintf(stderr, "mapstorm: replay: there are %u steps in %s: none to stop before\n",
+                result.steps, path);
+        return EXIT_USAGE;
+    }
     if (r->is_debugged)
         return debugger_become(path, r->target_name, r->step ? (uint32_t)r->step : result.steps,
                                &result);
@@ -178,10 +189,14 @@ int command_replay(int argc, char **argv)
         .is_debugged = flag(&argc, argv, "--gdb"),
     };
     const char *step = option(&argc, argv, "--step");
+    const char *stops = option(&argc, argv, "--break");
     int worst = EXIT_CLEAN;
 
-    if (!options_done(argc, argv) || !number_read("--step", step, MS_SIM_STEPS_MAX, &r.step))
+    if (!options_done(argc, argv) || !number_read("--step", step, MS_SIM_STEPS_MAX, &r.step) ||
+        !number_read("--break", stops, MS_SIM_STEPS_MAX, &r.stops))
         return EXIT_USAGE;
+    if (step && (r.step == 0 || !r.is_debugged))
+        return usage("replay", "--step N, from 1 on, goes with --gdb");
     if (argc < 2)
         return usage("replay", "which FILE?");
     if ((r.html || r.is_debugged) && argc > 2)
@@ -270,8 +285,8 @@ static bool survives(const struct fuzz_target *target, const struct fuzz_input *
            memcmp(&again, input, sizeof again) == 0;
 }
 
-/* Replays one file twice; returns what is wrong with it, or NULL. */
-static const char *file_check(const char *path, uint64_t *hash)
+/* Replays one file twice; returns what is wrong with it, or NULL, and in `code` how bad that is. */
+static const char *file_check(const char *path, uint64_t *hash, int *code)
 {
     static struct fuzz_input input;
     static char wrong[512];
@@ -280,8 +295,10 @@ static const char *file_check(const char *path, uint64_t *hash)
     struct ms_sim_result first;
     struct ms_sim_result second;
 
+    *code = EXIT_USAGE;
     if (!input_read(path, &input, &note, &target))
         return "cannot be read";
+    *code = EXIT_BUG;
     fuzz_play(target, &input, NULL, &first);
     *hash = first.trace_hash;
     if (target->planted ? strcmp(first.bug, target->planted) != 0 && note.bug[0]
@@ -291,6 +308,7 @@ static const char *file_check(const char *path, uint64_t *hash)
     }
     uint32_t site = stale_site(&note, &first);
     if (site != 0) {
+        *code = EXIT_UNCLEAR;
         snprintf(wrong, sizeof wrong, "stale: it no longer comes to site %08x", site);
         return wrong;
     }
@@ -299,6 +317,7 @@ static const char *file_check(const char *path, uint64_t *hash)
         return "two replays differ";
     if (!survives(target, &input))
         return "does not survive bytes or text";
+    *code = EXIT_CLEAN;
     return NULL;
 }
 
@@ -308,6 +327,7 @@ int command_corpus(int argc, char **argv)
     bool shows_hashes = flag(&argc, argv, "--hashes");
     uint32_t total = 0;
     uint32_t failed = 0;
+    int worst = EXIT_CLEAN;
 
     if (!options_done(argc, argv))
         return EXIT_USAGE;
@@ -316,9 +336,12 @@ int command_corpus(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         uint32_t files = inputs_below(argv[i], paths);
         failed += files == 0;
+        if (files == 0 && worst == EXIT_CLEAN)
+            worst = EXIT_USAGE;
         for (uint32_t k = 0; k < files; k++) {
             uint64_t hash = 0;
-            const char *wrong = file_check(paths[k], &hash);
+            int code;
+            const char *wrong = file_check(paths[k], &hash, &code);
             if (wrong)
                 printf("%s: %s\n", paths[k], wrong);
             if (shows_hashes)
@@ -326,12 +349,33 @@ int command_corpus(int argc, char **argv)
                        strrchr(paths[k], '/') ? strrchr(paths[k], '/') + 1 : paths[k]);
             total++;
             failed += wrong != NULL;
+            worst = code == EXIT_BUG || worst == EXIT_CLEAN ? code : worst;
             free(paths[k]);
         }
     }
     if (!shows_hashes)
         printf("%u files, %u wrong\n", total, failed);
-    return total == 0 ? EXIT_USAGE : failed ? EXIT_BUG : EXIT_CLEAN;
+    return worst;
+}
+
+/* Below `folder`: "seeds/1.txt" becomes "seeds-1", for files of two folders may share a name. */
+static void pack_name(const char *folder, const char *path, const char *out, char *name,
+                      size_t bytes)
+{
+    size_t above = strlen(folder);
+    const char *base = path + (strncmp(path, folder, above) == 0 ? above : 0);
+
+    if (!*base) /* one file */
+        base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    base += strspn(base, "/");
+    size_t length = strlen(base);
+    if (length > 4 && strcmp(base + length - 4, ".txt") == 0)
+        length -= 4;
+    size_t from = (size_t)snprintf(name, bytes, "%s/", out);
+    snprintf(name + from, bytes - from, "%.*s", (int)length, base);
+    for (char *c = name + from; *c; c++)
+        if (*c == '/')
+            *c = '-';
 }
 
 int command_pack(int argc, char **argv)
@@ -355,6 +399,8 @@ int command_pack(int argc, char **argv)
     uint32_t files = inputs_below(argv[2], paths);
     if (files == 0)
         return EXIT_USAGE;
+    if (strlen(argv[3]) > PATH_BYTES / 2)
+        return usage("pack", "the name is too long");
     if (!folder_make(argv[3]))
         return EXIT_HERE;
     for (uint32_t i = 0; i < files; i++) {
@@ -364,8 +410,7 @@ int command_pack(int argc, char **argv)
         char path[PATH_BYTES];
         if (!input_read(paths[i], &input, &note, &of))
             return EXIT_USAGE;
-        const char *base = strrchr(paths[i], '/') ? strrchr(paths[i], '/') + 1 : paths[i];
-        snprintf(path, sizeof path, "%s/%.*s", argv[3], (int)strlen(base) - 4, base);
+        pack_name(argv[2], paths[i], argv[3], path, sizeof path);
         free(paths[i]);
         if (of != target)
             continue;

@@ -42,8 +42,12 @@ char *file_read(const char *path, size_t *bytes);
 bool file_write(const char *path, const void *bytes, size_t count);
 /* Makes a folder and those above it; false after having said why. */
 bool folder_make(const char *path);
+/* Makes an empty one for what takes another's place: inputs of somebody who was killed go. */
+bool folder_begin(const char *part);
 /* `from` takes the place of folder `to`, whose *.txt files go; all or nothing. */
 bool folder_replace(const char *from, const char *to);
+/* Waits until nobody else holds it; `close` lets go. Below 0: it cannot be held, and nobody keeps others out. */
+int folder_lock(const char *path);
 /* Reads a text input; false after having said why. */
 bool input_read(const char *path, struct fuzz_input *input, struct fuzz_note *note,
                 const struct fuzz_target **target);
@@ -74,6 +78,25 @@ const char *program_of(const char *command);
 void shell_word(const char *word, FILE *out);
 /* The tree's corpus: below here, or beside the build folder this program is in; else "corpus". */
 const char *corpus_folder(void);
+
+/* --- kept.c --------------------------------------------------------------------------------------
+ */
+
+enum { KEPT_KNOWN_MAX = 16384 };
+
+/* Of a folder of inputs that hunts keep: what we know of, and so may take out. */
+struct kept {
+    uint64_t known[KEPT_KNOWN_MAX]; /* digests of names */
+    uint32_t known_count;
+};
+
+uint64_t text_hash(const char *text);
+/* We read this one. */
+void kept_know(struct kept *kept, const char *name);
+/* These take the place of all that we know of; what others put there stays. Nothing or all; false after having said
+ * why not. */
+bool kept_write(struct kept *kept, const char *folder, const struct fuzz_target *target,
+                const struct fuzz_input *inputs, uint32_t count);
 
 /* --- apart.c -------------------------------------------------------------------------------------
  */
@@ -128,7 +151,6 @@ struct finding {
     uint64_t executions, seed;
     double seconds;
     const char *corpus;
-    bool is_fresh;      /* --fresh was given */
     bool is_repeatable; /* by the same command with that many executions */
 };
 

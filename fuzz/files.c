@@ -6,40 +6,57 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* All that is left in it: a pipe does not tell its size. */
+static char *text_read(FILE *file, size_t *bytes)
+{
+    size_t room = 64 * 1024;
+    char *text = malloc(room + 1);
+
+    *bytes = 0;
+    while (text) {
+        *bytes += fread(text + *bytes, 1, room - *bytes, file);
+        if (*bytes < room)
+            break;
+        char *larger = realloc(text, 2 * room + 1);
+        if (!larger)
+            free(text);
+        text = larger;
+        room *= 2;
+    }
+    if (text && ferror(file)) {
+        free(text);
+        text = NULL;
+    }
+    if (text)
+        text[*bytes] = 0;
+    return text;
+}
 
 char *file_read(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");
     struct stat facts;
     char *text = NULL;
-    long size = 0;
 
     if (file && fstat(fileno(file), &facts) == 0 && S_ISDIR(facts.st_mode)) {
         fprintf(stderr, "mapstorm: %s is a folder, and one file is wanted\n", path);
         fclose(file);
         return NULL;
     }
-    if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 ||
-        fseek(file, 0, SEEK_SET) != 0)
-        goto failed;
-    text = malloc((size_t)size + 1);
-    if (!text || fread(text, 1, (size_t)size, file) != (size_t)size)
-        goto failed;
-    text[size] = 0;
-    *bytes = (size_t)size;
-    fclose(file);
-    return text;
-
-failed:
-    fprintf(stderr, "mapstorm: %s: %s\n", path, strerror(errno));
-    free(text);
+    if (file)
+        text = text_read(file, bytes);
+    if (!text)
+        fprintf(stderr, "mapstorm: %s: %s\n", path, strerror(errno));
     if (file)
         fclose(file);
-    return NULL;
+    return text;
 }
 
 /* What is no file is written where it is: whoever says /dev/stdout means what is there, and behind what it
@@ -106,6 +123,7 @@ bool folder_make(const char *path)
     return false;
 }
 
+/* Takes out the inputs, and the folder when nothing else is in it. */
 static bool folder_remove(const char *path)
 {
     DIR *dir = opendir(path);
@@ -123,22 +141,60 @@ static bool folder_remove(const char *path)
     return rmdir(path) == 0;
 }
 
-bool folder_replace(const char *from, const char *to)
+bool folder_begin(const char *part)
+{
+    if (access(part, F_OK) == 0)
+        (void)folder_remove(part); /* of somebody who was killed */
+    return folder_make(part);
+}
+
+/* `to` is away for a moment. */
+static bool folder_replace_slowly(const char *from, const char *to)
 {
     char old[PATH_BYTES];
-    bool had = access(to, F_OK) == 0;
 
     if (snprintf(old, sizeof old, "%s.old", to) >= (int)sizeof old)
         return false;
-    if ((had && rename(to, old) != 0) || rename(from, to) != 0) {
+    if (access(old, F_OK) == 0)
+        (void)folder_remove(old);
+    if (rename(to, old) != 0 || rename(from, to) != 0) {
         fprintf(stderr, "mapstorm: %s stays as it is: %s\n", to, strerror(errno));
-        if (had && access(to, F_OK) != 0 && rename(old, to) != 0)
+        if (access(to, F_OK) != 0 && rename(old, to) != 0)
             fprintf(stderr, "mapstorm: what it held is in %s\n", old);
         return false;
     }
-    if (had && !folder_remove(old))
+    if (!folder_remove(old))
         fprintf(stderr, "mapstorm: %s held more than inputs; what it held is in %s\n", to, old);
     return true;
+}
+
+bool folder_replace(const char *from, const char *to)
+{
+    if (access(to, F_OK) != 0) {
+        if (rename(from, to) == 0)
+            return true;
+    } else if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
+        /* At any time there is a whole folder of that name. */
+        if (!folder_remove(from))
+            fprintf(stderr, "mapstorm: %s held more than inputs; what it held is in %s\n", to,
+                    from);
+        return true;
+    } else if (errno == EINVAL || errno == ENOSYS) { /* this file system cannot */
+        return folder_replace_slowly(from, to);
+    }
+    fprintf(stderr, "mapstorm: %s stays as it is: %s\n", to, strerror(errno));
+    return false;
+}
+
+int folder_lock(const char *path)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    /* Where locks are not to be had one goes without: most hunt alone. */
+    if (folder >= 0)
+        while (flock(folder, LOCK_EX) != 0 && errno == EINTR)
+            ;
+    return folder;
 }
 
 void target_unknown(const char *command, const char *name)
@@ -259,27 +315,40 @@ uint32_t inputs_below(const char *folder, char **paths)
 
 const char *option(int *argc, char **argv, const char *name)
 {
-    for (int i = 1; i + 1 < *argc; i++) {
-        if (strcmp(argv[i], name) != 0)
+    size_t length = strlen(name);
+    const char *value = NULL;
+
+    for (int i = 1; i < *argc;) {
+        const char *joined = strncmp(argv[i], name, length) == 0 && argv[i][length] == '='
+                                 ? argv[i] + length + 1
+                                 : NULL;
+        const char *next = strcmp(argv[i], name) == 0 && i + 1 < *argc ? argv[i + 1] : NULL;
+        const char *found = joined ? joined : next;
+        if (!found || !*found) { /* an empty one is as good as none: options_done tells */
+            i++;
             continue;
-        const char *value = argv[i + 1];
-        memmove(&argv[i], &argv[i + 2], (size_t)(*argc - i - 2) * sizeof *argv);
-        *argc -= 2;
-        return value;
+        }
+        int words = joined ? 1 : 2;
+        memmove(&argv[i], &argv[i + words], (size_t)(*argc - i - words) * sizeof *argv);
+        *argc -= words;
+        value = found; /* the last counts */
     }
-    return NULL;
+    return value;
 }
 
 bool flag(int *argc, char **argv, const char *name)
 {
-    for (int i = 1; i < *argc; i++) {
-        if (strcmp(argv[i], name) != 0)
-            continue;
-        memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i - 1) * sizeof *argv);
-        *argc -= 1;
-        return true;
-    }
-    return false;
+    bool is_there = false;
+
+    for (int i = 1; i < *argc;)
+        if (strcmp(argv[i], name) == 0) {
+            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i - 1) * sizeof *argv);
+            *argc -= 1;
+            is_there = true;
+        } else {
+            i++;
+        }
+    return is_there;
 }
 
 bool options_done(int argc, char **argv)
@@ -346,11 +415,20 @@ void shell_word(const char *word, FILE *out)
     fputc('\'', out);
 }
 
+/* As a shell takes it: what is printed is for copying. */
 const char *program_name(void)
 {
-    return access("./mapstorm", X_OK) == 0 && access("./bench/packages.txt", R_OK) == 0
-               ? "./mapstorm"
-               : "mapstorm-fuzz";
+    static char name[PATH_BYTES];
+    FILE *quoted;
+
+    if (access("./mapstorm", X_OK) == 0 && access("./bench/packages.txt", R_OK) == 0)
+        return "./mapstorm";
+    quoted = name[0] ? NULL : fmemopen(name, sizeof name, "w");
+    if (quoted) {
+        shell_word(program_invocation_name, quoted);
+        fclose(quoted);
+    }
+    return name[0] ? name : "mapstorm-fuzz";
 }
 
 const char *program_of(const char *command)

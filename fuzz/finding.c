@@ -41,15 +41,6 @@ static void slug_make(const char *bug, char *slug, size_t bytes)
     slug[n] = 0;
 }
 
-static uint64_t text_hash(const char *text)
-{
-    uint64_t hash = 0xCBF29CE484222325u;
-
-    for (; *text; text++)
-        hash = (hash ^ (uint8_t)*text) * 0x100000001B3u;
-    return hash;
-}
-
 static FILE *open_in(const char *folder, const char *name)
 {
     char path[PATH_BYTES];
@@ -116,7 +107,7 @@ static void facts_print(const struct fuzz_target *target, const struct finding *
                 program_name(), target->name, (unsigned long long)finding->seed,
                 (unsigned long long)finding->executions);
         shell_word(finding->corpus, out);
-        fprintf(out, "%s\n", finding->is_fresh ? " --fresh" : "");
+        fprintf(out, " --fresh\n"); /* what hunts keep changes with each */
     }
     if (finding->ended_the_hunter) {
         fprintf(out, "smallest   not looked for: playing it may end the process\n");
@@ -134,7 +125,9 @@ static void facts_print(const struct fuzz_target *target, const struct finding *
                 "\nkeep       once it is cured, keyed.txt (or minimal.txt) becomes\n"
                 "           corpus/%s/regressions/NNNN-what-broke.txt\n",
                 target->name);
-        fprintf(out, "chart      %s/story.html\n", folder);
+        fprintf(out, "chart      ");
+        shell_word(folder, out);
+        fprintf(out, "/story.html\n");
         replay_print("debug ", " --gdb", folder, name, out);
     }
     replay_print("replay", "", folder, name, out);
@@ -191,6 +184,23 @@ static bool finding_rescue(const struct finding *finding, const char *text)
     return false;
 }
 
+static bool folder_save(const struct fuzz_target *target, struct finding *finding, const char *part,
+                        const char *folder)
+{
+    if (access(folder, F_OK) == 0) {
+        printf("%s: found before: %s\n", finding->bug, folder);
+        replay_print("replay", "", folder, has_minimal(finding) ? "minimal.txt" : "input.txt",
+                     stdout);
+        return true;
+    }
+    if (!folder_make(part) || !folder_fill(target, finding, part, folder))
+        return false;
+    if (rename(part, folder) == 0)
+        return true;
+    fprintf(stderr, "mapstorm: %s: %s\n", folder, strerror(errno));
+    return false;
+}
+
 bool finding_save(const struct fuzz_target *target, struct finding *finding, const char *root)
 {
     char slug[64];
@@ -203,20 +213,14 @@ bool finding_save(const struct fuzz_target *target, struct finding *finding, con
     if (!folder_make(root))
         return finding_rescue(finding, text);
     if (snprintf(folder, sizeof folder, "%s/%s-%s-%08x", root, target->name, slug,
-                 (unsigned)text_hash(text)) >= (int)sizeof folder)
-        return false;
+                 (unsigned)text_hash(text)) >= (int)sizeof folder) {
+        fprintf(stderr, "mapstorm: %s: the name is too long\n", root);
+        return finding_rescue(finding, text);
+    }
     snprintf(part, sizeof part, "%s.part", folder);
-    if (access(folder, F_OK) == 0) {
-        printf("%s: found before: %s\n", finding->bug, folder);
-        replay_print("replay", "", folder, has_minimal(finding) ? "minimal.txt" : "input.txt",
-                     stdout);
-        return true;
-    }
-    if (!folder_make(part) || !folder_fill(target, finding, part, folder))
-        return finding_rescue(finding, text);
-    if (rename(part, folder) != 0) {
-        fprintf(stderr, "mapstorm: %s: %s\n", folder, strerror(errno));
-        return finding_rescue(finding, text);
-    }
-    return true;
+    int lock = folder_lock(root); /* hunts that share it may find the same at once */
+    bool is_saved = folder_save(target, finding, part, folder);
+    if (lock >= 0)
+        close(lock);
+    return is_saved || finding_rescue(finding, text);
 }

@@ -26,7 +26,7 @@ if(TARGET PkgConfig::JANSSON)
 endif()
 
 set(fuzz_machinery fuzz/targets.c fuzz/commands.c fuzz/prove.c fuzz/stop.c fuzz/files.c fuzz/hunt.c fuzz/shrink.c fuzz/story.c
-  fuzz/chart.c fuzz/apart.c fuzz/session.c fuzz/table.c fuzz/finding.c fuzz/pairs.c fuzz/mutants.c fuzz/mutants_try.c fuzz/speed.c)
+  fuzz/chart.c fuzz/apart.c fuzz/session.c fuzz/kept.c fuzz/table.c fuzz/finding.c fuzz/pairs.c fuzz/mutants.c fuzz/mutants_try.c fuzz/speed.c)
 # Compiled once, for the program and for its test.
 add_library(fuzz_objects OBJECT ${fuzz_machinery} ${fuzz_common} ${fuzz_traces} ${fuzz_targets})
 target_link_libraries(fuzz_objects PRIVATE ms_flags ${sim_below} fuzz_results)

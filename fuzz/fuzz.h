@@ -66,7 +66,7 @@ struct fuzz_setting {
     uint8_t values; /* 0 .. values-1 */
 };
 
-/* All members are required, but that `thread_count`, `is_sequential` and `blocks` may be 0. State belongs to the
+/* All members are required, but that `thread_count`, `is_sequential`, `blocks` and `tell_setting` may be 0. State belongs to the
  * target and is reused by every execution. */
 struct fuzz_target {
     const char *name;
@@ -91,6 +91,8 @@ struct fuzz_target {
     uint64_t (*digest)(void);                                  /* of the final state */
     /* The operation in words, for the story; returns text. */
     const char *(*tell)(const struct fuzz_op *op, char *text, size_t bytes);
+    /* What a setting's number stands for; NULL: nothing to tell. */
+    const char *(*tell_setting)(uint32_t setting, uint32_t value);
 };
 
 #define FUZZ_TARGET(name) extern const struct fuzz_target fuzz_target_##name;

@@ -6,6 +6,7 @@
 #include "commands.h"
 
 #include <errno.h> /* program_invocation_name */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,9 @@ static const struct {
      "what "
      "is\n"
      "                     left: after a kill, or for more time\n"
-     "  --quiet            no progress\n"},
+     "  --quiet            no progress\n\n"
+     "In the source tree, `./mapstorm fuzz --score [PLANT...]` tells whether planted bugs are "
+     "found.\n"},
     {"replay", command_replay, "who did what in which order",
      "FILE... [OPTION...]\n"
      "Plays inputs and tells what happened: a table, a column per actor, a row per step.\n\n"
@@ -140,6 +143,7 @@ int main(int argc, char **argv)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(FUZZ_SANITIZED)
     ms_sim_catch_crashes();
 #endif
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     if (argc < 2) {
         help_print(stderr);
         return EXIT_USAGE;

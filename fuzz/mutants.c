@@ -137,9 +137,10 @@ static bool survivors_read(struct table *t)
         number++;
         if (!says_nothing && !line_read(t, line, number)) {
             fprintf(stderr,
-                    "%s: %s: line %u: wants [NAME] REASON, each once and before all survivors, or "
+                    "mapstorm: %s: line %u: wants [NAME] REASON, each once and before all "
+                    "survivors, or "
                     "SITE relax|split [NAME] TEXT, each once\n",
-                    program_name(), t->path, number);
+                    t->path, number);
             is_good = false;
         }
         if (t->entries == 1 && t->head_bytes == bytes)
@@ -435,12 +436,11 @@ static bool survivors_write(const struct table *t)
 static bool is_given_well(const struct table *t, bool is_quick, bool is_updating)
 {
     if ((is_quick || is_updating) && !t->path) {
-        fprintf(stderr, "%s: mutants: --quick and --update want --survivors FILE\n",
-                program_name());
+        fprintf(stderr, "mapstorm: mutants: --quick and --update want --survivors FILE\n");
         return false;
     }
     if (t->jobs == 0) {
-        fprintf(stderr, "%s: mutants: --jobs wants 1 to %d\n", program_name(), JOBS_MAX);
+        fprintf(stderr, "mapstorm: mutants: --jobs wants 1 to %d\n", JOBS_MAX);
         return false;
     }
     return true;
@@ -470,8 +470,7 @@ int command_mutants(int argc, char **argv)
         !is_given_well(t, is_quick, is_updating))
         goto done;
     if (argc > 1 && !(only = fuzz_target_find(argv[1]))) {
-        fprintf(stderr, "%s: mutants: no target is named '%s'; `%s list` names the targets\n",
-                program_name(), argv[1], program_name());
+        target_unknown("mutants", argv[1]);
         goto done;
     }
     if (!is_quick)
@@ -482,8 +481,15 @@ int command_mutants(int argc, char **argv)
         goto done;
     mutants_list(t, only != NULL, is_quick, site);
     if (t->count == 0 && site) {
-        fprintf(stderr, "%s: mutants: no site is like '%s'; `%s sites` lists them\n",
-                program_name(), site, program_name());
+        fprintf(stderr, "mapstorm: mutants: no site is like '%s'; `%s sites` lists them\n", site,
+                program_of("sites"));
+        goto done;
+    }
+    if (t->count == 0 && only && !is_quick) {
+        fprintf(stderr,
+                "mapstorm: mutants: no site of %s to change: it has one actor, or no inputs that "
+                "keep its rules\n",
+                only->name);
         goto done;
     }
     mutants_run(t);

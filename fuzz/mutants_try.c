@@ -39,8 +39,7 @@ static bool folder_read(struct mutants *m, const char *folder)
         struct fuzz_note note;
         struct mutant_input *input = &m->input[m->count];
         if (m->count == MUTANTS_INPUTS_MAX) {
-            fprintf(stderr, "%s: %s: more than %d inputs\n", program_name(), folder,
-                    MUTANTS_INPUTS_MAX);
+            fprintf(stderr, "mapstorm: %s: more than %d inputs\n", folder, MUTANTS_INPUTS_MAX);
             is_good = false;
         } else if (is_good && input_read(paths[i], &input->input, &note, &input->target)) {
             input->is_scenario = strstr(paths[i], "/scenarios/") != NULL;
@@ -105,8 +104,8 @@ static bool corpus_play(struct mutants *m)
         input->steps = look.facts[i].steps;
         is_good = !look.facts[i].is_bug;
         if (!is_good)
-            fprintf(stderr, "%s: the corpus of %s fails as it is: `%s corpus` tells more\n",
-                    program_name(), input->target->name, program_name());
+            fprintf(stderr, "mapstorm: the corpus of %s fails as it is: `%s corpus` tells more\n",
+                    input->target->name, program_of("corpus"));
     }
     munmap(look.facts, facts_bytes);
     return is_good;
@@ -133,8 +132,7 @@ bool mutants_corpus(struct mutants *m, const char *root, const struct fuzz_targe
             continue; /* one actor alone needs no order */
         snprintf(folder, sizeof folder, "%s/%s", root, (*t)->name);
         if (access(folder, R_OK) != 0) {
-            fprintf(stderr, "%s: %s has no inputs: %s is not there\n", program_name(), (*t)->name,
-                    folder);
+            fprintf(stderr, "mapstorm: %s has no inputs: %s is not there\n", (*t)->name, folder);
             return false;
         }
         if (!folder_read(m, folder))

@@ -267,8 +267,8 @@ static bool rules_read(struct pairs *pairs, const char *path)
             char *arrow = strstr(line, " -> ");
             char *colon = arrow ? strstr(arrow, ": ") : NULL;
             if (!colon || !colon[2] || pairs->rules == RULES_MAX) {
-                fprintf(stderr, "%s: %s: line %u: wants WRITER -> READER: REASON\n", program_name(),
-                        path, number);
+                fprintf(stderr, "mapstorm: %s: line %u: wants WRITER -> READER: REASON\n", path,
+                        number);
                 return false;
             }
             *arrow = *colon = 0;

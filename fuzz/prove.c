@@ -46,6 +46,11 @@ int command_explore(int argc, char **argv)
 
     if (!options_done(argc, argv) || !number_read("--max", max, UINT32_MAX, &executions_max))
         return EXIT_USAGE;
+    if ((is_checking && is_updating) || executions_max == 0) {
+        fprintf(stderr, "mapstorm: explore: %s\n",
+                executions_max ? "--check or --update, not both" : "--max takes at least 1");
+        return EXIT_USAGE;
+    }
     if (argc < 2) {
         fprintf(stderr, "mapstorm: explore: which DIR or FILE?; see %s explore --help\n",
                 program_of("explore"));

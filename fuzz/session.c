@@ -80,6 +80,8 @@ struct session {
     struct fuzz_input *seeds; /* SEEDS_MAX + jobs * FUZZ_KEPT_MAX; who merges shares them */
     uint32_t fixed;           /* the first so many stay as they are: the committed ones */
     uint32_t seed_count;
+    struct kept kept;
+    bool goes_on; /* from more than the corpus: the same seed alone does not lead here again */
     struct merged *merged;
     double began;
     uint64_t executions, steps, inconclusive;
@@ -108,28 +110,31 @@ static double seconds_now(void)
 
 /* --- files --------------------------------------------------------------------------------------- */
 
-/* Adds the inputs of this target below a folder; `without`: but for those below this one. False when a
- * file cannot be read. */
-static bool seeds_add(struct session *s, const char *folder, const char *without)
+/* Adds the inputs of this target below a folder; `without`: but for those below this one. How many cannot be
+ * read, each of which was told. */
+static uint32_t seeds_add(struct session *s, const char *folder, const char *without, bool is_kept)
 {
     static char *paths[FILES_MAX];
     static struct fuzz_input input;
     uint32_t files = access(folder, F_OK) == 0 ? files_below(folder, paths, FILES_MAX) : 0;
     size_t without_bytes = without ? strlen(without) : 0;
-    bool is_good = true;
+    uint32_t unread = 0;
 
     for (uint32_t i = 0; i < files; i++) {
         const struct fuzz_target *of;
         struct fuzz_note note;
         if (!(without_bytes && strncmp(paths[i], without, without_bytes) == 0)) {
-            if (!input_read(paths[i], &input, &note, &of))
-                is_good = false;
-            else if (of == s->target && s->seed_count < SEEDS_MAX)
+            if (!input_read(paths[i], &input, &note, &of)) {
+                unread++;
+            } else if (of == s->target && s->seed_count < SEEDS_MAX) {
                 s->seeds[s->seed_count++] = input;
+                if (is_kept)
+                    kept_know(&s->kept, strrchr(paths[i], '/') + 1);
+            }
         }
         free(paths[i]);
     }
-    return is_good;
+    return unread;
 }
 
 /* Where what is kept goes. */
@@ -145,49 +150,38 @@ static bool seeds_load(struct session *s)
 {
     char folder[PATH_BYTES - 100];
     char kept[PATH_BYTES - 100];
-    bool is_good;
+    uint32_t unread;
 
-    s->seed_count = 0;
+    s->seed_count = s->kept.known_count = 0;
     if (!kept_folder(s, kept, sizeof kept) ||
         snprintf(folder, sizeof folder, "%s/%s", s->corpus, s->target->name) >= (int)sizeof folder)
         return false;
-    is_good = seeds_add(s, folder, s->grows ? kept : NULL);
+    unread = seeds_add(s, folder, s->grows ? kept : NULL, false);
     s->fixed = s->seed_count;
-    return is_good && (s->is_fresh || seeds_add(s, kept, NULL));
+    if (unread == 0 && !s->is_fresh) {
+        unread = seeds_add(s, kept, NULL, true);
+        if (unread > 0 && !s->grows) { /* of another version: it is not the corpus that is wrong */
+            fprintf(stderr,
+                    "mapstorm: %s: %u kept by another version of %s and passed over; they stay "
+                    "there until somebody deletes them\n",
+                    kept, unread, s->target->name);
+            unread = 0;
+        }
+    }
+    s->goes_on = s->grows || s->seed_count > s->fixed;
+    return unread == 0;
 }
 
-static uint64_t text_hash(const char *text)
+static bool seeds_save(struct session *s, bool is_last)
 {
-    uint64_t hash = 0xCBF29CE484222325u;
-
-    for (; *text; text++)
-        hash = (hash ^ (uint8_t)*text) * 0x100000001B3u;
-    return hash;
-}
-
-/* The loose ones replace what the folder held; names are digests, so that what stays keeps its name. */
-static bool seeds_save(const struct session *s, bool is_last)
-{
-    static char text[TEXT_MAX];
-    char folder[PATH_BYTES - 200];
-    char part[PATH_BYTES - 100];
-    char path[PATH_BYTES];
+    char folder[PATH_BYTES - 300];
     uint32_t count = s->seed_count - s->fixed;
 
     if (!kept_folder(s, folder, sizeof folder))
         return false;
     if (count == 0 && access(folder, F_OK) != 0)
         return true;
-    snprintf(part, sizeof part, "%s.part", folder);
-    if (!folder_make(part))
-        return false;
-    for (uint32_t i = s->fixed; i < s->seed_count; i++) {
-        size_t bytes = fuzz_text_write(s->target, &s->seeds[i], NULL, text, sizeof text);
-        snprintf(path, sizeof path, "%s/%016llx.txt", part, (unsigned long long)text_hash(text));
-        if (bytes >= sizeof text || !file_write(path, text, bytes))
-            return false;
-    }
-    if (!folder_replace(part, folder))
+    if (!kept_write(&s->kept, folder, s->target, &s->seeds[s->fixed], count))
         return false;
     if (is_last && (!s->is_quiet || s->grows))
         printf("%s: %u inputs from the corpus, %u more kept in %s\n", s->target->name, s->fixed,
@@ -206,6 +200,7 @@ _Noreturn static void hunter_main(const struct session *s, struct job *job, doub
           SIGKILL); /* a watcher that is killed leaves nobody behind, in an endless execution */
     signal(SIGINT, SIG_IGN); /* the watcher tells when to stop, and what was kept is not lost */
     signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     hunt = (struct fuzz_hunt){
         .seed = job->seed,
         .seconds_max = seconds,
@@ -393,12 +388,11 @@ static int finding_tell(const struct session *s, const struct job *job)
         .bug = job->died[0] ? job->died : job->shared->bug,
         .story = job->died[0] ? "" : job->shared->story,
         .ended_the_hunter = job->died[0] != 0,
-        .executions = job->died[0] ? job->shared->board.executions + 1 : job->shared->executions,
-        .seconds = job->died[0] ? job->shared->board.seconds : job->shared->seconds,
+        .executions = s->executions + (job->died[0] != 0),
+        .seconds = seconds_now() - s->began,
         .seed = job->seed,
         .corpus = s->corpus,
-        .is_fresh = s->is_fresh,
-        .is_repeatable = s->job_count == 1 && !job->died[0],
+        .is_repeatable = s->job_count == 1 && !job->died[0] && !s->goes_on,
     };
 
     if (s->target->planted) {
@@ -477,6 +471,7 @@ static int target_fuzz(struct session *s)
             return EXIT_HERE;
         if (s->executions_max)
             break;
+        s->goes_on |= !finding;
         /* Whoever kills this loses a round, not hours. */
         if (!finding && s->table.path &&
             ((keeps(s) && !seeds_save(s, false)) ||
@@ -657,6 +652,9 @@ int command_fuzz(int argc, char **argv)
         return EXIT_HERE;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) /* nohup: it goes on */
+        sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* nobody reads on: what is found is kept all the same */
     for (const struct fuzz_target *const *t = fuzz_targets; *t && !is_interrupted; t++)
         if (!target || strcmp(target, (*t)->name) == 0) {
             int code;

@@ -301,8 +301,9 @@ int command_stop(int argc, char **argv)
         }
         return tables(corpus ? corpus : corpus_folder(), argc == 2 ? argv[1] : NULL);
     }
-    if (argc < 2) {
-        fprintf(stderr, "mapstorm: stop: which DIR or FILE, or --table?\n");
+    if (argc < 2 || corpus) {
+        fprintf(stderr, "mapstorm: stop: %s\n",
+                corpus ? "--corpus goes with --table" : "which DIR or FILE, or --table?");
         return EXIT_USAGE;
     }
     for (int a = 1; a < argc; a++) {

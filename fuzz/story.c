@@ -49,8 +49,12 @@ void fuzz_story_program(const struct fuzz_target *target, const struct fuzz_inpu
 {
     char text[128];
 
-    for (uint32_t i = 0; i < target->setting_count; i++)
+    for (uint32_t i = 0; i < target->setting_count; i++) {
+        const char *words = target->tell_setting ? target->tell_setting(i, input->setup[i]) : NULL;
         fprintf(out, "%s%s=%u", i ? " " : "set-up    ", target->settings[i].name, input->setup[i]);
+        if (words)
+            fprintf(out, " (%s)", words);
+    }
     if (target->setting_count)
         fprintf(out, "\n");
     for (uint32_t a = 0; a < target->actor_count; a++) {

@@ -57,22 +57,40 @@ for name in input.txt minimal.txt keyed.txt story.txt story.html finding.txt; do
     [ -s "$folder/$name" ] || wrong "$folder/$name is missing or empty"
 done
 [ -z "$(find found -name '*.part' -o -name '*.tmp')" ] || wrong 'something unfinished is left'
-replay=$(sed -n 's/^replay  *[^ ]* //p' "$folder/finding.txt")
-[ "$replay" = "replay $folder/minimal.txt" ] || wrong "the folder does not end with its replay: $replay"
-eval "set -- $replay" # as a person's shell takes it
-expect 1 "$@"
+# pasted COMMAND: what a person's shell makes of it, in out.
+pasted() {
+    eval "$1" >out 2>err </dev/null
+}
+[ "$(tail -n 1 "$folder/finding.txt" | cut -c1-11)" = 'replay     ' ] || wrong 'the folder does not end with its replay'
+pasted "$(sed -n 's/^replay  *//p' "$folder/finding.txt")"
+[ $? = 1 ] || wrong 'the replay of the folder does not end with 1'
 says out 'BUG after'
 says out '-- pop --'
 cmp -s out "$folder/story.txt" || wrong 'the story of the folder is not what a replay tells'
-repeat=$(sed -n 's/^found by  *[^ ]* //p' "$folder/finding.txt")
-eval "set -- $repeat"
-expect 0 "$@" --quiet --findings again
+pasted "$(sed -n 's/^found by  *//p' "$folder/finding.txt") --quiet --findings again" ||
+    wrong 'what found it does not find it again'
 diff -r found again >diff.out 2>&1 || grep -v '^[<>]' diff.out | grep -qv '^[0-9,c-]*$' && : # times differ
 cmp -s "$folder/input.txt" "again/${folder#*/}/input.txt" || wrong 'the same seed found another input'
 expect 0 fuzz canary --executions 200000 --quiet --corpus "$corpus" --findings found
 says out 'found before'
 expect 1 replay --quiet "$folder/keyed.txt"
 says out 'O1 one node, two owners'
+
+# --- a program of another name in another place: what is printed works there too
+mkdir -p "its place" && cp "$program" "its place/ms's fuzz" || exit 1
+"./its place/ms's fuzz" shrink "$folder/input.txt" --out moved.txt >out 2>err
+pasted "$(sed -n 's/^replay  *//p' out)"
+[ $? = 1 ] || wrong 'what shrink printed cannot be pasted'
+says out 'BUG after'
+
+# --- whoever stops reading loses nothing
+mkdir unread && mkfifo unread/pipe
+"$program" fuzz canary --executions 200000 --corpus "$corpus" --findings unread >unread/pipe 2>err &
+pid=$!
+: <unread/pipe
+wait $pid
+[ $? -le 3 ] || wrong 'a hunt dies when nobody reads'
+[ -s "unread/${folder#*/}/finding.txt" ] || wrong 'a finding was lost because nobody read on'
 
 # --- the chart stands alone
 expect 1 replay --quiet --html chart.html "$folder/minimal.txt"
@@ -89,6 +107,9 @@ says out "replay $folder/input.min.txt"
 cmp -s "$folder/input.min.txt" "$folder/minimal.txt" || wrong 'shrink and the hunt differ'
 expect 0 shrink "$folder/input.txt" --out elsewhere.txt
 [ -s elsewhere.txt ] || wrong 'shrink does not write where it is told'
+rm elsewhere.txt
+expect 0 shrink "$folder/input.txt" --out=somewhere.txt --out=elsewhere.txt # the last counts
+{ [ -s elsewhere.txt ] && [ ! -e somewhere.txt ]; } || wrong '--out=FILE is not taken'
 first=$(find "$corpus/canary/seeds" -name '*.txt' | sort | head -n 1)
 expect 4 shrink "$first"
 says err 'does not fail'
@@ -111,6 +132,9 @@ done
 expect 2 pack --least 90 --most 80 waitlist "$corpus/waitlist/seeds" none
 says err 'no input of waitlist with so many steps'
 expect 2 pack --least many waitlist "$corpus/waitlist/seeds" none
+mkdir -p twice/seeds twice/lines && cp "$first" twice/seeds/1.txt && cp "$first" twice/lines/1.txt
+expect 0 pack canary twice packed
+[ "$(ls packed)" = "$(printf 'lines-1\nseeds-1')" ] || wrong 'files of one name were packed over one another'
 expect 2 pack canary "$corpus/waitlist/seeds" none
 says err 'no input of canary'
 expect 0 speed --times 2 "$corpus/waitlist/seeds"
@@ -131,6 +155,18 @@ chmod +x gdb
 MAPSTORM_GDB=$work/gdb expect 1 replay --gdb --step 5 "$folder/minimal.txt"
 grep -qx 'break ms_sim_break' called || wrong 'no breakpoint'
 grep -qx 5 called || wrong 'not that step'
+MAPSTORM_GDB=$work/gdb expect 2 replay --gdb --step 99 "$folder/minimal.txt"
+says err 'there are 15 steps'
+expect 2 replay --gdb --step 0 "$folder/minimal.txt"
+expect 2 replay --step 5 "$folder/minimal.txt"
+says err 'goes with --gdb'
+: >none.bytes
+expect 2 replay --gdb --target canary none.bytes
+says err 'there are 0 steps'
+mkfifo unsought || wrong 'no pipe'
+cat "$folder/minimal.txt" >unsought &
+"$program" replay --quiet unsought >out 2>err
+says out 'O1 one node, two owners'
 MAPSTORM_GDB=$work/none expect 3 replay --gdb "$folder/minimal.txt"
 says err 'cannot be started'
 if command -v gdb >/dev/null 2>&1; then
@@ -178,6 +214,27 @@ expect 0 fuzz strategies --executions 50 --quiet --grow --corpus mine
 [ ! -e mine/strategies/seeds/old.txt ] || wrong 'a seed that shows nothing of its own was kept'
 [ "$(find mine/strategies/seeds -name '*.txt' | wc -l)" -gt 3 ] || wrong 'the corpus did not grow'
 [ "$(ls mine/strategies)" = "$(printf 'regressions\nseeds')" ] || wrong 'growing left something behind'
+
+# --- hunts that share a folder take nothing from each other, and one of another version stays
+name=$(find kept/corpus/strategies -name '*.txt' | sort | head -n 1)
+cp "$name" away.txt
+expect 0 fuzz strategies --executions 100 --quiet --corpus "$few" --findings kept --seed 5
+[ -e "$name" ] || wrong 'what was kept went though nothing better came'
+"$program" fuzz strategies --time 9000 --quiet --corpus "$few" --findings shared >out 2>err &
+pid=$!
+hunter_await $pid 100
+mkdir -p shared/corpus/strategies && cp away.txt shared/corpus/strategies/0123456789abcdef.txt
+kill -INT $pid
+wait $pid
+[ -e shared/corpus/strategies/0123456789abcdef.txt ] || wrong 'a hunt took what another one kept'
+printf 'target strategies\nsetup colour=1\n' >shared/corpus/strategies/old.txt
+expect 0 fuzz strategies --executions 200 --quiet --corpus "$few" --findings shared
+says err 'by another version of strategies'
+[ -e shared/corpus/strategies/old.txt ] || wrong 'an input of another version was thrown away'
+mkdir -p shared/corpus/strategies.part && : >shared/corpus/strategies.part/left.txt # somebody was killed
+expect 0 fuzz strategies --executions 300 --quiet --corpus "$few" --findings shared
+{ [ ! -e shared/corpus/strategies.part ] && [ ! -e shared/corpus/strategies/left.txt ]; } ||
+    wrong 'what somebody left half done was taken for whole'
 
 # --- interrupted: what was kept is there; a hunter that dies leaves its input
 for ticks in 100 400 1600; do # how soon something new is found is not for us to say
@@ -265,6 +322,8 @@ says err '--jobs takes a number from 1'
 expect 2 fuzz canary --executions 0
 says err '--executions takes at least one'
 expect 2 fuzz canary --jobs -3
+expect 2 fuzz canary --findings '' --executions 5
+says err "'--findings' is no option, or its value is missing"
 expect 2 fuzz canary --corpus nowhere
 says err 'nowhere'
 : >file
@@ -299,7 +358,18 @@ fi
 { cat "$first" && echo 'visits 12345678'; } >stale.txt
 expect 4 replay --quiet stale.txt
 says out 'stale: it no longer comes to site 12345678'
+expect 4 corpus stale.txt
+expect 2 corpus bad.txt
 expect 2 corpus nowhere
+for command in list sites; do
+    expect 2 $command more
+    says err 'it takes nothing'
+done
+expect 2 explore --check --update "$corpus/waitlist/scenarios"
+expect 2 explore --max 0 "$corpus/waitlist/scenarios"
+expect 2 stop --corpus "$corpus" "$corpus/waitlist/scenarios"
+says err '--corpus goes with --table'
+expect 2 mutants canary --corpus "$corpus"
 expect 2 pairs nowhere
 for command in explore stop speed; do
     expect 2 $command nowhere
@@ -321,6 +391,10 @@ expect 4 explore --check small.txt
 expect 0 explore --update small.txt
 [ "$(cat small.txt)" = "$(printf 'target canary\n# all explored at once\nsetup\na pop\nexplored 1 1')" ] ||
     wrong 'updating a scenario changed more than its counts'
+# No room, however it is said.
+said=$(ulimit -f 0 && "$program" shrink "$folder/input.txt" --out small.min.txt 2>&1)
+[ $? = 3 ] || wrong 'a file that may not grow is no clean end'
+echo "$said" | grep -q 'small.min.txt cannot be written: File too large' || wrong "it says: $said"
 # A finding that cannot be kept is told.
 mkdir -p taken && : >"taken/${folder#*/}.part"
 expect 3 fuzz canary --executions 200000 --quiet --corpus "$corpus" --findings taken

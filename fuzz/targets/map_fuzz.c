@@ -692,4 +692,5 @@ const struct fuzz_target fuzz_target_map = {
     .check = map_check,
     .digest = map_digest,
     .tell = map_tell,
+    .tell_setting = stage_strategy_tell,
 };

@@ -493,4 +493,5 @@ const struct fuzz_target fuzz_target_pool = {
     .check = pool_check,
     .digest = pool_digest,
     .tell = pool_tell,
+    .tell_setting = stage_strategy_tell,
 };

@@ -88,6 +88,12 @@ static inline const struct ms_reg_ops *stage_strategy(uint32_t index)
     return ms_strategies[stage_strategy_index(index)];
 }
 
+/* For `tell_setting` of targets whose first setting is the strategy. */
+static inline const char *stage_strategy_tell(uint32_t setting, uint32_t value)
+{
+    return setting == 0 ? stage_strategy(value)->name : NULL;
+}
+
 /* Numbers that sit at an edge: a class and a small step off it. */
 static inline uint64_t stage_edge(const uint64_t *classes, uint32_t count, uint8_t operand)
 {

@@ -332,6 +332,11 @@ static const char *strategies_tell(const struct fuzz_op *op, char *text, size_t 
     return text;
 }
 
+static const char *strategies_tell_setting(uint32_t setting, uint32_t value)
+{
+    return setting == 0 ? strategy_at(value)->name : NULL;
+}
+
 static const char *const actor_names[] = {"a", "b", "c", "d"};
 static const struct fuzz_setting settings[] = {{"strategy", 32},
                                                {"shape", sizeof shapes / sizeof shapes[0]}};
@@ -361,4 +366,5 @@ const struct fuzz_target fuzz_target_strategies = {
     .check = strategies_check,
     .digest = strategies_digest,
     .tell = strategies_tell,
+    .tell_setting = strategies_tell_setting,
 };
