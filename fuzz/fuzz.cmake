@@ -52,7 +52,7 @@ if(MAPSTORM_BUILD_TESTS)
   # A short run with a fixed seed and a fixed number of executions: the same on every machine.
   foreach(run strategies:8000 map:3000 pool:8000 waitlist:30000 bounds_map:30000 bounds_sgl:20000 ctrl:6000
       sg_differential:30000 kmdf:4000 sgl:6000 parsers:8000 commons:3000
-      misuse:5000 clash:4000 stream:1000 memory:1500 kernel:6000 framework:2500 machine:300 frames:20000)
+      misuse:5000 breach:1500 clash:4000 stream:1000 memory:1500 kernel:6000 framework:2500 machine:300 frames:20000)
     string(REPLACE ":" ";" run ${run})
     list(GET run 0 subject)
     list(GET run 1 executions)

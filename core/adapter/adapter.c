@@ -284,6 +284,7 @@ static void adapter_detach(struct ms_adapter *adapter)
             ms_load_relaxed(&dma->grants[i].context); /* of that life, if it can be cancelled */
         if (ms_channel_cancel(adapter, i, serial) && context)
             ms_context_unqueue(context, i, serial, false);
+        ms_channel_doom(adapter, i, serial);
     }
     ms_channel_release_owner(adapter, true, false);
     cpu->depth--;

@@ -249,11 +249,20 @@ static bool grant_drop(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms
     return true;
 }
 
+/* Its list is being made, in its registers: until it is there, they are its maker's. Who puts a list claims it, then
+ * ends its mapping (hb:mapping), so one that still has none when that was looked for has not been made. */
+static bool is_being_listed(const struct ms_grant *grant, union ms_grant_word word)
+{
+    return word.listed && ms_load_acquire(&grant->mapping) != MAPPING_MAPPED &&
+           ms_grant_look(grant).listed;
+}
+
 bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *grant,
                                   uint32_t serial)
 {
     struct ms_cpu *cpu = cpu_of(adapter->dma);
-    bool done = grant_drop(cpu, adapter, grant, serial, step_drop);
+    bool done = !is_being_listed(grant, ms_grant_look(grant)) &&
+                grant_drop(cpu, adapter, grant, serial, step_drop);
 
     run_deferred(cpu, adapter->dma);
     return done;
@@ -297,7 +306,9 @@ void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, b
     union ms_grant_word word;
     struct ms_grant *grant = ms_channel_owner(adapter, &word);
 
-    if (!grant || word.phase != GRANT_HELD || (kept_only && word.running))
+    /* One that is being entered is nobody's yet: its driver was told nothing. */
+    if (!grant || word.phase != GRANT_HELD || word.entering || (kept_only && word.running) ||
+        is_being_listed(grant, word))
         return; /* FRE-11 */
     if (!keep_registers)
         grant_drop(cpu, adapter, grant, (uint32_t)word.serial, step_drop);
@@ -364,6 +375,18 @@ static void routine_run(struct ms_cpu *cpu, struct ms_adapter *adapter, struct m
 
 /* --- waiting requests, carried on by whoever comes by --- */
 
+/* Its adapter was put before anybody was told of it: all of it goes, as if it had been cancelled. */
+static void grant_end_doomed(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
+                             uint32_t serial)
+{
+    if (ms_channel_claim_list(adapter->dma, grant, serial)) {
+        ms_list_clear(adapter->dma, &adapter->dma->lists[ms_grant_index(adapter->dma, grant)]);
+        grant_drop(cpu, adapter, grant, serial, step_drop_put);
+        ms_grant_move(adapter->dma, grant, serial, step_put);
+    }
+    action_apply(cpu, adapter, grant, serial, DeallocateObject);
+}
+
 /* READY -> HELD; the one who makes it takes what was collected and enters the routine. */
 void ms_grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
                     uint32_t serial)
@@ -380,6 +403,12 @@ void ms_grant_enter(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_gr
         ms_system_granted(adapter, grant, serial);
     ms_data_read(&grant->enter, sizeof grant->enter);
     ms_failure_forget(adapter, grant->asker);
+    /* Who makes a list on a channel is done when that runs. */
+    if (!(adapter->controller && ms_grant_look(grant).listed) &&
+        ms_channel_entered(adapter->dma, grant, serial)) {
+        grant_end_doomed(cpu, adapter, grant, serial);
+        return;
+    }
     routine_run(cpu, adapter, grant, serial, NULL);
 }
 
@@ -441,6 +470,7 @@ static void held_publish(struct ms_grant *grant, uint32_t serial, const struct m
     word.has = !word.bare;
     word.running = request->enter != NULL;
     word.listed = request->list != NULL;
+    word.entering = word.listed && request->adapter->controller;
     word.adapter = request->adapter->index & 0xFF;
     word.serial = serial;
     ms_store_release(&grant->state, word.raw); /* hb:grant */
@@ -685,6 +715,19 @@ bool ms_channel_cancel(struct ms_adapter *adapter, uint32_t index, uint32_t seri
     ms_adapter_note(cpu, adapter);
     run_deferred(cpu, dma);
     return true;
+}
+
+void ms_channel_doom(struct ms_adapter *adapter, uint32_t index, uint32_t serial)
+{
+    struct ms_grant *grant = &adapter->dma->grants[index];
+
+    if (ms_grant_look(grant).adapter == adapter->index)
+        ms_grant_move(adapter->dma, grant, serial, step_doom);
+}
+
+bool ms_channel_entered(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial)
+{
+    return grant_step_apply(dma, grant, serial, step_entered).doomed;
 }
 
 bool ms_channel_is_active(struct ms_dma *dma, uint32_t index, uint32_t serial)

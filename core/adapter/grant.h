@@ -33,7 +33,10 @@ union ms_grant_word {
         uint64_t putting : 1;    /* somebody is putting that list */
         uint64_t bare : 1;       /* its map register base is NULL: it holds no registers (MRG-09) */
         uint64_t cancelling : 1; /* who cancelled it beside its append is not done */
-        uint64_t unused : 11;
+        uint64_t entering : 1;   /* who enters it is not done: nobody else ends it meanwhile */
+        uint64_t
+            doomed : 1; /* its adapter was put before that: its routine is not called (PUT-05) */
+        uint64_t unused : 9;
         uint64_t adapter : 8; /* whose: its index. This and what follows: see ms_grant_lookup */
         uint64_t has : 1;     /* its map register base is valid */
         uint64_t serial : 32; /* +1 per life */
@@ -347,6 +350,10 @@ bool ms_channel_is_active(struct ms_dma *dma, uint32_t index, uint32_t serial);
 /* Ends the adapter's ownership by whoever has it; registers too unless `keep_registers`. With
  * `kept_only`, not while its routine runs. Nothing when nobody owns it (FRE-11). */
 void ms_channel_release_owner(struct ms_adapter *adapter, bool keep_registers, bool kept_only);
+/* The adapter is being put: a request of it that is just being granted ends with that (PUT-05). */
+void ms_channel_doom(struct ms_adapter *adapter, uint32_t index, uint32_t serial);
+/* The grant is its driver's now: its list is made. True: its adapter was put meanwhile. */
+bool ms_channel_entered(struct ms_dma *dma, struct ms_grant *grant, uint32_t serial);
 /* Ends the registers of a grant; false when they are gone already. */
 bool ms_channel_release_registers(struct ms_adapter *adapter, struct ms_grant *grant,
                                   uint32_t serial);

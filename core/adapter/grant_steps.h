@@ -31,6 +31,23 @@ static inline bool step_enter(union ms_grant_word *word)
     if (word->phase != GRANT_READY)
         return false;
     word->phase = GRANT_HELD;
+    word->entering = 1; /* its registers are not written down yet */
+    return true;
+}
+
+static inline bool step_entered(union ms_grant_word *word)
+{
+    ms_assert(word->entering);
+    word->entering = 0;
+    return true;
+}
+
+/* By who puts its adapter: whoever enters it, or makes its list, finds this, and ends it. */
+static inline bool step_doom(union ms_grant_word *word)
+{
+    if (word->phase != GRANT_READY && (word->phase != GRANT_HELD || !word->entering))
+        return false;
+    word->doomed = 1;
     return true;
 }
 
@@ -46,7 +63,7 @@ static inline bool step_cancel(union ms_grant_word *word)
 
 static inline bool step_disown(union ms_grant_word *word)
 {
-    if (word->phase != GRANT_HELD || !word->owns)
+    if (word->phase != GRANT_HELD || !word->owns || word->entering)
         return false;
     word->owns = 0;
     return true;
@@ -61,7 +78,7 @@ static inline bool step_disown_channel(union ms_grant_word *word)
 /* Who is putting the list copies from the registers, and gives them back after: not under its hands (FRE-10). */
 static inline bool step_drop(union ms_grant_word *word)
 {
-    if (word->phase != GRANT_HELD || !word->has || word->putting)
+    if (word->phase != GRANT_HELD || !word->has || word->putting || word->entering)
         return false;
     word->has = 0;
     return true;

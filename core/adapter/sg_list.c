@@ -236,10 +236,15 @@ static IO_ALLOCATION_ACTION list_enter(struct ms_adapter *adapter, struct ms_gra
     struct ms_list_plan plan = dma->lists[ms_grant_index(dma, grant)].plan;
     NTSTATUS status = plan_map(adapter, grant, &plan);
 
+    if (NT_SUCCESS(status)) {
+        list_name_write(plan.list, ms_grant_base(dma, grant, serial));
+        ms_store_release(&grant->mapping, MAPPING_MAPPED); /* hb:mapping */
+    }
+    /* The channel does what it will: others may free it from here on. */
+    if (adapter->controller && ms_channel_entered(dma, grant, serial) && NT_SUCCESS(status))
+        status = STATUS_CANCELLED; /* PUT-05 */
     if (!NT_SUCCESS(status))
         return enter_fail(adapter, grant, serial, request, status);
-    list_name_write(plan.list, ms_grant_base(dma, grant, serial));
-    ms_store_release(&grant->mapping, MAPPING_MAPPED); /* hb:mapping */
     if (request && request->made)
         *request->made = plan.list; /* SGX-08, SGX-18: before the routine */
     if (!plan.routine)
