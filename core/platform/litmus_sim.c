@@ -266,6 +266,103 @@ MS_TEST(a_write_must_come_after_all_reads_not_only_after_the_last_write)
     assert_true(count_races(race_write, race_over_reader, race_third) > 0);
 }
 
+/* clang-format off */
+BODY(part_first)    { ms_data_write((char *)&l->plain, 1); ms_store_relaxed(&l->y, 1); }
+BODY(part_second)   { if (ms_load_relaxed(&l->y)) { ms_data_write((char *)&l->plain + 1, 1); ms_store_relaxed(&l->z, 1); } }
+BODY(part_third)    { if (ms_load_relaxed(&l->z)) ms_data_read((char *)&l->plain, 1); }
+BODY(part_fourth)   { if (ms_load_relaxed(&l->z)) ms_data_read((char *)&l->plain + 2, 2); }
+BODY(reads_two)     { ms_data_read((char *)&l->plain, 1); ms_data_read((char *)&l->plain + 1, 1); ms_store_relaxed(&l->y, 1); }
+BODY(writes_one)    { if (ms_load_relaxed(&l->y)) ms_data_write((char *)&l->plain, 1); }
+BODY(forgets_it)    { ms_data_write((char *)&l->plain, 1); ms_data_read(&l->plain, 4); void *m = ms_alloc(64); ms_free(m, 64); ms_store_release(&l->y, 1); }
+BODY(guilty_reader) { ms_data_read(&l->plain, 4); ms_store_relaxed(&l->y, 1); }
+BODY(late_writer)   { if (ms_load_relaxed(&l->y)) { ms_data_read(&l->plain, 4); ms_data_write(&l->plain, 4); } }
+BODY(fence_give)    { ms_data_write(&l->plain, 4); ms_fence_release(); ms_store_relaxed(&l->y, 1); }
+BODY(fence_take)    { if (ms_load_relaxed(&l->y)) { ms_fence_acquire(); ms_data_write(&l->plain, 4); } }
+BODY(fence_late)    { ms_fence_acquire(); if (ms_load_relaxed(&l->y)) ms_data_write(&l->plain, 4); }
+BODY(fence_none)    { ms_data_write(&l->plain, 4); ms_fence_seq_cst(); }
+BODY(fence_alone)   { ms_fence_seq_cst(); ms_data_write(&l->plain, 4); }
+BODY(give_release)  { ms_data_write(&l->plain, 4); ms_store_release(&l->y, 1); }
+BODY(pass_add)      { if (ms_load_relaxed(&l->y) == 1) ms_fetch_add_relaxed(&l->y, 1); }
+BODY(pass_store)    { if (ms_load_relaxed(&l->y) == 1) ms_store_relaxed(&l->y, 2); }
+BODY(take_two)      { if (ms_load_acquire(&l->y) == 2) ms_data_write(&l->plain, 4); }
+BODY(take_failing)  { uint32_t seen = 5; (void)ms_cas_release(&l->y, &seen, 6); if (seen == 1) ms_data_write(&l->plain, 4); }
+BODY(take_failing_a) { uint32_t seen = 5; (void)ms_cas_acquire(&l->y, &seen, 6); if (seen == 1) ms_data_write(&l->plain, 4); }
+BODY(locks)         { while (ms_exchange_acquire(&l->x, 1)) ms_spin_hint(); ms_data_write(&l->plain, 4); ms_store_release(&l->x, 0); }
+BODY(locks_cas)     { uint32_t free = 0; while (!ms_cas_acquire(&l->x, &free, 1)) { free = 0; ms_spin_hint(); } ms_data_write(&l->plain, 4); ms_store_release(&l->x, 0); }
+BODY(locks_late)    { while (ms_exchange_relaxed(&l->x, 1)) ms_spin_hint(); ms_data_write(&l->plain, 4); ms_store_release(&l->x, 0); }
+BODY(locks_early)   { while (ms_exchange_acquire(&l->x, 1)) ms_spin_hint(); ms_data_write(&l->plain, 4); ms_store_relaxed(&l->x, 0); }
+BODY(looks_inside)  { while (ms_exchange_acquire(&l->x, 1)) ms_spin_hint(); ms_data_read(&l->plain, 4); ms_store_release(&l->x, 0); }
+BODY(looks_outside) { ms_data_read(&l->plain, 4); ms_store_relaxed(&l->z, 1); }
+BODY(sleeps)        { while (ms_load_relaxed(&l->y) == 0) ms_wait(&l->y, 0, UINT64_MAX); ms_data_write(&l->plain, 4); }
+BODY(sleeps_well)   { while (ms_load_acquire(&l->y) == 0) ms_wait(&l->y, 0, UINT64_MAX); ms_data_write(&l->plain, 4); }
+BODY(wakes)         { ms_data_write(&l->plain, 4); ms_store_release(&l->y, 1); ms_wake(&l->y, 1); }
+BODY(child)         { ms_data_write(&l->plain, 4); }
+BODY(starts)        { ms_data_write(&l->plain, 4); struct ms_thread *t = ms_thread_start(child, l); ms_thread_join(t); ms_data_write(&l->plain, 4); }
+BODY(joins_late)    { struct ms_thread *t = ms_thread_start(child, l); ms_data_write(&l->plain, 4); ms_thread_join(t); }
+BODY(idles)         { ms_store_relaxed(&l->z, 1); }
+/* clang-format on */
+
+MS_TEST(hand_overs_that_order_are_no_races_and_those_that_do_not_are)
+{
+    static const struct {
+        const char *name;
+        ms_thread_body *a, *b, *c;
+        bool is_race;
+    } cases[] = {
+        {"a byte, and its neighbour's owner in between", part_first, part_second, part_third, true},
+        {"three owners of one word's bytes", part_first, part_second, part_fourth, false},
+        {"a byte read, and then its neighbour", reads_two, writes_one, NULL, true},
+        {"a part, and then the whole", forgets_it, race_behind_any, NULL, false},
+        {"fences around relaxed accesses", fence_give, fence_take, NULL, false},
+        {"a fence before the load", fence_give, fence_late, NULL, true},
+        {"fences, and nothing that is read", fence_none, fence_alone, NULL, true},
+        {"through another's update", give_release, pass_add, take_two, false},
+        {"through another's plain store", give_release, pass_store, take_two, true},
+        {"a failed compare-exchange, relaxed then", give_release, take_failing, NULL, true},
+        {"a failed compare-exchange, acquire", give_release, take_failing_a, NULL, false},
+        {"a lock", locks, locks, locks_cas, false},
+        {"a lock taken relaxed", locks_late, locks_late, NULL, true},
+        {"a lock released relaxed", locks_early, locks_early, NULL, true},
+        {"a look without the lock", locks, looks_outside, NULL, true},
+        {"many look, one writes, all locked", locks, looks_inside, looks_inside, false},
+        {"woken, and read relaxed", wakes, sleeps, NULL, true},
+        {"woken, and read with acquire", wakes, sleeps_well, NULL, false},
+        {"a thread's start and end", starts, idles, NULL, false},
+        {"beside a thread that was started", joins_late, idles, NULL, true},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t races = count_races(cases[i].a, cases[i].b, cases[i].c);
+        if ((races > 0) != cases[i].is_race)
+            fail_msg("%s: %u races", cases[i].name, races);
+    }
+}
+
+MS_TEST(a_race_names_who_was_not_waited_for_though_others_read_since)
+{
+    struct litmus l;
+    struct ms_sim_actor actors[2] = {{"a", guilty_reader, &l}, {"b", late_writer, &l}};
+    struct ms_sim_config config;
+    struct ms_sim_result result;
+    uint32_t races = 0;
+
+    ms_sim_config_init(&config);
+    config.actors = actors;
+    config.actor_count = 2;
+    for (uint32_t run = 0; run < 200; run++) {
+        memset(&l, 0, sizeof l);
+        config.schedule.strategy = MS_SIM_WALK;
+        config.schedule.seed = run;
+        ms_sim_run(&config, &result);
+        if (result.verdict != MS_SIM_BUG)
+            continue;
+        races++;
+        assert_non_null(strstr(result.story, "late_writer_of data write"));
+        assert_non_null(strstr(result.story, "guilty_reader_of data read"));
+    }
+    assert_true(races > 0);
+}
+
 /* --- mutants ------------------------------------------------------------------------------------- */
 
 /* clang-format off */
