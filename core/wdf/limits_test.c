@@ -273,6 +273,36 @@ MS_TEST(an_empty_mdl_counts_for_no_page_of_a_list)
     }
 }
 
+/* TRX-30, TRX-31, SGP-02, GTI-06: a single transfer of more pages than there are registers, none of which needs one, is
+ * found possible by its initialisation, and is one list then. */
+MS_TEST(a_single_transfer_that_needs_no_registers_is_not_cut_by_its_pages)
+{
+    for (int way = 0; way <= 1; way++) {
+        struct rig *rig = rig_open();
+        struct job job;
+        rig_enabler(rig, WdfDmaProfileScatterGather64, 3, 0x1000); /* two registers */
+        for (PFN_NUMBER i = 0; i < 4; i++)
+            mdl_of_run(rig, 0x140000 + 16 * i, 0xF80, 0x100);
+        job_make(rig, &job, (WDF_DMA_DIRECTION)way);
+        WdfDmaTransactionSetSingleTransferRequirement(job.trx, TRUE);
+        job_start(&job, 0, ALL);
+        assert_int_equal(job.length[0], 0x400);
+        report_all(&job);
+        assert_true(job.over);
+        assert_status(job.status, STATUS_SUCCESS);
+        assert_int_equal(job.programs, 1);
+        assert_moved(&job, 0, 0x400);
+        /* Any other transaction is cut where its pages end (SGP-02). */
+        assert_status(WdfDmaTransactionRelease(job.trx), STATUS_SUCCESS);
+        job.over = FALSE;
+        job_start(&job, 0, ALL);
+        assert_int_equal(job.length[1], 0x100);
+        while (!job.over)
+            report_all(&job);
+        rig_close(rig);
+    }
+}
+
 /* --- what one call leaves to the next --- */
 
 /* TRX-33, RES-06: a reservation throws an initialisation away, not what the driver said of the transaction before:

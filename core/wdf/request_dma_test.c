@@ -88,3 +88,65 @@ MS_TEST(a_transaction_holds_its_request_while_it_executes)
     rig_close_with(&r, 1);
     IoFreeMdl(mdl);
 }
+
+static VOID reserved(WDFDMATRANSACTION trx, PVOID context)
+{
+    WDFREQUEST request = WdfDmaTransactionGetRequest(trx);
+
+    assert_ptr_equal(request, context);
+    assert_non_null(WdfDmaTransactionWdmGetTransferContext(trx)); /* TRX-47 */
+    assert_status(WdfDmaTransactionInitializeUsingRequest(trx, request, program,
+                                                          WdfDmaDirectionReadFromDevice),
+                  STATUS_SUCCESS);
+}
+
+/* TRX-20, TRX-47, RES-06, RES-09: a reservation throws the MDL, offset and lengths away, not the request, which stays
+ * until Release: EvtReserveDma finds it there, and initialises with it. */
+MS_TEST(a_reservation_keeps_the_request_that_its_transaction_began_with)
+{
+    const PFN_NUMBER pfn[] = {0x4000, 0x140000};
+    struct outcome outcome;
+    struct rig r = {.queue = NULL};
+    WDF_DMA_ENABLER_CONFIG config;
+    WDFDMAENABLER enabler;
+    WDFDMATRANSACTION trx;
+    WDFREQUEST request;
+    NTSTATUS status;
+    PMDL mdl = ms_mdl_create(pfn, 0, BYTES);
+
+    rig_open(&r);
+    rig_queue(&r, WdfIoQueueDispatchManual, NULL);
+    WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfilePacket64, 0x4000);
+    config.WdmDmaVersionOverride = 3;
+    assert_status(WdfDmaEnablerCreate(r.device, &config, NULL, &enabler), STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionCreate(enabler, NULL, &trx), STATUS_SUCCESS);
+    request = request_get(&r, &outcome, mdl);
+    assert_status(WdfDmaTransactionInitializeUsingRequest(trx, request, program,
+                                                          WdfDmaDirectionReadFromDevice),
+                  STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionAllocateResources(trx, WdfDmaDirectionReadFromDevice, 0,
+                                                     reserved, request),
+                  STATUS_SUCCESS);
+    assert_ptr_equal(WdfDmaTransactionGetRequest(trx), request);
+    assert_status(WdfDmaTransactionExecute(trx, NULL), STATUS_SUCCESS);
+    assert_true(WdfDmaTransactionDmaCompletedFinal(trx, 0, &status));
+    assert_status(WdfDmaTransactionRelease(trx), STATUS_SUCCESS);
+    assert_null(WdfDmaTransactionGetRequest(trx));
+    assert_status(WdfDmaTransactionInitializeUsingRequest(trx, request, program,
+                                                          WdfDmaDirectionReadFromDevice),
+                  STATUS_SUCCESS);
+    WdfDmaTransactionFreeResources(trx);
+    assert_null(WdfDmaTransactionGetRequest(trx));
+    assert_status(WdfDmaTransactionInitializeUsingRequest(trx, request, program,
+                                                          WdfDmaDirectionReadFromDevice),
+                  STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionAllocateResources(trx, WdfDmaDirectionReadFromDevice, 2,
+                                                     reserved, request),
+                  STATUS_SUCCESS);
+    assert_status(WdfDmaTransactionRelease(trx), STATUS_SUCCESS);
+    WdfDmaTransactionFreeResources(trx);
+    WdfRequestComplete(request, STATUS_SUCCESS);
+    assert_int_equal(outcome.times, 1);
+    IoFreeMdl(mdl);
+    rig_close(&r);
+}

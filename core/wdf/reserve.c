@@ -120,6 +120,7 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     union ms_trx_word next;
     NTSTATUS status;
     ULONG count, flags;
+    struct ms_request *request;
     bool ours, immediate, single;
 
     MS_TRX_MOVE(trx, next, ours, ms_trx_step_reserve(&next, required == 0));
@@ -131,9 +132,13 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     immediate = trx->immediate;
     flags = immediate ? DMA_SYNCHRONOUS_CALLBACK : 0; /* RES-15 */
     single = trx->single;
-    ms_trx_forget_fields(trx); /* RES-06 */
+    request = trx->request;
+    trx->request = NULL;
+    ms_trx_forget_fields(trx); /* RES-06: MDL, offset, lengths */
     trx->immediate = immediate;
     trx->single = single; /* TRX-33: Release alone takes it back */
+    trx->request =
+        request; /* TRX-20: likewise; EvtReserveDma may ask for it, to initialise with it */
     trx->reserved = count;
     trx->reserve_routine = routine;
     trx->reserve_context = context;

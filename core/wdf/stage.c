@@ -451,7 +451,9 @@ static VOID list_granted(PDEVICE_OBJECT device, PIRP irp, PSCATTER_GATHER_LIST l
     ms_object_drop(&trx->object); /* of the phase WAITING */
 }
 
-/* SGP-01, SGP-02: where the next list begins and how long it is. */
+/* SGP-01, SGP-02: where the next list begins and how long it is. What must be a single transfer is not cut: its
+ * initialisation asked the adapter, which needs no more registers than there are although it may touch more pages
+ * (TRX-30, GTI-06, GTI-08), and made the buffer as large as that list (TRX-31). */
 static uint32_t list_plan(struct ms_trx *trx, const struct ms_dma_way *way, uint64_t *offset,
                           uint64_t *pages)
 {
@@ -469,7 +471,7 @@ static uint32_t list_plan(struct ms_trx *trx, const struct ms_dma_way *way, uint
     for (const MDL *mdl = trx->at; length < want; mdl = mdl->Next, from = 0, length += bytes) {
         bytes = mdl->ByteCount - from < want - length ? mdl->ByteCount - from : want - length;
         uint64_t more = bytes ? ADDRESS_AND_SIZE_TO_SPAN_PAGES(mdl->ByteOffset + from, bytes) : 0;
-        if (*pages + more > way->registers && *pages > 0)
+        if (*pages + more > way->registers && *pages > 0 && !trx->single)
             break; /* SGP-02: at an MDL boundary */
         *pages += more;
     }

@@ -132,6 +132,7 @@ static NTSTATUS init_fields(struct ms_trx *trx, const struct init *init, union m
 
 static NTSTATUS init_change(struct ms_trx *trx, const struct init *init)
 {
+    struct ms_request *older;
     union ms_trx_word next;
     NTSTATUS status;
     bool ours;
@@ -150,10 +151,12 @@ static NTSTATUS init_change(struct ms_trx *trx, const struct init *init)
         ms_trx_bury(trx);
         return status;
     }
-    if (init->request) {
+    older = trx->request; /* of what a reservation threw away (RES-06) */
+    if (init->request)
         ms_object_hold(&init->request->object); /* TRX-20 */
-        trx->request = init->request;
-    }
+    trx->request = init->request;
+    if (older)
+        ms_object_drop(&older->object);
     MS_TRX_MUST(trx, next,
                 ms_trx_step_prepared(&next, init->direction == WdfDmaDirectionWriteToDevice));
     ms_trx_bury(trx);

@@ -10,6 +10,7 @@
  *              a request whose cancel callback is on its way is not completed before it has begun, and that is
  *              told (REQ-09); a callback comes once, or an unmark says that it never will (REQ-06, REQ-07);
  *              whatever is done to a transaction at once, each execution ends once (clash_tangle.h);
+ *              of those who configure one enabler one does, and each of the others is told (ENB-22, ENB-34);
  *              nothing crashes, and at the end nothing is held by anybody (O2, O9)
  */
 #include "misuse_driver.h"
@@ -34,7 +35,8 @@ enum kind {
     RELEASE,
     FREE,
     STOP,
-    GIVE_WAY
+    GIVE_WAY,
+    CONFIGURE
 };
 
 /* Calls of which one has its way. Told between switch points, so always of one moment. */
@@ -53,7 +55,7 @@ static struct {
     bool has_holder;
     WDFDEVICE device;
     WDFQUEUE queue;
-    WDFDMAENABLER enabler;
+    WDFDMAENABLER enabler, raw; /* raw: of a system profile that nobody has configured */
     PMDL mdl;
     uint32_t objects; /* before those that follow; the driver has a reference on the first three */
     WDFOBJECT object;
@@ -65,8 +67,9 @@ static struct {
     uint32_t programmed;          /* from here on set anew */
     uint32_t reports[MS_SIM_FIBERS_MAX];
     struct ms_rule_report report[MS_SIM_FIBERS_MAX]; /* the first */
-    struct contest delete, complete, delete_trx, end;
-    uint32_t changing; /* calls on the request that have not returned */
+    struct contest delete, complete, delete_trx, end, configure;
+    uint32_t changing;    /* calls on the request that have not returned */
+    uint32_t configuring; /* likewise, that configure */
     uint32_t unmarks, unmarked, cancels, entered, done, cleaned, destroyed, stages;
     uint32_t withdrawn;    /* reservations that a broken rule may have withdrawn */
     uint32_t inside_calls; /* of a tangle, that have not returned */
@@ -355,6 +358,27 @@ static void do_delete_trx(void)
     ms_sim_state(4, (uint32_t)rule);
 }
 
+/* --- an enabler ----------------------------------------------------------------------------------------- */
+
+static void do_configure(void)
+{
+    bool was_alone = c.configuring == 0;
+    uint32_t mine = ++c.configure.begun;
+
+    c.configuring++;
+    NTSTATUS status = bad_system_configure(c.raw, 0x1005);
+    c.configuring--;
+    was_alone &= c.configure.begun == mine; /* nobody came meanwhile */
+    enum ms_rule rule = told_of(c.raw, "ConfigureSystemProfile");
+    if (rule == NO_RULE && NT_SUCCESS(status))
+        won(&c.configure, "O3 a direction is configured twice, and nobody is told");
+    else if (NT_SUCCESS(status) || c.configure.begun < 2 ||
+             (rule != MS_RULE_WDF_CONFIGURED_TWICE &&
+              (rule != MS_RULE_WDF_CONFIGURE_RACE || was_alone)))
+        wrong_rule(rule, "ConfigureSystemProfile");
+    ms_sim_state(5, (uint32_t)rule);
+}
+
 /* --- the target ----------------------------------------------------------------------------------------- */
 
 /* Outside of an execution: what it begins with. */
@@ -419,6 +443,7 @@ static void make_machine(void)
         bad_enabler_make(c.device, profiles[c.profile], c.profile == PACKET_2 ? 2 : 3, FRAGMENT);
     if (c.profile == SYSTEM)
         ms_require(NT_SUCCESS(bad_system_configure(c.enabler, 0x1003)));
+    c.raw = bad_enabler_make(c.device, WdfDmaProfileSystem, 3, FRAGMENT);
     c.objects = ms_wdf_objects(c.stage.wdf);
     make_subjects();
     stage_keep(&c.stage.stage, &c.programmed);
@@ -473,6 +498,9 @@ static void clash_perform(uint32_t actor, const struct fuzz_op *op)
     case CANCEL:
         do_cancel();
         break;
+    case CONFIGURE:
+        do_configure();
+        break;
     default:
         perform_trx((enum kind)op->kind, op->operand[0] & 1);
         break;
@@ -491,6 +519,8 @@ static void clash_check(void *unused)
     stage_cpu(&c.stage.stage, ACTORS);
     if (c.delete.winners == 0)
         do_delete();
+    if (c.configure.begun > 0 && c.configure.winners == 0)
+        do_configure();
     if (request_look().marked)
         do_unmark();
     if (request_look().claimed != (c.entered == 1))
@@ -541,6 +571,7 @@ static const char *clash_tell(const struct fuzz_op *op, char *text, size_t bytes
         [FREE] = "give the transaction's reservation back",
         [STOP] = "stop the transaction",
         [GIVE_WAY] = "the other transaction ends",
+        [CONFIGURE] = "configure an enabler",
     };
 
     snprintf(text, bytes, "%s%s", said[op->kind],
@@ -568,6 +599,7 @@ static const struct fuzz_kind kinds[] = {
     [FREE] = {"free", 0, 7, "FreeResources"},
     [STOP] = {"stop", 0, 7, "StopSystemTransfer"},
     [GIVE_WAY] = {"give_way", 0, 7, "the holder's last report"},
+    [CONFIGURE] = {"configure", 0, 7, "ConfigureSystemProfile of one enabler"},
 };
 
 const struct fuzz_target fuzz_target_clash = {

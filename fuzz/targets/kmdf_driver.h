@@ -29,7 +29,8 @@ enum {
 
 /* LISTS_GOT: two adapters, and no list of its own. PACKET_2: of version 2. LOOPED: a ring that its channel runs
  * through again and again. NESTED: lists are programmed as the original does it (K4). DEFERRED: what the device tells
- * while a fragment is staged comes by the DPC thread (K9). */
+ * while a fragment is staged comes by the DPC thread (K9). LATER, LATER_LISTS: behind an MDL without bytes the chain goes
+ * on at the end of a page. */
 enum profile {
     PACKET,
     LISTS,
@@ -40,6 +41,8 @@ enum profile {
     LOOPED,
     NESTED,
     DEFERRED,
+    LATER,
+    LATER_LISTS,
     PROFILES
 };
 enum report { WHOLE, PART, FINAL, NONE_FIRST, TOO_MUCH, REPORTS };
@@ -113,6 +116,7 @@ static struct {
     PDMA_ADAPTER adapter[2];
     WDFDMATRANSACTION trx[JOBS];
     PMDL mdl[JOBS], ring[JOBS]; /* of a page within reach: a loop is never bounced (MTX-61) */
+    PMDL later[JOBS];
     struct device device[3];
     uint32_t objects;     /* at rest */
     struct job job[JOBS]; /* from here on set anew */
@@ -136,7 +140,8 @@ static bool is_system(void)
 
 static bool is_lists(void)
 {
-    return k.profile == LISTS || k.profile == LISTS_GOT || k.profile == NESTED;
+    return k.profile == LISTS || k.profile == LISTS_GOT || k.profile == NESTED ||
+           k.profile == LATER_LISTS;
 }
 
 static PSCATTER_GATHER_LIST list_of(struct job *j)
@@ -491,6 +496,30 @@ static void job_stop(struct job *j)
     j->stop_returned = true;
 }
 
+/* How long the next fragment of a bus master is. A packet's is one element, so it ends with its MDL (STG-02, MTX-34),
+ * and never before it for want of registers (EXE-07, RES-12); a list's ends before the MDL whose pages would be more
+ * than two, which is all that its enabler has (SGP-02), unless it must be the only one (TRX-30). */
+static uint32_t planned(const struct job *j)
+{
+    uint32_t at = j->at + j->reported, left = j->length - j->reported, length = 0, pages = 0;
+    const MDL *mdl = j->mdl;
+
+    left = left < FRAGMENT ? left : FRAGMENT;
+    for (; at >= mdl->ByteCount; mdl = mdl->Next)
+        at -= mdl->ByteCount;
+    for (; length < left; mdl = mdl->Next, at = 0) {
+        uint32_t bytes = mdl->ByteCount - at < left - length ? mdl->ByteCount - at : left - length;
+        if (!is_lists())
+            return bytes;
+        pages +=
+            bytes > 0 ? (uint32_t)ADDRESS_AND_SIZE_TO_SPAN_PAGES(mdl->ByteOffset + at, bytes) : 0;
+        if (pages > 2 && length > 0 && !j->single)
+            break;
+        length += bytes;
+    }
+    return length;
+}
+
 static bool reports_inside(const struct job *j)
 {
     return j->where == 1 || (j->where == 2 && (k.fragments & 1) != 0);
@@ -531,6 +560,9 @@ static BOOLEAN on_program(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT co
     }
     if (WdfDmaTransactionGetCurrentDmaTransferLength(trx) != bytes)
         ms_sim_fail("O5 a list of another length", "%u bytes", bytes); /* TRX-49 */
+    if (!is_system() && bytes != planned(j))
+        ms_sim_fail("O5 a fragment is not as long as it can be", "%u bytes, not %u", bytes,
+                    planned(j));
     if (!is_system())
         f = fragment_open(j, j->at + j->reported, bytes);
     if (!f || f->is_programmed || bytes > f->length)

@@ -9,7 +9,8 @@
  * Proves       an execution ends once, by a failing Execute, a Cancel that says TRUE or a report that says
  *              TRUE (STM-02), and after that no callback comes (STM-03); a fragment is told at most once, not
  *              before EvtProgramDma returned, not on Stop's stack (STG-12, STP-10); fragments follow each
- *              other and every byte is moved once (O5, O6, CMP-16); Cancel TRUE and EvtProgramDma exclude each
+ *              other, are as long as they can be (EXE-07, RES-12, SGP-02) and every byte is moved once (O5, O6,
+ *              CMP-16); Cancel TRUE and EvtProgramDma exclude each
  *              other (CAN-16); statuses (O7); a driver that keeps the rules breaks none; at the end all is
  *              given back (O9)
  */
@@ -258,7 +259,8 @@ static void make_enabler(void)
     static const WDF_DMA_PROFILE profiles[PROFILES] = {
         WdfDmaProfilePacket, WdfDmaProfileScatterGather, WdfDmaProfileScatterGatherDuplex,
         WdfDmaProfileSystem, WdfDmaProfileSystemDuplex,  WdfDmaProfilePacket,
-        WdfDmaProfileSystem, WdfDmaProfileScatterGather, WdfDmaProfileSystem};
+        WdfDmaProfileSystem, WdfDmaProfileScatterGather, WdfDmaProfileSystem,
+        WdfDmaProfilePacket, WdfDmaProfileScatterGather};
     static const uint32_t lines[2] = {0x1003, 0x1004};
     CM_PARTIAL_RESOURCE_DESCRIPTOR resource = {.Type = CmResourceTypeDma,
                                                .Flags = CM_RESOURCE_DMA_V3};
@@ -299,6 +301,13 @@ static void make_memory(void)
         const PFN_NUMBER ring[] = {0x4004 + 8 * i};
         k.ring[i] = ms_mdl_create(ring, 0x40, FIRST_BYTES);
         ms_require(k.ring[i] != NULL);
+        const PFN_NUMBER late[] = {0x4005 + 8 * i, UINT64_C(0x140006) + 8 * i};
+        PMDL none = ms_mdl_create(first, 0x20, 0), behind;
+        k.later[i] = ms_mdl_create(second, 0x40, FIRST_BYTES);
+        behind = ms_mdl_create(late, MS_PAGE_BYTES - 70, BYTES - FIRST_BYTES);
+        ms_require(k.later[i] != NULL && none != NULL && behind != NULL);
+        k.later[i]->Next = none;
+        none->Next = behind;
     }
 }
 
@@ -342,7 +351,9 @@ static void kmdf_reset(const uint8_t *setup)
     }
     for (uint32_t i = 0; i < JOBS; i++) {
         memset(&k.job[i], 0, sizeof k.job[i]);
-        k.job[i].mdl = k.profile == LOOPED ? k.ring[i] : k.mdl[i];
+        k.job[i].mdl = k.profile == LOOPED                              ? k.ring[i]
+                       : k.profile == LATER || k.profile == LATER_LISTS ? k.later[i]
+                                                                        : k.mdl[i];
         k.job[i].trx = k.trx[i];
     }
     k.fragments = k.runs = 0;

@@ -5,13 +5,14 @@
  *
  * Proves       a configuration that is wrong is refused with a reason; where memory fails, the call says so, changes
  *              nothing and leaves nothing behind, and the machine works on (FTL-01, O9); what a good call gives can
- *              be used and given back; a driver whose start fails is undone in reverse (WQU-07); when a machine
+ *              be used and given back; a driver whose start fails is undone in reverse (WQU-07), and so is a device with
+ *              enablers of which one does not power up (ENB-33); when a machine
  *              ends, every block that it took is back (O9), whatever its drivers still had
  * Does not     look for races: one thread, beside those of the machine
  */
 #include "machine_stage.h"
 
-#include "machine_drivers.h"
+#include "machine_power.h"
 #include "machine_transfers.h"
 
 /* --- configurations ------------------------------------------------------------------------------------------ */
@@ -170,7 +171,7 @@ static void machine_reset(const uint8_t *setup)
     m.held = ms_sim_memory_held();
 }
 
-enum kind { CREATE, DESTROY, OPEN, CLOSE, COMMON, LIST, OLD, TRANSFER, POOL, DRIVER };
+enum kind { CREATE, DESTROY, OPEN, CLOSE, COMMON, LIST, OLD, TRANSFER, POOL, DRIVER, POWER };
 
 static void machine_perform(uint32_t actor, const struct fuzz_op *op)
 {
@@ -208,6 +209,9 @@ static void machine_perform(uint32_t actor, const struct fuzz_op *op)
     case DRIVER:
         do_driver(op);
         break;
+    case POWER:
+        do_power(op);
+        break;
     }
     m.digest = m.digest * 31 + op->kind;
 }
@@ -241,7 +245,8 @@ static const char *machine_tell(const struct fuzz_op *op, char *text, size_t byt
                                        "an old-style transfer",
                                        "a transfer by context",
                                        "pool, MDLs, pages",
-                                       "load a driver, start a device, and undo it"};
+                                       "load a driver, start a device, and undo it",
+                                       "a device with enablers comes and goes, twice"};
 
     snprintf(text, bytes, "%s (%u, %u, %u, %u)", said[op->kind], op->operand[0], op->operand[1],
              op->operand[2], op->operand[3]);
@@ -260,6 +265,7 @@ static const struct fuzz_kind kinds[] = {
     [TRANSFER] = {"transfer", 4, 1, "slot; offset, length; how; fault"},
     [POOL] = {"pool", 3, 1, "what; how much; fault"},
     [DRIVER] = {"driver", 3, 1, "which step fails; enabler; fault"},
+    [POWER] = {"power", 3, 1, "enablers, which below which; which callback fails; fault"},
 };
 
 const struct fuzz_target fuzz_target_machine = {

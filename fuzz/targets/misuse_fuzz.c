@@ -8,7 +8,8 @@
  *              what is left at the machine's end (WDF_LEAK); it takes the
  *              documented way out: status, and a state that does not change (FTL-01, FTL-02, section 13.1); a
  *              call that breaks no rule is not blamed; nothing crashes; the other driver's transfers go on;
- *              at the end nothing is held by anybody (O2, O9)
+ *              at the end nothing is held by anybody (O2, O9); what is called above DISPATCH_LEVEL tells that, and
+ *              is done (LVL-01, TRX-51); a common buffer that no number holds is none (KCB-02)
  * Does not     race: clash_fuzz.c has the rules that two threads break together
  */
 #include "misuse_driver.h"
@@ -89,6 +90,7 @@ static void expect_status(NTSTATUS status, NTSTATUS wanted, const char *call)
 }
 
 #include "misuse_calls.h"
+#include "misuse_levels.h"
 #include "misuse_tricks.h"
 
 /* --- the target ----------------------------------------------------------------------------------------- */
@@ -108,7 +110,9 @@ enum kind {
     CREATE,
     BYSTANDER,
     TRICK,
-    LEAVE
+    LEAVE,
+    LEVEL,
+    COMMON
 };
 
 /* Two enablers and a device of the bad driver, one enabler of the good one. */
@@ -233,6 +237,12 @@ static void misuse_perform(uint32_t actor, const struct fuzz_op *op)
     case LEAVE:
         do_leave(m, how);
         break;
+    case LEVEL:
+        do_level(op->operand[0]);
+        break;
+    case COMMON:
+        do_common(op->operand[0]);
+        break;
     }
     ms_sim_state(0, (uint32_t)op->kind * 64 + (uint32_t)m->state * 8 + m->is_held * 4u +
                         m->is_queued * 2u + is_gone(m));
@@ -336,6 +346,13 @@ static const char *misuse_tell(const struct fuzz_op *op, char *text, size_t byte
         return trick_of(op->operand[0])->name;
     if (op->kind == LEAVE)
         return left_names[op->operand[0] / 2 % 4];
+    if (op->kind == LEVEL || op->kind == COMMON) {
+        snprintf(text, bytes, "%s %u",
+                 op->kind == LEVEL ? "a service routine makes call"
+                                   : "a common buffer, length and alignment",
+                 op->operand[0]);
+        return text;
+    }
     snprintf(text, bytes, "%s %u, way %u", names[op->kind], op->operand[0] & 1,
              op->operand[0] >> 1);
     return text;
@@ -359,6 +376,8 @@ static const struct fuzz_kind kinds[] = {
     [BYSTANDER] = {"bystander", 0, 1, "the other driver makes a whole transfer"},
     [TRICK] = {"trick", 1, 1, "one thing done wrong with other objects, and mended"},
     [LEAVE] = {"leave", 1, 1, "which, what is never given back: the machine ends, and tells"},
+    [LEVEL] = {"level", 1, 1, "which call of a transfer is made above DISPATCH_LEVEL"},
+    [COMMON] = {"common", 1, 1, "length, alignment"},
 };
 
 const struct fuzz_target fuzz_target_misuse = {
