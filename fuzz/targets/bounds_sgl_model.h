@@ -19,7 +19,7 @@ enum {
     BIG_PAGES = 1 << 20, /* of an MDL of up to 4 GiB; frames are named in windows alone */
     WINDOW = 32,         /* pages of a window; at its begin, on both sides of 16 MiB, at its end */
     ADAPTERS = 8,        /* no machine of the simulator has more */
-    PROFILES = 8,
+    PROFILES = 9,
     POOL_MAX = 64,
     PARTS_MAX = 1024,
     SLOTS_MAX = 160,
@@ -30,6 +30,7 @@ struct profile {
     uint32_t bytes_max; /* of a bus master's element, and the boundary it keeps (SGE-06); 0: none */
     uint64_t boundary;
     bool merges, translates, loops; /* SGE-03, MRG-14, MTX-61: the last of system adapters */
+    bool narrow; /* its widest adapters reach all of RAM, but not all memory of devices */
     struct {
         uint32_t elements, bytes_max;
         uint64_t boundary;
@@ -40,14 +41,15 @@ struct profile {
 #define ANY  UINT32_MAX
 #define FOUR (UINT64_C(1) << 32)
 static const struct profile profiles[PROFILES] = {
-    {0, 0, false, false, false, {256, ANY, FOUR, 1}, {1, 65536, 65536, 1}},
-    {0, 4096, false, false, false, {3, 4096, 4096, 4}, {1, 4096, 65536, 2}},
-    {0, 8192, true, false, false, {16, 0x1800, 8192, 512}, {1, 0x3000, 0x4000, 4}},
-    {4096, 0, true, false, false, {5, 1000, FOUR, 1}, {1, 8192, 65536, 3}},
-    {0x3000, 0x4000, false, false, false, {256, ANY, 512, 1}, {1, ANY, 2048, 1}},
-    {5000, 0, false, false, true, {200, 4095, 65536, 2}, {1, 65536, 65536, 1}},
-    {0, 0x2000, false, true, false, {256, ANY, FOUR, 4096}, {1, 65536, 65536, 4096}},
-    {4097, 0, true, true, false, {8, 100000, 1 << 20, 8}, {1, 10000, 8192, 1}},
+    {0, 0, false, false, false, false, {256, ANY, FOUR, 1}, {1, 65536, 65536, 1}},
+    {0, 4096, false, false, false, true, {3, 4096, 4096, 4}, {1, 4096, 65536, 2}},
+    {0, 8192, true, false, false, false, {16, 0x1800, 8192, 512}, {1, 0x3000, 0x4000, 4}},
+    {4096, 0, true, false, false, true, {5, 1000, FOUR, 1}, {1, 8192, 65536, 3}},
+    {0x3000, 0x4000, false, false, false, false, {256, ANY, 512, 1}, {1, ANY, 2048, 1}},
+    {5000, 0, false, false, true, true, {200, 4095, 65536, 2}, {1, 65536, 65536, 1}},
+    {0, 0x2000, false, true, false, false, {256, ANY, FOUR, 4096}, {1, 65536, 65536, 4096}},
+    {4097, 0, true, true, false, true, {8, 100000, 1 << 20, 8}, {1, 10000, 8192, 1}},
+    {0, 1 << 20, false, false, false, true, {200, ANY, 1 << 20, 1}, {1, ANY, 1 << 20, 1}},
 };
 
 enum { SOC = 6, LEGACY = 7 };
@@ -109,10 +111,15 @@ static struct {
                              apply_to = function)
 #endif
 
+static uint32_t width_of(const struct profile *p, uint32_t kind)
+{
+    return shapes[kind].width == 64 && p->narrow ? 36 : shapes[kind].width;
+}
+
 static struct limits limits_of(const struct profile *p, uint32_t kind)
 {
     bool system = kind >= SOC;
-    uint32_t width = shapes[kind].width;
+    uint32_t width = width_of(p, kind);
     struct limits l = {
         .reach_last = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1,
         .boundary = p->boundary ? p->boundary : FOUR,

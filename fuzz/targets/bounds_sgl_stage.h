@@ -16,12 +16,11 @@ enum {
     EDGE_BEFORE = ZONE_SLOT + ZONE_SLOT / 2,
     ZONE_PAGES = MDLS_MAX * ZONE_SLOT,
     BIG_FRAMES = 4 * WINDOW,
-    POOL_EDGE = ZONE_SLOT,
 };
 
-/* Frames of MDLs: around 16 MiB, around 4 GiB, below and above that; behind them those of a huge MDL. */
-static const PFN_NUMBER ram_zones[4] = {0x1000 - EDGE_BEFORE, 0x100000 - EDGE_BEFORE, 0x80000,
-                                        0x120000};
+/* Frames of MDLs: around 16 MiB, 4 GiB and a round number, and above; behind them those of a huge MDL. */
+static const PFN_NUMBER ram_zones[4] = {0x1000 - EDGE_BEFORE, 0x100000 - EDGE_BEFORE,
+                                        0x80000 - EDGE_BEFORE, 0x120000};
 static const PFN_NUMBER device_zones[4] = {0xC0100, 0x1000000, (UINT64_C(1) << 52) - ZONE_PAGES,
                                            0xFF000};
 static const PFN_NUMBER big_frames[2] = {0x90000, 0x130000};
@@ -219,7 +218,7 @@ static PDMA_ADAPTER adapter_open(uint32_t kind, const struct profile *p)
         .ScatterGather = !shapes[kind].packet,
         .InterfaceType = PCIBus,
         .MaximumLength = 64 * 1024,
-        .DmaAddressWidth = shapes[kind].width,
+        .DmaAddressWidth = width_of(p, kind),
     };
     DEVICE_DESCRIPTION system = {
         .Version = DEVICE_DESCRIPTION_VERSION3,
@@ -259,7 +258,7 @@ static void machine_make(uint32_t profile)
     struct ms_dma_config config = {
         .strategy = &ms_reg_cas_bitmap,
         .variant = ms_sg_variant_find("scalar"),
-        .registers = {16, 32},
+        .registers = {15, 31}, /* so that only care makes a run begin on a boundary */
         .grants = 4,
         .merge_mdls = p->merges,
         .translate_all = p->translates,

@@ -5,12 +5,12 @@
  *
  * Proves       the status is the one the arguments ask for, and a buffer one byte too small is too small
  *              (SGL-05, SGL-11, SGL-12, SGX-03, SGX-05, SGX-09); a list describes all of its range or there
- *              is none (SGL-10, SGX-15): its elements tile it, in reach and fused, a page bounced when it
- *              must be, through registers that nobody else has (O1, O5); a packet adapter gets one element
- *              (SGL-08), or one per MDL (SGX-23); each accepted request is entered once or cancelled (O3,
- *              O4); the bytes come over, not one more (O6); a chain made of a list names what the list names
- *              and goes with it (BMS-*, PSG-02); sizes that are calculated are enough (CSG-*); at the end
- *              no grant, register or block is left (O2, O9)
+ *              is none (SGL-10, SGX-15): its elements tile it, in reach and fused, none longer than it may be
+ *              or across a boundary (SGE-05, SGE-06), a page bounced when it must be, through registers that
+ *              nobody else has (O1, O5); a packet adapter gets one element (SGL-08), or one per MDL (SGX-23);
+ *              each accepted request is entered once or cancelled (O3, O4); the bytes come over, not one more
+ *              (O6); a chain made of a list names what the list names and goes with it (BMS-*, PSG-02); sizes
+ *              that are calculated are enough (CSG-*); at the end no grant, register or block is left (O2, O9)
  * Does not     try strategies (map_fuzz.c) or system adapters
  */
 #include "adapter/grant.h"
@@ -126,6 +126,8 @@ static NTSTATUS status_of(const struct request *r, uint32_t buffer_bytes, bool i
     if (!is_inside)
         return is_ex ? STATUS_INVALID_PARAMETER : STATUS_BUFFER_TOO_SMALL; /* SGL-05 */
     struct need need = need_of(r);
+    if (need.cannot)
+        return STATUS_INSUFFICIENT_RESOURCES; /* SGL-10, SGX-15 */
     if ((r->form == BUILD || r->form == BUILD_EX) &&
         buffer_bytes < 16 + 24 * need.elements + l.overhead)
         return STATUS_BUFFER_TOO_SMALL; /* SGL-11, SGX-09 */
@@ -580,7 +582,8 @@ static const char *sgl_tell(const struct fuzz_op *op, char *text, size_t bytes)
 }
 
 static const char *const actor_names[] = {"a", "b", "cancel"};
-static const struct fuzz_setting settings[] = {{"adapter", KINDS}, {"shared", 2}};
+static const struct fuzz_setting settings[] = {
+    {"adapter", KINDS}, {"shared", 2}, {"limits", LIMITS}};
 static const struct fuzz_kind kinds[] = {
     [ASK] = {"list", 4, 3, "slot and form, offset, length, how"},
     [PUT] = {"put", 2, 3, "slot, what else is put"},
@@ -596,7 +599,7 @@ const struct fuzz_target fuzz_target_sgl = {
     .actors = actor_names,
     .actor_count = ACTORS,
     .settings = settings,
-    .setting_count = 2,
+    .setting_count = 3,
     .kinds = kinds,
     .kind_count = sizeof kinds / sizeof kinds[0],
     .steps_max = 8000,

@@ -31,6 +31,12 @@ static const struct {
     uint32_t width;
     bool packet;
 } shapes[KINDS] = {{32, false}, {24, false}, {64, false}, {32, true}};
+/* Of an element: its longest, and the boundary it keeps (SGE-06); 0: none but 4 GiB. */
+static const struct {
+    uint32_t bytes_max;
+    uint64_t boundary;
+} limits[] = {{0, 0}, {0, 0x2000}, {5000, 0}, {0x3000, 0x4000}};
+enum { LIMITS = sizeof limits / sizeof limits[0] };
 static const PFN_NUMBER zones[3] = {0x1000 - ZONE_PAGES, 0x80000, 0x140000};
 
 struct request {
@@ -70,6 +76,8 @@ static struct {
     uint32_t overhead; /* what a list's buffer needs beside header and elements (CSG-09) */
     uint32_t kind;
     bool is_shared;
+    uint32_t limit;
+    uint64_t bytes_max, boundary;
     struct chain chain[DRIVERS][SLOTS];
     struct request request[REQUESTS_MAX];
     struct request *current[DRIVERS][SLOTS];
@@ -182,13 +190,14 @@ static PDMA_ADAPTER adapter_open(uint32_t kind)
     return adapter;
 }
 
-static void machine_make(void)
+static void machine_make(uint32_t limit)
 {
     struct ms_dma_config config = {
         .strategy = &ms_reg_cas_bitmap,
         .variant = ms_sg_variant_find("scalar"),
         .registers = {POOL_REGISTERS, POOL_REGISTERS},
         .grants = 6,
+        .other = {.element_bytes_max = limits[limit].bytes_max, .boundary = limits[limit].boundary},
     };
     ULONG size;
 
@@ -208,10 +217,15 @@ static void machine_make(void)
 
 static void sgl_reset(const uint8_t *setup)
 {
-    if (!stage_ready(&l.stage, 0))
-        machine_make();
+    uint32_t limit = setup[2] % LIMITS;
+
+    if (!stage_ready(&l.stage, limit))
+        machine_make(limit);
     l.kind = setup[0] % KINDS;
     l.is_shared = setup[1] & 1;
+    l.limit = limit;
+    l.bytes_max = limits[limit].bytes_max ? limits[limit].bytes_max : UINT32_MAX;
+    l.boundary = limits[limit].boundary ? limits[limit].boundary : UINT64_C(1) << 32;
     stage_pages_fill(&l.stage, pool_here()->first_pfn, POOL_REGISTERS);
     memset(l.chain, 0, sizeof l.chain);
     memset(l.current, 0, sizeof l.current);
@@ -231,46 +245,83 @@ struct need {
     uint32_t elements;
     uint32_t registers;
     bool is_joint; /* one element of one run, all of it copied */
+    bool cannot;   /* no list is all of it (SGL-10, SGX-15) */
 };
+
+static uint64_t to_boundary(uint64_t address)
+{
+    return l.boundary - address % l.boundary;
+}
+
+/* Elements of neighbouring bytes: each as long as may be (SGE-05, SGE-06). */
+static uint32_t elements_of(uint64_t first, uint64_t bytes)
+{
+    uint32_t elements = 0;
+
+    for (uint64_t step; bytes > 0; first += step, bytes -= step, elements++)
+        step = ms_min_u64(ms_min_u64(bytes, l.bytes_max), to_boundary(first));
+    return elements;
+}
+
+/* The part of one MDL, on an adapter without scatter/gather: where it lies, or in a run of registers (MTX-35). */
+static void part_add(struct need *need, const struct share *first, uint64_t bytes, bool is_block)
+{
+    is_block = is_block && ms_min_u64(bytes, l.bytes_max) <= to_boundary(first->pa);
+    if (!is_block)
+        need->registers +=
+            (uint32_t)((first->pa % MS_PAGE_BYTES + bytes + MS_PAGE_BYTES - 1) / MS_PAGE_BYTES);
+    need->elements++;
+    /* A run begins on a multiple of what it must not cross. */
+    need->cannot |=
+        bytes > l.bytes_max || (!is_block && first->pa % MS_PAGE_BYTES + bytes > l.boundary);
+}
 
 static struct need need_of(const struct request *r)
 {
     const struct chain *c = &l.chain[r->driver][r->slot];
     uint64_t end = r->offset + r->length;
     struct need need = {0};
-    uint64_t next = 0;
-    uint32_t mdl = MDLS_MAX;
-    uint32_t mdls = 0;
-    bool is_scattered = false;
-    uint32_t mdl_pages = 0;
+    struct share first = {0};
+    uint64_t bytes = 0; /* since `first`: a run, or a part of an MDL */
+    bool is_block = true;
 
     for (uint64_t k = r->offset; k < end;) {
         struct share s = share_at(c, k, end);
-        bool is_new = s.mdl != mdl;
         bool is_near = is_in_reach(&s);
-        if (is_new && shapes[l.kind].packet) { /* MTX-34: an MDL's part where it lies, or bounced */
-            need.registers += is_scattered ? mdl_pages : 0;
-            is_scattered = false;
-            mdl_pages = 0;
-            mdls++;
-        }
-        is_scattered = is_scattered || !is_near || (!is_new && s.pa != next);
-        mdl_pages++;
-        if (!shapes[l.kind].packet) {
+        bool follows = bytes > 0 && s.mdl == first.mdl && s.pa == first.pa + bytes;
+        if (shapes[l.kind].packet) {
+            if (bytes > 0 && s.mdl != first.mdl) {
+                part_add(&need, &first, bytes, is_block);
+                bytes = 0;
+                is_block = true;
+            }
+            is_block = is_block && is_near && (bytes == 0 || follows);
+        } else if (!is_near || !follows) {
+            need.elements += elements_of(first.pa, bytes);
             need.registers += !is_near;
-            need.elements += !is_near || is_new || s.pa != next || s.pa << 32 == 0;
+            bytes = 0;
         }
-        next = is_near || shapes[l.kind].packet ? s.pa + s.bytes : 0;
-        mdl = s.mdl;
+        if (bytes == 0)
+            first = s;
+        bytes += s.bytes;
+        if (!is_near && !shapes[l.kind].packet) { /* beside nothing, as far as anybody knows */
+            need.elements += elements_of(s.pa, bytes);
+            bytes = 0;
+        }
         k += s.bytes;
     }
-    if (!shapes[l.kind].packet)
+    if (!shapes[l.kind].packet) {
+        need.elements += elements_of(first.pa, bytes);
         return need;
-    need.registers += is_scattered ? mdl_pages : 0;
-    need.elements = mdls;
-    if (r->form == GET_EX || r->form == BUILD_EX || (mdls == 1 && need.registers == 0))
+    }
+    bool is_one = need.elements == 0;
+    part_add(&need, &first, bytes, is_block);
+    if (r->form == GET_EX || r->form == BUILD_EX)
         return need;
-    struct share first = share_at(c, r->offset, end);
+    need.cannot = r->length > l.bytes_max;
+    if (is_one && need.registers == 0)
+        return need;
+    first = share_at(c, r->offset, end);
     need.is_joint = true; /* SGL-08 */
     need.elements = 1;
     need.registers =
@@ -315,6 +366,7 @@ static void list_check(struct request *r)
     uint32_t elements = r->list->NumberOfElements;
     uint64_t behind = 0;
     uint32_t last_mdl = MDLS_MAX;
+    bool is_inside = false; /* a share, which the last element had the begin of */
 
     /* Neighbouring registers make one element; nobody knew when it was measured. */
     if (elements == 0 || elements > need.elements ||
@@ -323,9 +375,14 @@ static void list_check(struct request *r)
     for (uint32_t i = 0; i < elements; i++) {
         uint64_t address = (uint64_t)r->list->Elements[i].Address.QuadPart;
         uint32_t mdl = share_at(c, k, end).mdl;
-        if (address == behind && address << 32 != 0 && mdl == last_mdl)
+        if (address == behind && address % l.boundary != 0 && mdl == last_mdl &&
+            r->list->Elements[i - 1].Length < l.bytes_max)
             ms_sim_fail("O5 two elements that could be one", "element %u", i);
         behind = address + r->list->Elements[i].Length;
+        if (r->list->Elements[i].Length > l.bytes_max ||
+            r->list->Elements[i].Length > to_boundary(address)) /* SGE-05, SGE-06 */
+            ms_sim_fail("O5 an element longer than it may be, or across a boundary", "element %u",
+                        i);
         last_mdl = mdl;
         uint64_t left = r->list->Elements[i].Length;
         if (left == 0 || left > end - k ||
@@ -345,13 +402,16 @@ static void list_check(struct request *r)
             if (bounces && !need.is_joint && address % MS_PAGE_BYTES != s.pa % MS_PAGE_BYTES)
                 ms_sim_fail("O5 a bounced byte at another place of its page", "%lx at %lx",
                             (unsigned long)s.pa, (unsigned long)address); /* MRG-18 */
-            if (bytes < s.bytes)
+            if (bytes < s.bytes && r->list->Elements[i].Length < l.bytes_max)
                 ms_sim_fail("O5 an element that ends inside a page", "element %u", i);
-            byte_check(r, k, address, bounces);
-            if (bytes > 1) {
+            /* Only the ends of a share are filled: an element may end between them. */
+            if (!is_inside)
+                byte_check(r, k, address, bounces);
+            if (bytes > 1)
                 (void)register_own(r, address + bytes - 1);
+            if (bytes == s.bytes && (bytes > 1 || is_inside))
                 byte_check(r, k + bytes - 1, address + bytes - 1, bounces);
-            }
+            is_inside = bytes < s.bytes;
             k += bytes;
             address += bytes;
             left -= bytes;
@@ -365,6 +425,7 @@ static void list_check(struct request *r)
                     need.registers);
     ms_sim_state(0, l.kind * 64 + r->form * 16u + (need.elements < 3 ? need.elements : 3) * 4 +
                         (need.registers < 3 ? need.registers : 3));
+    ms_sim_state(4, (l.limit * 4 + l.kind) * 16 + r->form * 4u + (elements < 3 ? elements : 3));
 }
 
 #endif
