@@ -92,8 +92,11 @@ static uint8_t pattern(uint64_t pa)
 
 static void pages_pattern(PFN_NUMBER pfn, uint64_t pages)
 {
-    for (uint64_t pa = pfn << MS_PAGE_SHIFT; pa < (pfn + pages) << MS_PAGE_SHIFT; pa++)
-        *byte_at(pa) = pattern(pa);
+    uint64_t first = pfn << MS_PAGE_SHIFT;
+    uint8_t *bytes = byte_at(first);
+
+    for (uint64_t i = 0; i < pages << MS_PAGE_SHIFT; i++)
+        bytes[i] = pattern(first + i);
 }
 
 /* The shares of what was mapped, cut where an element ends: where each lies, and where the device finds it. */
@@ -323,17 +326,19 @@ static void bounds_reset(const uint8_t *setup)
 
 static void let_go(void);
 
-static PFN_NUMBER frame_of(uint32_t i, uint32_t page, uint32_t zones, bool is_device)
+static PFN_NUMBER frame_of(uint32_t i, uint32_t page, uint32_t zones, uint32_t what)
 {
-    uint32_t zone = zones >> 7 && page & 1 ? zones >> 2 & 3 : zones & 3;
-    const PFN_NUMBER *first = is_device ? device_zones : ram_zones;
+    bool is_other = page == 0 ? what >> 6 & 1 : zones >> 7 && page & 1;
+    uint32_t zone = is_other ? zones >> 2 & 3 : zones & 3;
+    const PFN_NUMBER *first = (what & 7) == 5 ? device_zones : ram_zones;
 
-    return first[zone] + (i + zone) % MDLS_MAX * ZONE_SLOT;
+    /* The first MDL lies across the edge of the first zone, and so on; no two share a frame. */
+    return first[zone] + (i + MDLS_MAX + 1 - zone) % MDLS_MAX * ZONE_SLOT;
 }
 
 static void small_make(uint32_t i, uint32_t offset, uint32_t count, uint32_t pages, uint32_t what)
 {
-    static const uint8_t shifts[4] = {6, 0, 11, 3};
+    static const uint8_t shifts[4] = {6, 0, 10, 3};
     bool is_device = (what & 7) == 5;
 
     memset(&b.small[i], 0, sizeof b.small[i]);
@@ -357,7 +362,7 @@ static void small_make(uint32_t i, uint32_t offset, uint32_t count, uint32_t pag
         /* One break in a run. */
         if (order == 0 && pages >> 6 & 1 && p > (pages >> 2 & 3u))
             place++;
-        b.small[i].pfn[p] = frame_of(i, p, pages, is_device) + place % ZONE_SLOT;
+        b.small[i].pfn[p] = frame_of(i, p, pages, what) + place % ZONE_SLOT;
     }
 }
 
