@@ -459,7 +459,7 @@ static void clash_reset(const uint8_t *setup)
 
     if (!stage_ready(&c.stage.stage, number)) {
         c.profile = profile;
-        c.begins = begins == RESERVED && !can_reserve() ? WAITING : begins;
+        c.begins = (begins == RESERVED || begins == INSIDE) && !can_reserve() ? WAITING : begins;
         c.is_tangle = begins != PROGRAMMED || profile == PACKET_2;
         c.begun = c.ends = 0;
         c.is_marked = setup[1] & 1;

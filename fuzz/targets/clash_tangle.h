@@ -11,10 +11,11 @@
 #ifndef FUZZ_CLASH_TANGLE_H
 #define FUZZ_CLASH_TANGLE_H
 
-/* How the transaction begins. WAITING, RESERVED: the holder has what it waits for. REFUSED: initialised, to be executed
+/* How the transaction begins. WAITING, RESERVED: the holder has what it waits for; INSIDE: likewise, and EvtReserveDma
+ * executes it (RES-09). REFUSED: initialised, to be executed
  * at once while the holder has that; of a system channel: its configure callback says no; of two lists: they would have
  * more elements than there may be. */
-enum begins { PROGRAMMED, INITIALIZED, WAITING, RESERVED, REFUSED, BEGINNINGS };
+enum begins { PROGRAMMED, INITIALIZED, WAITING, RESERVED, REFUSED, INSIDE, BEGINNINGS };
 
 enum { TANGLE_ROUNDS = 8 };
 
@@ -64,12 +65,17 @@ static void tangle_ended(const char *call)
         ms_sim_fail("O3 an execution ends twice", "%s: %u ends of %u", call, c.ends, c.begun);
 }
 
+static NTSTATUS tangle_initialize(WDFDMATRANSACTION trx);
+static void tangle_execute(void);
+
 static VOID on_reserve(WDFDMATRANSACTION trx, PVOID context)
 {
     (void)context;
     if (trx != c.trx)
         ms_sim_fail("O1 a callback about another transaction", "EvtReserveDma");
     tangle_ended("EvtReserveDma");
+    if (c.begins == INSIDE && NT_SUCCESS(tangle_initialize(trx)))
+        tangle_execute();
 }
 
 static BOOLEAN on_tangled(WDFDMATRANSACTION trx, WDFDEVICE device, WDFCONTEXT context,
@@ -207,14 +213,14 @@ static void tangle_perform(enum kind kind, bool is_final)
 /* Outside of an execution. */
 static void tangle_make(void)
 {
-    c.has_holder =
-        c.begins == WAITING || c.begins == RESERVED || (c.begins == REFUSED && !is_system());
+    c.has_holder = c.begins == WAITING || c.begins == RESERVED || c.begins == INSIDE ||
+                   (c.begins == REFUSED && !is_system());
     ms_require(NT_SUCCESS(WdfDmaTransactionCreate(c.enabler, NULL, &c.holder)));
     if (c.has_holder) {
         ms_require(NT_SUCCESS(tangle_initialize(c.holder)));
         ms_require(NT_SUCCESS(WdfDmaTransactionExecute(c.holder, NULL)));
     }
-    if (c.begins == RESERVED) {
+    if (c.begins == RESERVED || c.begins == INSIDE) {
         tangle_reserve();
         return;
     }

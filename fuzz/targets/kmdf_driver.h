@@ -89,6 +89,7 @@ struct job {
     /* The shadow of this execution. */
     uint32_t execution;
     bool is_executing, is_reserving, is_held, held_direction;
+    uint32_t reserved; /* registers */
     bool stop_asked, stop_returned, cancel_asked, has_resent, is_inside, has_failed_staging;
     bool is_reporting; /* and may be over before the call returns */
     bool is_refused;   /* lists: a cancel came too late, so the next list is refused (CAN-11) */
@@ -509,6 +510,9 @@ static uint32_t planned(const struct job *j)
         at -= mdl->ByteCount;
     for (; length < left; mdl = mdl->Next, at = 0) {
         uint32_t bytes = mdl->ByteCount - at < left - length ? mdl->ByteCount - at : left - length;
+        if (!is_lists() && j->is_held && j->reserved == 1 && /* RES-12: to the end of its page */
+            bytes > PAGE_SIZE - (mdl->ByteOffset + at) % PAGE_SIZE)
+            return PAGE_SIZE - (mdl->ByteOffset + at) % PAGE_SIZE;
         if (!is_lists())
             return bytes;
         pages +=

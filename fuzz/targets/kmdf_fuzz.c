@@ -160,8 +160,9 @@ static void do_reserve(const uint8_t *operand)
     j->is_reserving = true;
     j->cancel_asked = false;
     ms_store_release(&j->users, RESERVING + 2); /* hb:kmdf-users; the reservation's, and ours */
-    status = WdfDmaTransactionAllocateResources(j->trx, (WDF_DMA_DIRECTION)j->to_device, 2,
-                                                on_reserve, j);
+    j->reserved = k.profile == LATER && (operand[3] & 1) ? 1 : 2;
+    status = WdfDmaTransactionAllocateResources(j->trx, (WDF_DMA_DIRECTION)j->to_device,
+                                                j->reserved, on_reserve, j);
     if (!NT_SUCCESS(status) && status != STATUS_CANCELLED) {
         if (status != STATUS_INSUFFICIENT_RESOURCES || !is_immediate || !j->is_reserving)
             ms_sim_fail("O7 a reservation failed", "%08x", (unsigned)status);
@@ -303,8 +304,9 @@ static void make_memory(void)
         ms_require(k.ring[i] != NULL);
         const PFN_NUMBER late[] = {0x4005 + 8 * i, UINT64_C(0x140006) + 8 * i};
         PMDL none = ms_mdl_create(first, 0x20, 0), behind;
-        k.later[i] = ms_mdl_create(second, 0x40, FIRST_BYTES);
-        behind = ms_mdl_create(late, MS_PAGE_BYTES - 70, BYTES - FIRST_BYTES);
+        /* Addresses in the second chain that go on from the first MDL are nearer to a page's end than its bytes are. */
+        k.later[i] = ms_mdl_create(second, i == 1 ? MS_PAGE_BYTES - 150 : 0x40, FIRST_BYTES);
+        behind = ms_mdl_create(late, MS_PAGE_BYTES - (i == 2 ? 10 : 70), BYTES - FIRST_BYTES);
         ms_require(k.later[i] != NULL && none != NULL && behind != NULL);
         k.later[i]->Next = none;
         none->Next = behind;
