@@ -137,16 +137,19 @@ static void window_close(struct ms_window *window, uint64_t first, uint64_t page
 static bool window_map(struct ms_memory *memory, uint64_t first, const PFN_NUMBER *pfn,
                        uint64_t pages)
 {
-    for (uint64_t done = 0; done < pages;) {
+    uint64_t done = 0;
+
+    ms_host_views_begin();
+    while (done < pages) {
         uint64_t run = run_pages(pfn + done, pages - done);
         uint8_t *address = window_address(&memory->window, first + done);
 
         if (!ms_host_memory_view(&memory->host, pfn[done] * MS_PAGE_BYTES, address,
                                  run * MS_PAGE_BYTES))
-            return false;
+            break;
         done += run;
     }
-    return true;
+    return ms_host_views_end() && done == pages;
 }
 
 /* Where addresses are looked for: the lowest. In the simulator a frame has a place of its own among the first, or

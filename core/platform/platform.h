@@ -54,6 +54,20 @@ void ms_host_memory_destroy(struct ms_host_memory *memory);
  * page-aligned. False when the host refuses. */
 bool ms_host_memory_view(struct ms_host_memory *memory, uint64_t offset, void *address,
                          uint64_t bytes);
+/* Views made between these two may become usable together, at the end; false: the host refuses. Only the simulator,
+ * which shows the same frames again and again, has something to do. */
+#ifdef MS_SIM
+void ms_host_views_begin(void);
+bool ms_host_views_end(void);
+#else
+static inline void ms_host_views_begin(void)
+{
+}
+static inline bool ms_host_views_end(void)
+{
+    return true;
+}
+#endif
 /* Undoes ms_host_memory_view: the range is reserved, zero and empty again. */
 bool ms_host_memory_unview(void *address, uint64_t bytes);
 /* The same, and nobody can touch the range until the next view: one call of the host instead of two. */

@@ -9,6 +9,8 @@
  * Invariants  I1 a page that is forbidden to the sanitizer is in the table; whoever takes it out allows it again
  *             I2 a page in the table shows its frame: who maps something else there, or gives the addresses
  *                back, takes it out first
+ * Rows        pages of several frames are shown one after another: those that are only allowed again wait until the
+ *             last, for one call of the host costs what ten steps do
  * Large views are the host's business as before: they are rare, and would push all others out.
  */
 #include "platform/sim_state.h"
@@ -57,8 +59,44 @@ static bool forbid(uintptr_t address, uint64_t bytes)
     return true;
 }
 
+/* Between ms_host_views_begin and _end, in which nobody else does a step. */
+static struct {
+    bool is_open, is_refused;
+    uintptr_t address; /* of the pages that wait to be allowed */
+    uint64_t bytes;
+} row;
+
+static bool row_allow(void)
+{
+    bool is_done =
+        row.bytes == 0 || mprotect((void *)row.address, row.bytes, PROT_READ | PROT_WRITE) == 0;
+
+    row.bytes = 0;
+    return is_done;
+}
+
+void ms_host_views_begin(void)
+{
+    row.is_open = true;
+    row.is_refused = false;
+}
+
+bool ms_host_views_end(void)
+{
+    row.is_open = false;
+    return row_allow() && !row.is_refused;
+}
+
 static bool allow(uintptr_t address, uint64_t bytes)
 {
+    if (!__asan_unpoison_memory_region && row.is_open) {
+        if (address != row.address + row.bytes) {
+            row.is_refused |= !row_allow();
+            row.address = address;
+        }
+        row.bytes += bytes;
+        return true;
+    }
     if (!__asan_unpoison_memory_region)
         return mprotect((void *)address, bytes, PROT_READ | PROT_WRITE) == 0;
     __asan_unpoison_memory_region((void *)address, bytes);

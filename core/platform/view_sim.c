@@ -186,3 +186,29 @@ MS_TEST(another_memory_at_the_same_addresses_is_another_one)
     ms_unreserve(window, (size_t)PAGES * PAGE);
     ms_host_memory_destroy(&other);
 }
+
+MS_TEST(views_in_a_row_are_all_shown_at_its_end_and_nothing_beside_them)
+{
+    static const uint32_t at[] = {1, 2, 3, 5, 6};
+    static const uint32_t frames[] = {9, 4, 20, 7, 7};
+
+    begin();
+    for (uint32_t round = 0; round < 3; round++) {
+        ms_host_views_begin();
+        for (uint32_t i = 0; i < 5; i++) { /* all new; the same again; one of them new */
+            uint32_t frame = frames[i] + (round == 2 && i == 1);
+            assert_true(ms_host_memory_view(&memory, (uint64_t)frame * PAGE, page(at[i]), PAGE));
+        }
+        assert_true(ms_host_views_end());
+        for (uint32_t i = 0; i < 5; i++)
+            assert_int_equal(*page(at[i]), frames[i] + (round == 2 && i == 1) + 1);
+        assert_true(is_hidden(page(0)));
+        assert_true(is_hidden(page(4)));
+        assert_true(is_hidden(page(7)));
+        for (uint32_t i = 0; i < 5; i++)
+            hide(at[i], 1);
+    }
+    show(1, 9, 1); /* a row is over when it is over */
+    hide(1, 1);
+    end();
+}
