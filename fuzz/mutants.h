@@ -8,7 +8,7 @@
 
 #include "commands.h"
 
-enum { MUTANTS_INPUTS_MAX = 4096, MUTANTS_SITES_MAX = 4096 };
+enum { MUTANTS_INPUTS_MAX = 8192, MUTANTS_SITES_MAX = 4096 };
 
 /* Who notices a mutant, from cheap to dear; each is tried only when those before saw nothing. */
 enum mutant_stage {
