@@ -88,6 +88,7 @@ static struct {
     } small[MDLS_MAX];
     PMDL mdl[MDLS_MAX];
     uint32_t mdls;
+    uint32_t last; /* the last one that has bytes, or 0 */
     bool has_big;
     uint64_t bytes; /* of the chain */
     uint64_t extra; /* bytes behind it that the list at hand has too (CSG-12) */
@@ -144,18 +145,9 @@ static struct limits limits_of(const struct profile *p, uint32_t kind)
 
 /* --- the chain ----------------------------------------------------------------------------------- */
 
-/* The last MDL that has bytes, or 0. */
-static uint32_t last_mdl(void)
-{
-    for (uint32_t i = b.mdls; i-- > 0;)
-        if (b.mdl[i]->ByteCount > 0)
-            return i;
-    return 0;
-}
-
 static uint64_t count_of(uint32_t i)
 {
-    return b.mdl[i]->ByteCount + (i == last_mdl() ? b.extra : 0);
+    return b.mdl[i]->ByteCount + (i == b.last ? b.extra : 0);
 }
 
 struct share {

@@ -313,7 +313,7 @@ static void bounds_reset(const uint8_t *setup)
     b.kind = setup[0] % ADAPTERS;
     b.limits = limits_of(&profiles[profile], b.kind);
     b.pool = ((const struct ms_adapter *)(const void *)adapter())->pool;
-    b.mdls = 0;
+    b.mdls = b.last = 0;
     b.has_big = false;
     b.bytes = b.extra = 0;
     b.parts = 0;
@@ -390,7 +390,7 @@ static void do_mdl(const struct fuzz_op *op)
 
     if (what >> 5 & 1) {
         let_go();
-        b.mdls = 0;
+        b.mdls = b.last = 0;
         b.bytes = 0;
         b.has_big = false;
     }
@@ -405,6 +405,7 @@ static void do_mdl(const struct fuzz_op *op)
         small_make(i, offset, count, op->operand[2], what);
     if (i > 0)
         b.mdl[i - 1]->Next = b.mdl[i];
+    b.last = b.mdl[i]->ByteCount > 0 ? i : b.last;
     b.mdls++;
     b.bytes += b.mdl[i]->ByteCount;
 }
@@ -441,7 +442,7 @@ static uint64_t slack(void)
 {
     if (b.mdls == 0)
         return 0;
-    const MDL *last = b.mdl[last_mdl()];
+    const MDL *last = b.mdl[b.last];
     uint64_t end = (uint64_t)last->ByteOffset + last->ByteCount;
 
     return (MS_PAGE_BYTES - end % MS_PAGE_BYTES) % MS_PAGE_BYTES;
