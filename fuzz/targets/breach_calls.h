@@ -49,7 +49,7 @@ static void deal_enter(struct deal *d, PVOID base, PSCATTER_GATHER_LIST list)
         ms_sim_fail("O7 a routine is called at another level", "%u",
                     KeGetCurrentIrql()); /* IRQ-21 */
     d->is_entered = true;
-    d->running_in = (uint8_t)ms_sim_self();
+    d->running_in = (uint8_t)self();
     d->base = base;
     d->list = list;
     b.has_failed[d->fiber][d->slot] = false; /* FRE-18 */
@@ -122,7 +122,7 @@ static VOID on_bad_told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID conte
     struct bad_start *s = context;
     uint32_t slot = s->slot;
 
-    (void)adapter, (void)device;
+    (void)device;
     if (s->told++ != 0)
         ms_sim_fail("O3 a transfer was told twice", "transfer %u", (unsigned)(s - b.start));
     if (status != DmaComplete && status != DmaCancelled)
@@ -139,6 +139,8 @@ static VOID on_bad_told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID conte
         do_free_channel(slot);
         do_put(slot);
         do_open(slot, 2);
+        if (b.adapter[slot] == adapter)
+            ms_sim_fail("O1 an adapter is another's before its routine returned", "slot %u", slot);
         break;
     case 3:
         do_put(slot);
@@ -226,7 +228,7 @@ static void do_open(uint32_t slot, uint8_t how)
     PDMA_ADAPTER adapter;
     ULONG most = 0;
 
-    if (!b.beside && b.inside != b.inside_by[ms_sim_self()])
+    if (!b.beside && b.inside != b.inside_by[self()])
         return;
     if (how >= 128 || b.adapter[slot] || b.ending[slot] > 0) {
         open_nonsense(how);
@@ -246,7 +248,7 @@ static void do_open(uint32_t slot, uint8_t how)
         return;
     }
     adapter_keep(slot, adapter, most);
-    for (uint32_t i = 0; i < ACTORS; i++)
+    for (uint32_t i = 0; i < FIBERS; i++)
         b.has_failed[i][slot] = false;
     ms_store_release(&b.opened[slot], ++b.life[slot]); /* hb:breach-open */
 }
@@ -318,6 +320,21 @@ static void do_put(uint32_t slot)
 
 /* --- contexts ------------------------------------------------------------------------------------------------------ */
 
+/* It says that a request waits under it, or is just being granted. */
+static bool says_queued(const void *context)
+{
+    uint64_t word;
+
+    memcpy(&word, (const char *)context + sizeof word, sizeof word);
+    return (word & 15) == 2;
+}
+
+/* And one does; before and after that it is a context that anybody may mark. */
+static bool is_queued(const void *context)
+{
+    return says_queued(context) && waiting_of(context) != NONE;
+}
+
 static void do_initialize(uint32_t slot, uint32_t context)
 {
     struct call call;
@@ -326,13 +343,14 @@ static void do_initialize(uint32_t slot, uint32_t context)
     if (!call_begin(&call, slot, USES))
         return;
     uint32_t waited = waiting_of(b.context[context]);
+    bool is_idle = waited == NONE && !says_queued(b.context[context]);
     status = ops()->InitializeDmaTransferContext(b.adapter[slot], b.context[context]);
     if (status != STATUS_SUCCESS && status != STATUS_INVALID_PARAMETER)
         ms_sim_fail("O7 a call ends with another status", "initialise: %08x", (unsigned)status);
     if (is_alone(&call) && !b.is_noisy[context]) {
-        if (waited == NONE)
+        if (is_idle)
             expect_status(status, STATUS_SUCCESS, "initialise");
-        else if (waiting_of(b.context[context]) == waited)
+        else if (waited != NONE && waiting_of(b.context[context]) == waited)
             expect_status(status, STATUS_INVALID_PARAMETER, "initialise: it waits"); /* TCX-17 */
     }
     if (status == STATUS_SUCCESS && waited == NONE)
@@ -352,8 +370,10 @@ static void do_noise(uint32_t context, uint8_t how, uint8_t value)
     b.is_noisy[context] = b.has_noise = true;
     if (!(how & 1))
         bits ^= value;
-    else if (how & 2) /* it waits, it says: for that grant in its first lives */
-        bits = 2 | (uint64_t)(value % 32) << 8 | (uint64_t)(value / 32) << 32;
+    else if (
+        how &
+        2) /* it waits, it says: for that grant in its first lives, or for none that there is */
+        bits = 2 | (uint64_t)(value % 32) << (how & 4 ? 24 : 8) | (uint64_t)(value / 32) << 32;
     else
         bits ^= (uint64_t)value << (how >> 2 & 7) * 8;
     ms_store_relaxed(word, bits);
@@ -374,7 +394,7 @@ static struct deal *deal_new(uint32_t slot, uint32_t context, uint8_t plan)
     d = &b.deal[b.deals++];
     *d = (struct deal){
         .slot = (uint8_t)slot,
-        .fiber = (uint8_t)ms_sim_self(),
+        .fiber = (uint8_t)self(),
         .plan = plan,
         .context = (uint8_t)context,
         .life = b.life[slot],
@@ -486,11 +506,11 @@ static void do_cancel_others(uint32_t slot)
     struct call call;
     uint32_t done = g.done;
 
-    if (g.phase != ASKED || waiting_of(g.context) == NONE || !call_begin(&call, slot, USES))
+    if (g.phase != ASKED || !is_queued(g.context) || !call_begin(&call, slot, USES))
         return;
     g.watched++; /* it does not ask anew meanwhile: an idle context may be marked */
     BOOLEAN yes = ops()->CancelAdapterChannel(b.adapter[slot], &b.device[0], g.context);
-    if (yes && waiting_of(g.context) != NONE)
+    if (yes && is_queued(g.context))
         ms_sim_fail("O4 another's request is cancelled", "transfer %u", done);
     g.watched--;
     call_end(&call, NONE, "cancel another's");

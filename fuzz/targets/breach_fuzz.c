@@ -48,6 +48,7 @@ enum kind {
     STEP,
     KINDS
 };
+enum { BEGUN = 5 };
 
 /* --- the stage ----------------------------------------------------------------------------------------------------- */
 
@@ -62,7 +63,7 @@ static PMDL chain_new(const PFN_NUMBER *pfn, uint32_t pages, uint32_t offset, ui
 }
 
 static const PFN_NUMBER far_pfn[2] = {0x150000, 0x150004}, near_pfn[2] = {0x6000, 0x6001},
-                        tail_pfn[1] = {0x150010}, system_pfn[2] = {0x6010, 0x6012},
+                        tail_pfn[1] = {0x150010}, system_pfn[2] = {0x150040, 0x6012},
                         other_pfn[2] = {0x150030, 0x6030};
 
 static PDMA_ADAPTER adapter_new(DEVICE_DESCRIPTION d, ULONG *most)
@@ -87,7 +88,29 @@ static void chains_make(void)
         (void)ms_frames_take_at(b.stage.memory, other_pfn[i], 1);
 }
 
-static void machine_make(uint32_t shape)
+/* 1: the channel is granted; 2: and a transfer runs; 3: the bus master is granted, and mapped; 4: the others have the
+ * channel, and their transfer is over. */
+static void begin(uint32_t begun)
+{
+    enum { KEPT = 8 | 16 | 1 << 5 }; /* no routine, a place for the base, two registers */
+
+    static_assert(sizeof r <= sizeof b.rival_state, "there is room for it");
+
+    good_reset();
+    if (begun == 4) {
+        for (int i = 0; i < 2; i++)
+            rival_go(1);
+        ms_controller_step(b.controller, RIVAL_BYTES);
+        memcpy(b.rival_state, &r, sizeof r);
+    }
+    if (begun == 0 || begun == 4)
+        return;
+    do_ask(begun == 3 ? 0 : 2, 0, KEPT, 0);
+    if (begun >= 2)
+        do_map(begun == 3 ? 0 : 2, b.deal[0].base, 0, begun == 3 ? 8 : 0);
+}
+
+static void machine_make(uint32_t shape, uint32_t begun)
 {
     struct ms_controller_config controller = ms_controller_soc();
     const struct ms_dma_config config = {
@@ -117,13 +140,17 @@ static void machine_make(uint32_t shape)
     b.rival = adapter_new(system, &most);
     ms_fifo_init(&b.fifo, 99, r.bytes, sizeof r.bytes);
     ms_controller_attach(b.controller, LINE_GOOD, ms_fifo_endpoint(&b.fifo));
+    ms_fifo_init(&b.bad_fifo, 7, b.bad_bytes, sizeof b.bad_bytes);
+    ms_controller_attach(b.controller, LINE_BAD, ms_fifo_endpoint(&b.bad_fifo));
     const uint32_t hows[] = {HOW_SG32, shapes[shape].packet ? HOW_PACKET : HOW_SG32, HOW_SYSTEM};
     for (uint32_t i = 0; i < sizeof hows / sizeof hows[0]; i++) {
         PDMA_ADAPTER adapter = adapter_new(description_of(hows[i]), &most);
         adapter_keep(i, adapter, most);
     }
-    b.adapter[3] = NULL;
-    stage_keep(&b.stage, b.context);
+    for (uint32_t i = 0; i < CONTEXTS - 1; i++) /* the last one is none yet */
+        ms_require(NT_SUCCESS(ops()->InitializeDmaTransferContext(b.adapter[0], b.context[i])));
+    begin(begun);
+    stage_keep(&b.stage, &b + 1);
     for (uint32_t i = 0; i < 2; i++) {
         stage_pages_fill(&b.stage, far_pfn[i], 1);
         stage_pages_fill(&b.stage, near_pfn[i], 1);
@@ -138,17 +165,15 @@ static void machine_make(uint32_t shape)
 
 static void breach_reset(const uint8_t *setup)
 {
-    uint32_t shape = setup[0] % SHAPES;
+    uint32_t shape = setup[0] % SHAPES, begun = setup[1] % BEGUN;
 
-    if (!stage_ready(&b.stage, shape))
-        machine_make(shape);
-    memset(b.context, 0, sizeof b - (size_t)((char *)b.context - (char *)&b));
-    for (uint32_t i = 0; i < SLOTS; i++)
-        ms_init(&b.opened[i], 0);
-    ms_init(&b.turn, 0);
-    ms_init(&b.is_over, 0);
-    ms_init(&b.engine_is_out, 0);
+    if (!stage_ready(&b.stage, shape * BEGUN + begun))
+        machine_make(shape, begun);
     good_reset();
+    if (begun == 4) {
+        memcpy(&r, b.rival_state, sizeof r);
+        rival_fill();
+    }
 }
 
 /* --- the actors ----------------------------------------------------------------------------------------------------- */
@@ -244,6 +269,29 @@ static void breach_do(const struct fuzz_op *op)
     }
 }
 
+/* What the bad driver has a channel and registers for, and has mapped. */
+static bool bad_moves(void)
+{
+    for (uint32_t i = 0; i < GRANTS; i++)
+        if (word_of(i).phase == GRANT_HELD && word_of(i).has && is_bad(word_of(i).adapter) &&
+            mapping_of(i) != MAPPING_NONE)
+            return true;
+    return false;
+}
+
+/* No byte moves for what was freed or put before (FRE-13, PUT-05). */
+static void engine_step(uint32_t bytes)
+{
+    uint64_t before = b.bad_fifo.given_count + b.bad_fifo.taken_count;
+    bool may_move = bad_moves() || b.inside > 0;
+    uint32_t nested = b.nested;
+
+    ms_controller_step(b.controller, bytes);
+    if (!may_move && nested == b.nested &&
+        b.bad_fifo.given_count + b.bad_fifo.taken_count != before)
+        ms_sim_fail("O4 bytes move for a transfer that was freed", "%u", bytes);
+}
+
 static void breach_perform(uint32_t actor, const struct fuzz_op *op)
 {
     stage_cpu(&b.stage, actor);
@@ -258,7 +306,7 @@ static void breach_perform(uint32_t actor, const struct fuzz_op *op)
         rival_go(op->operand[0]);
         break;
     case STEP:
-        ms_controller_step(b.controller, 1 + op->operand[0] % 130);
+        engine_step(1 + op->operand[0] % 130u);
         break;
     default:
         ms_fetch_add_acq_rel(&b.turn, 1); /* hb:breach-turn */
@@ -291,78 +339,80 @@ static bool slot_clean(uint32_t slot)
     return true;
 }
 
+/* The bad driver goes. */
 static void bad_finish(void)
 {
-    PDMA_ADAPTER adapter;
-
-    KfRaiseIrql(PASSIVE_LEVEL);
-    ms_fetch_add_acq_rel(&b.turn, 1); /* hb:breach-turn */
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        if (!b.is_touched[slot])
-            continue;
-        while (b.adapter[slot] && (b.users[slot] > 0 || !slot_clean(slot))) {
-            if (ms_sim_somebody_is_stopped())
-                return;
-            ms_spin_hint();
-        }
+        PDMA_ADAPTER adapter;
+        for (uint32_t round = 0; b.adapter[slot] && !slot_clean(slot); round++)
+            if (round == ROUNDS)
+                ms_sim_fail("O9 what is left can not be given back", "slot %u", slot);
         adapter = b.adapter[slot];
         b.adapter[slot] = NULL;
-        b.has_left |= adapter && slot_is_used(slot); /* it may be granted just now */
-        for (uint32_t i = 0; adapter && i < b.deals; i++)
+        if (!adapter || !b.is_touched[slot])
+            continue;
+        b.has_left |= slot_is_used(slot);
+        for (uint32_t i = 0; i < b.deals; i++)
             if (b.deal[i].slot == slot && b.deal[i].life == b.life[slot])
                 b.deal[i].is_put = true;
-        if (adapter)
-            ops()->PutDmaAdapter(adapter); /* who still waits, waits no more */
-        domain_left(slot);
+        ops()->PutDmaAdapter(adapter); /* who still waits, waits no more */
     }
-    ms_store_release(&b.is_over, 1); /* hb:breach-over */
 }
 
-/* After all that: what has begun comes to its end, and who took part makes one more. */
-static void good_finish(bool is_rival)
+/* What the others have begun comes to its end, and who took part makes one more whole transfer. */
+static void good_finish(void)
 {
-    uint32_t more = is_rival ? r.done > 0 || r.phase != IDLE : g.done > 0 || g.phase != IDLE;
+    uint32_t more = g.done > 0 || g.phase != IDLE;
 
-    while (!ms_sim_somebody_is_stopped()) {
-        bool is_over = ms_load_acquire(&b.is_over) != 0; /* hb:breach-over */
-        bool is_idle = is_rival ? r.phase == IDLE : g.phase == IDLE;
-        if (is_idle && is_over && more-- == 0)
-            return;
-        if (is_idle && !is_over) {
-            ms_spin_hint();
-            continue;
-        }
-        if (is_rival) {
-            rival_go(5);
-            if (r.phase == MAPPED && ms_load_acquire(&b.engine_is_out)) /* hb:breach-engine */
-                ms_controller_step(b.controller, RIVAL_BYTES);
-        } else {
-            good_go(is_idle ? 4 : 0);
-        }
-        if (!is_idle)
-            ms_spin_hint();
+    for (uint32_t round = 0; g.phase != IDLE || more > 0; round++) {
+        if (round == ROUNDS)
+            ms_sim_fail("O2 the others wait for ever", "phase %u", g.phase);
+        more -= g.phase == IDLE;
+        good_go(0);
+    }
+    more = r.done > 0 || r.phase != IDLE;
+    for (uint32_t round = 0; r.phase != IDLE || more > 0; round++) {
+        if (round == ROUNDS)
+            ms_sim_fail("O2 the others wait for ever", "for a channel, phase %u", r.phase);
+        more -= r.phase == IDLE;
+        rival_go(5);
+        if (r.phase == MAPPED)
+            engine_step(RIVAL_BYTES);
     }
 }
 
+/* Behind its last call each goes on a little, beside the others. What is not done then, `check` does. */
 static void breach_finish(uint32_t actor)
 {
     stage_cpu(&b.stage, actor);
     if (actor < BREACHERS) {
-        if (++b.finished == BREACHERS)
-            bad_finish();
-        return;
+        KeLowerIrql(PASSIVE_LEVEL);
+        if (++b.finished < BREACHERS)
+            return;
+        ms_fetch_add_acq_rel(&b.turn, 1); /* hb:breach-turn */
+        for (uint32_t slot = 0; slot < SLOTS; slot++) {
+            if (b.adapter[slot] && b.is_touched[slot])
+                do_free_channel(slot);
+            if (b.adapter[slot] && b.is_touched[slot])
+                do_put(slot);
+        }
+    } else if (actor == GOOD) {
+        for (uint32_t i = 0; i < 3 && g.phase != IDLE; i++)
+            good_go(0);
+    } else if (actor == RIVAL) {
+        for (uint32_t i = 0; i < 3 && r.phase != IDLE; i++)
+            rival_go(0);
     }
-    if (actor == ENGINE)
-        ms_store_release(&b.engine_is_out, 1); /* hb:breach-engine */
-    else
-        good_finish(actor == RIVAL);
 }
 
 static void breach_check(void *unused)
 {
     (void)unused;
     stage_cpu(&b.stage, FIRST);
-    ms_controller_step(b.controller, 1); /* what is queued is delivered */
+    KeLowerIrql(PASSIVE_LEVEL);
+    bad_finish();
+    good_finish();
+    engine_step(1); /* what is queued is delivered */
     for (uint32_t i = 0; i < b.deals; i++) {
         const struct deal *d = &b.deal[i];
         if (d->is_accepted && !d->is_entered && !d->is_cancelled && !d->is_put && !b.has_noise)
@@ -396,7 +446,7 @@ static uint64_t breach_digest(void)
 }
 
 static const char *const actor_names[] = {"first", "second", "good", "rival", "engine"};
-static const struct fuzz_setting settings[] = {{"shape", SHAPES}};
+static const struct fuzz_setting settings[] = {{"shape", SHAPES}, {"begun", BEGUN}};
 static const struct fuzz_kind kinds[KINDS] = {
     [OPEN] = {"open", 2, 3, "slot, description; where one is open already, nonsense"},
     [PUT] = {"put", 1, 3, "slot, whatever it has"},
@@ -447,10 +497,9 @@ const struct fuzz_target fuzz_target_breach = {
     .actors = actor_names,
     .actor_count = ACTORS,
     .settings = settings,
-    .setting_count = 1,
+    .setting_count = 2,
     .kinds = kinds,
     .kind_count = KINDS,
-    .blocks = "the others finish when the bad driver is gone",
     .steps_max = 12000,
     .reset = breach_reset,
     .perform = breach_perform,

@@ -11,6 +11,7 @@
 
 enum { GOOD_PAGES = 2, GOOD_BYTES = GOOD_PAGES * MS_PAGE_BYTES, RIVAL_BYTES = 512 };
 enum phase { IDLE, ASKED, GRANTED, MAPPED, MOVED };
+enum { ROUNDS = 64 };
 enum asking { KEEPS_REGISTERS, KEEPS, SYNCHRONOUS, LISTS, ASKINGS };
 
 static const PFN_NUMBER good_pfn[GOOD_PAGES] = {0x140000, 0x140005}, rival_pfn[1] = {0x4002};
@@ -294,6 +295,12 @@ static VOID on_rival_told(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PVOID con
         ms_sim_fail("O3 the others are told twice", "transfer %u", r.done);
 }
 
+static void rival_fill(void)
+{
+    for (uint32_t i = 0; i <= r.length; i++)
+        *rival_at(i) = rival_byte(i);
+}
+
 static void rival_ask(uint8_t how)
 {
     const DMA_OPERATIONS *ops = b.rival->DmaOperations;
@@ -302,8 +309,7 @@ static void rival_ask(uint8_t how)
     r.length = rival_lengths[how >> 1 & 3];
     ms_store_relaxed(&r.granted, 0);
     ms_store_relaxed(&r.told, 0);
-    for (uint32_t i = 0; i <= r.length; i++)
-        *rival_at(i) = rival_byte(i);
+    rival_fill();
     expect_status(ops->InitializeDmaTransferContext(b.rival, r.context), STATUS_SUCCESS,
                   "rival: initialise");
     expect_status(

@@ -10,18 +10,21 @@
 
 /* --- lists -------------------------------------------------------------------------------------------------------- */
 
-/* The grant of a list that this slot's adapter made, as the machine sees it; NONE: nobody's. */
+/* The grant of a list that this slot's adapter made, as the machine sees it; NONE: nobody's; WHATEVER: the driver had
+ * several made in one buffer. */
 static uint32_t list_grant(uint32_t slot, PSCATTER_GATHER_LIST list)
 {
+    uint32_t found = NONE;
+
     for (uint32_t i = 0; i < GRANTS && list; i++) {
         PVOID of;
         memcpy(&of, &b.stage.dma->lists[i].list, sizeof of);
         union ms_grant_word word = word_of(i);
         if (of == list && word.phase == GRANT_HELD && word.listed &&
             word.adapter == slot_index(slot) && mapping_of(i) == MAPPING_MAPPED)
-            return i;
+            found = found == NONE ? i : WHATEVER;
     }
-    return NONE;
+    return found;
 }
 
 /* how: 1 asynchronous, 2 Build, 4 no routine, 8 the older routine, 16 for the device; the plan lies above. */
@@ -116,11 +119,12 @@ static void do_put_list(uint32_t slot, uint8_t which)
     PSCATTER_GATHER_LIST list = list_pick(which);
     struct call call;
 
-    if (!b.adapter[slot] || !list_may_be_read(list) || !call_begin(&call, slot, USES))
+    if (!b.adapter[slot] || b.is_reading_list || !list_may_be_read(list) ||
+        !call_begin(&call, slot, USES))
         return;
     uint32_t index = list_grant(slot, list);
     ops()->PutScatterGatherList(b.adapter[slot], list, (BOOLEAN)(which >> 4 & 1));
-    if (is_alone(&call) && index != NONE && list_grant(slot, list) == index &&
+    if (is_alone(&call) && index < GRANTS && list_grant(slot, list) == index &&
         word_of(index).serial == call.before[index].serial)
         ms_sim_fail("O9 a list that was put is still there", "grant %u", index);
     call_end(&call, index, "put a list");
@@ -136,7 +140,7 @@ static void do_to_mdl(uint32_t slot, uint8_t which, uint8_t scribble)
 
     /* One at a time for a list (GEN-09). */
     if (!b.adapter[slot] || !list_may_be_read(list) || list == g.list ||
-        b.inside != b.inside_by[ms_sim_self()] || !call_begin(&call, slot, MOVES))
+        b.inside != b.inside_by[self()] || !call_begin(&call, slot, MOVES))
         return;
     uint32_t index = list_grant(slot, list);
     if (scribble && index != NONE) {
@@ -149,8 +153,10 @@ static void do_to_mdl(uint32_t slot, uint8_t which, uint8_t scribble)
             memset((char *)list + offsetof(SCATTER_GATHER_LIST, Reserved), scribble,
                    sizeof(ULONG_PTR));
     }
+    b.is_reading_list = true;
     status = ops()->BuildMdlFromScatterGatherList(
         b.adapter[slot], list, scribble & 8 ? NULL : b.chain[0], scribble & 16 ? NULL : &target);
+    b.is_reading_list = false;
     if (index == NONE || scribble & 24)
         expect_status(status, STATUS_INVALID_PARAMETER, "build an MDL"); /* BMS-04 */
     else if (status != STATUS_SUCCESS && status != STATUS_NONE_MAPPED &&
@@ -165,7 +171,7 @@ static void do_to_mdl(uint32_t slot, uint8_t which, uint8_t scribble)
 static void do_relink(uint8_t how)
 {
     static const PFN_NUMBER pfn[2][1] = {{0x150030}, {0x6030}};
-    uint32_t fiber = ms_sim_self();
+    uint32_t fiber = self();
 
     if (b.inside != b.inside_by[fiber] || b.inside > 0)
         return;
@@ -287,7 +293,7 @@ static void do_configure(uint32_t slot, uint8_t how)
 
     if (!call_begin(&call, slot, USES))
         return;
-    bool is_owned = is_system(slot) && owner_of(slot) != NONE;
+    bool is_owned = is_system(slot) && (owner_of(slot) != NONE || slot_waits(slot));
     NTSTATUS status = ops()->ConfigureAdapterChannel(b.adapter[slot], how & 0x80 ? 7 : 1,
                                                      how & 0x40 ? NULL : &period);
     if (is_alone(&call) && !is_owned)

@@ -24,6 +24,7 @@ enum {
     RIVAL,
     ENGINE,
     ACTORS,
+    FIBERS = MS_SIM_FIBERS_MAX, /* the last one checks */
     BREACHERS = 2,
     SLOTS = 4, /* adapters of the bad driver */
     CONTEXTS = 3,
@@ -31,8 +32,8 @@ enum {
     STARTS_MAX = 8,
     GRANTS = 8,
     BAD_GRANTS = 5, /* the others always find one */
-    REGISTERS = 12,
-    LEFT_MAX = 8, /* registers that the bad driver may leave for ever: the others' lie beside */
+    REGISTERS = 6,
+    LEFT_MAX = 3, /* registers that the bad driver may leave for ever: the others' lie beside */
     CHAINS = 4,
     ELEMENTS_MAX = 6,
     ROOM_BYTES = 16 + 24 * ELEMENTS_MAX + MS_LIST_OVERHEAD + 8,
@@ -89,9 +90,10 @@ static struct {
     PDMA_ADAPTER good, wide, rival;
     HANDLE home; /* wide's domain */
     PMDL good_mdl, rival_mdl;
-    struct ms_fifo fifo;
+    struct ms_fifo fifo, bad_fifo;
+    uint8_t bad_bytes[64];
     DEVICE_OBJECT device[2]; /* of the bad driver */
-    /* From here on each execution's own. */
+    /* From here on what an execution changes; it comes back with the rest. */
     char context[CONTEXTS][DMA_TRANSFER_CONTEXT_SIZE_V1] __attribute__((aligned(16)));
     bool is_noisy[CONTEXTS];
     char room[ROOMS][ROOM_BYTES] __attribute__((aligned(16)));
@@ -99,23 +101,23 @@ static struct {
     uint32_t deals, asking; /* calls that may become a grant */
     bool is_touched[SLOTS]; /* an adapter that somebody called on */
     struct bad_start start[STARTS_MAX];
-    uint32_t starts;
+    uint32_t starts, maps;
     uint32_t life[SLOTS];  /* +1 with each adapter that the slot has */
     bool is_member[SLOTS]; /* of wide's domain, */
     uint32_t joins;        /* which so many have joined */
-    uint32_t users[SLOTS], users_by[SLOTS][ACTORS], frees[SLOTS], frees_by[SLOTS][ACTORS];
+    uint32_t users[SLOTS], users_by[SLOTS][FIBERS], frees[SLOTS], frees_by[SLOTS][FIBERS];
     uint32_t mover[SLOTS], moves[SLOTS];        /* who maps or flushes, so often nested */
-    bool has_failed[ACTORS][SLOTS];             /* FRE-18, as far as it is known */
-    uint32_t inside, inside_by[ACTORS], nested; /* calls of the bad driver now, and so far */
-    bool has_noise;                             /* some context was written over and used */
-    uint32_t ending[SLOTS];                     /* adapters that are being put */
-    bool has_left; /* an adapter was put in use, so requests stay as they are */
-    uint32_t left; /* registers of adapters that were put */
-    uint32_t finished;
+    bool has_failed[FIBERS][SLOTS];             /* FRE-18, as far as it is known */
+    uint32_t inside, inside_by[FIBERS], nested; /* calls of the bad driver now, and so far */
+    bool is_reading_list;        /* a chain is made of one: nobody puts it meanwhile (GEN-09) */
+    bool has_noise;              /* some context was written over and used */
+    uint32_t ending[SLOTS];      /* adapters that are being put */
+    bool has_left;               /* an adapter was put in use, so requests stay as they are */
+    uint32_t left;               /* registers of adapters that were put */
     ms_atomic_u32 opened[SLOTS]; /* hb:breach-open: the life that is there to be called on */
     ms_atomic_u32 turn;          /* hb:breach-turn: what one thread did the other one knows */
-    ms_atomic_u32 engine_is_out; /* hb:breach-engine: who waits for bytes moves them from now on */
-    ms_atomic_u32 is_over;       /* hb:breach-over: the bad driver is gone */
+    uint32_t finished;
+    char rival_state[1024]; /* of those who begin with a transfer of the others' */
     uint64_t digest;
 } b;
 
@@ -127,6 +129,12 @@ static void adapter_keep(uint32_t slot, PDMA_ADAPTER public, ULONG most)
     b.index[slot] = adapter->index;
     b.system[slot] = adapter->controller != NULL;
     b.most[slot] = most;
+}
+
+/* Whose thread this is: the first one's where the stage is set. */
+static uint32_t self(void)
+{
+    return ms_sim_is_running() ? ms_sim_self() : FIRST;
 }
 
 /* --- the truth: what the machine has of a request, read beside all steps ------------------------------------ */
@@ -252,7 +260,7 @@ static bool may_call(uint32_t fiber, uint32_t slot, enum way way)
 /* False: not now. */
 static bool call_begin(struct call *call, uint32_t slot, enum way way)
 {
-    uint32_t fiber = ms_sim_self();
+    uint32_t fiber = self();
 
     /* hb:breach-open */
     if (b.life[slot] > 0 && ms_load_acquire(&b.opened[slot]) != b.life[slot])
@@ -295,6 +303,13 @@ static bool is_bad(uint32_t adapter)
     return true;
 }
 
+/* Nobody is about to change it: its routine has returned, and whoever released some of it is done with that. */
+static bool is_settled(union ms_grant_word word)
+{
+    return word.phase == GRANT_HELD && !word.running && !word.putting && word.linked == word.owns &&
+           (word.owns || word.has || word.listed);
+}
+
 /* Behind a call: its level, and every request of the bad driver but the one that it names. */
 static void call_end(struct call *call, uint32_t named, const char *what)
 {
@@ -303,8 +318,7 @@ static void call_end(struct call *call, uint32_t named, const char *what)
                     KeGetCurrentIrql(), call->irql);
     for (uint32_t i = 0; i < GRANTS && named != WHATEVER && is_alone(call); i++) {
         union ms_grant_word was = call->before[i];
-        if (i != named && was.phase == GRANT_HELD && !was.running && is_bad(was.adapter) &&
-            word_of(i).raw != was.raw)
+        if (i != named && is_settled(was) && is_bad(was.adapter) && word_of(i).raw != was.raw)
             ms_sim_fail("O1 a call changes a request that it does not name", "%s: grant %u", what,
                         i);
     }

@@ -41,7 +41,7 @@ static bool base_is_free(PVOID base)
         return true;
     for (uint32_t i = 0; i < b.deals; i++)
         if (b.deal[i].base == base && b.deal[i].is_entered && !b.deal[i].is_done)
-            return b.deal[i].running_in == ms_sim_self();
+            return b.deal[i].running_in == self();
     return false;
 }
 
@@ -151,7 +151,7 @@ static struct mapping mapping_of_ops(uint32_t slot, uint8_t where, uint8_t what)
         .length = length_classes[what & 7],
         .to_device = what >> 3 & 1,
         .bytes = bytes[what >> 4 & 3],
-        .room = b.room[ms_sim_self() % ROOMS],
+        .room = b.room[self() % ROOMS],
     };
 
     if (is_system(slot) && m.bytes == sizeof bytes)
@@ -181,6 +181,7 @@ static void do_map(uint32_t slot, PVOID base, uint8_t where, uint8_t what)
     struct mapping m = mapping_of_ops(slot, where, what);
     struct bad_start *s = is_system(slot) ? start_new(slot, where >> 5) : NULL;
     uint32_t index = grant_of(base);
+    b.maps++;
     bool ours = base_is_ours(slot, base), was_mapped = ours && mapping_of(index) != MAPPING_NONE;
     bool is_bare = !base && b.stage.dma->config.null_bases;
     ULONG length = m.length, told_before = s ? s->told : 0;
@@ -233,7 +234,7 @@ static void do_map_old(uint32_t slot, PVOID base, uint8_t where, uint8_t what)
     if (length > m.length || (length == 0 && at.QuadPart != 0))
         ms_sim_fail("O5 a mapping of the wrong length", "%u of %u", (unsigned)length,
                     (unsigned)m.length); /* MTR-03, MTR-09 */
-    if (!ours && length != 0)
+    if (!ours && length != 0 && (base || !b.stage.dma->config.null_bases))
         ms_sim_fail("O7 a base of another is mapped", "%u bytes", (unsigned)length);
     call_end(&call, NONE, "map as version 1");
 }
@@ -288,7 +289,11 @@ static void released_judge(const struct call *call, uint32_t index, bool registe
 {
     union ms_grant_word word = word_of(index);
 
-    if (!is_alone(call) || word.serial != call->before[index].serial || call->before[index].putting)
+    /* Or it is just being granted, or its list made: then it is nobody's to free yet. */
+    if (call->before[index].entering || (call->before[index].listed && call->before[index].running))
+        return;
+    if (!is_alone(call) || !is_seen(index) || word.serial != call->before[index].serial ||
+        call->before[index].putting)
         return;
     if (word.owns || (!registers_stay && word.has))
         ms_sim_fail("O1 what was freed is still owned", "grant %u", index);
