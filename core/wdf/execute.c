@@ -208,7 +208,9 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
 /* Who was slow between the look and the adapter's answer may have withdrawn the request of an execution or reservation
  * that has begun since, and that nobody else would end: it is that one's turn then, as if this call had come now. While
  * the word stays, so does the era, and in one era the context is not initialised anew: what it withdrew is what waits.
- * Lock-free: another round means that another era began. */
+ * Lock-free: another round means that another era began. In that round the adapter may say that it is too late because a
+ * routine of an earlier era has not returned (CAC-14), and what was withdrawn waits for the next Cancel or Release: only
+ * for a driver that begins anew while two older calls are inside, which is its race (RCE-12, STP-13). */
 enum ms_trx_gone ms_trx_withdraw(struct ms_trx *trx, union ms_trx_word word, bool *late)
 {
     enum ms_trx_gone gone;
