@@ -232,7 +232,7 @@ static ms_reg holder_take(struct extent_lease *s, struct holder *h, struct ms_re
             stock_settle(s, h);
         first = image_take(&h->image, want);
     }
-    if (first == MS_REG_NONE && stock_count(h) >= want.run) {
+    if (!is_rare && first == MS_REG_NONE && stock_count(h) >= want.run) {
         stock_flush(s, h);
         first = image_take(&h->image, want);
     }
