@@ -24,9 +24,15 @@ static int takes_nothing(int argc, char **argv)
 
 int command_list(int argc, char **argv)
 {
-    if (takes_nothing(argc, argv) != EXIT_CLEAN)
+    if (argc > 2)
+        return usage("list", "one TARGET, or all of them");
+    if (argc == 2 && !fuzz_target_find(argv[1])) {
+        target_unknown("list", argv[1]);
         return EXIT_USAGE;
+    }
     for (const struct fuzz_target *const *t = fuzz_targets; *t; t++) {
+        if (argc == 2 && strcmp((*t)->name, argv[1]) != 0)
+            continue;
         printf("%-12s %s\n", (*t)->name, (*t)->summary);
         printf("    actors:");
         for (uint32_t i = 0; i < (*t)->actor_count; i++)

@@ -16,7 +16,7 @@ enum {
     EXIT_UNCLEAR = 4, /* inconclusive, or stale */
     EXIT_INTERRUPTED = 130,
 };
-enum { FILES_MAX = 8192, TEXT_MAX = 16384, PATH_BYTES = 4096 };
+enum { FILES_MAX = 32768, TEXT_MAX = 16384, PATH_BYTES = 4096 };
 
 int command_list(int argc, char **argv);
 int command_fuzz(int argc, char **argv);

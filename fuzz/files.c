@@ -299,6 +299,9 @@ uint32_t files_below(const char *folder, char **paths, uint32_t max)
         return 1;
     }
     count = collect(folder, paths, 0, max);
+    if (count == max) /* said, for whoever counts on all of them */
+        fprintf(stderr, "mapstorm: %s: more than %u files: what comes behind is left out\n", folder,
+                max);
     qsort(paths, count, sizeof *paths, by_name);
     return count;
 }

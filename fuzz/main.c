@@ -55,7 +55,7 @@ static const struct {
      "FILE [--out FILE] [--target NAME]\n"
      "Drops operations, switches and old values while the same bug remains. Writes NAME.min.txt\n"
      "beside FILE unless --out says where, and tells its story.\n"},
-    {"list", command_list, "targets, their actors and operations", "\n"},
+    {"list", command_list, "targets, their actors and operations", "[TARGET]\n"},
     {"corpus", command_corpus, "replay a corpus twice; report what fails or is stale",
      "DIR... [--hashes]\n  --hashes   print each file's trace, to compare builds\n"},
     {"pairs", command_pairs, "who reads from whom, and which pairs nobody saw",

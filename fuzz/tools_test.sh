@@ -361,10 +361,12 @@ says out 'stale: it no longer comes to site 12345678'
 expect 4 corpus stale.txt
 expect 2 corpus bad.txt
 expect 2 corpus nowhere
-for command in list sites; do
-    expect 2 $command more
-    says err 'it takes nothing'
-done
+expect 2 sites more
+says err 'it takes nothing'
+expect 2 list more
+says err "no target is named 'more'"
+expect 0 list waitlist
+[ "$(grep -c '^[a-z]' out)" = 1 ] || wrong 'more than one target is listed'
 expect 2 explore --check --update "$corpus/waitlist/scenarios"
 expect 2 explore --max 0 "$corpus/waitlist/scenarios"
 expect 2 stop --corpus "$corpus" "$corpus/waitlist/scenarios"
