@@ -238,8 +238,11 @@ static void grant_disown(struct ms_cpu *cpu, struct ms_adapter *adapter, struct 
 static bool grant_drop(struct ms_cpu *cpu, struct ms_adapter *adapter, struct ms_grant *grant,
                        uint32_t serial, grant_step *step)
 {
+    union ms_grant_word word = ms_grant_look(grant);   /* hb:grant: before the registers are read */
     struct ms_reg_set set = ms_grant_registers(grant); /* of this life, if the step sticks */
 
+    if (word.serial != serial || !step(&word))
+        return false; /* what is entered this very moment has registers that were not read */
     /* FRE-13: a transfer that runs is stopped before its registers are somebody else's. */
     if (adapter->controller)
         ms_system_stop(adapter, grant, serial);

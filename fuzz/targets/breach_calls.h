@@ -311,6 +311,7 @@ static void do_put(uint32_t slot)
             b.deal[i].is_put = true;
     b.adapter[slot] = NULL; /* nobody calls on it any more (GEN-08) */
     b.ending[slot]++;
+    ms_fetch_add_acq_rel(&b.turn, 1); /* hb:breach-turn: all calls on it are over, and seen */
     ops()->PutDmaAdapter(adapter);
     b.ending[slot]--;
     domain_left(slot);

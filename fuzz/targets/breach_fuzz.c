@@ -106,8 +106,6 @@ static void begin(uint32_t begun)
     if (begun == 0 || begun == 4)
         return;
     do_ask(begun == 3 ? 0 : 2, 0, KEPT, 0);
-    if (begun >= 2)
-        do_map(begun == 3 ? 0 : 2, b.deal[0].base, 0, begun == 3 ? 8 : 0);
 }
 
 static void machine_make(uint32_t shape, uint32_t begun)
@@ -174,6 +172,9 @@ static void breach_reset(const uint8_t *setup)
         memcpy(&r, b.rival_state, sizeof r);
         rival_fill();
     }
+    /* Not in the image: where a transfer goes, and what bounces, is in memory that does not come back by itself. */
+    if (begun == 2 || begun == 3)
+        do_map(begun == 3 ? 0 : 2, b.deal[0].base, 0, begun == 3 ? 8 : 0);
 }
 
 /* --- the actors ----------------------------------------------------------------------------------------------------- */

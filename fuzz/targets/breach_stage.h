@@ -322,6 +322,8 @@ static void call_end(struct call *call, uint32_t named, const char *what)
             ms_sim_fail("O1 a call changes a request that it does not name", "%s: grant %u", what,
                         i);
     }
+    /* hb:breach-turn: whoever puts the adapter now sees what this call did. */
+    ms_fetch_add_acq_rel(&b.turn, 1);
     b.users[call->slot]--;
     b.users_by[call->slot][call->fiber]--;
     if (call->way == MOVES) {
