@@ -183,6 +183,82 @@ MS_TEST(an_input_that_fails_is_no_part_of_a_small_set)
     assert_int_equal(fixed, 1);
 }
 
+/* A subject for long stories: each operation adds to a word by many loads and stores. */
+static struct {
+    ms_atomic_u32 word;
+    uint32_t added;
+} ticks;
+
+enum { TICKS = 20 };
+
+static void ticks_reset(const uint8_t *setup)
+{
+    (void)setup;
+    ms_init(&ticks.word, 0);
+    ticks.added = 0;
+}
+
+static void ticks_perform(uint32_t actor, const struct fuzz_op *op)
+{
+    (void)actor, (void)op;
+    for (uint32_t i = 0; i < TICKS; i++) {
+        ms_store_relaxed(&ticks.word, ms_load_relaxed(&ticks.word) + 1);
+        ticks.added++;
+    }
+}
+
+static void ticks_finish(uint32_t actor)
+{
+    (void)actor;
+}
+
+static void ticks_check(void *unused)
+{
+    (void)unused;
+    if (ms_load_relaxed(&ticks.word) != ticks.added)
+        ms_sim_fail("an update is lost", "of %u", ticks.added);
+}
+
+MS_TEST(a_finding_with_too_many_switches_to_tell_loses_operations_till_they_can_be_told)
+{
+    static const char *const actors[] = {"a", "b", "c"};
+    static const struct fuzz_kind kinds[] = {{"tick", 0, 7, "adds"}};
+    static const struct fuzz_target target = {.name = "ticks",
+                                              .summary = "updates in two steps",
+                                              .actors = actors,
+                                              .actor_count = 3,
+                                              .kinds = kinds,
+                                              .kind_count = 1,
+                                              .steps_max = 4000,
+                                              .reset = ticks_reset,
+                                              .perform = ticks_perform,
+                                              .finish = ticks_finish,
+                                              .check = ticks_check};
+
+    for (uint32_t seed = 1; seed <= 10; seed++) {
+        static struct fuzz_input input, candidate;
+        struct ms_sim_result result;
+        memset(&input, 0, sizeof input);
+        input.strategy = MS_SIM_WALK;
+        input.seed = seed;
+        input.strong_memory = true;
+        input.op_count = FUZZ_OPS_MAX;
+        for (uint32_t i = 0; i < input.op_count; i++)
+            input.op[i].actor = (uint8_t)(i % 3);
+        fuzz_play(&target, &input, NULL, &result);
+        candidate = input;
+        assert_int_equal(result.verdict, MS_SIM_BUG);
+        assert_false(fuzz_make_explicit(&candidate, &result));
+
+        assert_true(fuzz_shrink(&target, &input, NULL) > 0);
+        fuzz_play(&target, &input, NULL, &result);
+        assert_int_equal(result.verdict, MS_SIM_BUG);
+        assert_int_equal(input.op_count, 2);
+        assert_int_equal(input.strategy, MS_SIM_SPARSE);
+        assert_in_range(input.switch_count, 1, 2);
+    }
+}
+
 MS_TEST(an_input_that_does_not_fail_is_not_shrunk)
 {
     struct fuzz_input input = {0};

@@ -2,10 +2,11 @@
 /*
  * shrink.c: a failing input becomes the smallest one that fails in the same way.
  *
- * Idea        first the schedule becomes explicit (switches and reads in full); then, to a fixed
- *             point: drop operations (under the same schedule, else under fresh shallow ones), drop
- *             switches, make reads new, make operands small. Each step keeps the bug's identity:
- *             without that check shrinking drifts to another bug.
+ * Idea        first the schedule becomes explicit, switches and reads in full; an input that has too many of them
+ *             loses operations under its schedule as it is, until it has few enough. Then, to a fixed point: drop
+ *             operations (under the same schedule, else under fresh shallow ones), drop switches, make reads new,
+ *             make operands small. Each step keeps the bug's identity: without that check shrinking drifts to
+ *             another bug.
  * Limits      fresh schedules are tried for so many steps in all, about half a second: a person waits. Counted in
  *             steps and not by a clock, so the same input becomes the same smallest one everywhere.
  */
@@ -25,25 +26,32 @@ struct shrinker {
     const struct fuzz_options *options;
     struct fuzz_input *best;
     char bug[160];
+    bool is_explicit; /* the best is; once it is, it stays so */
     uint64_t executions;
     uint64_t spent; /* steps */
     uint32_t steps; /* of the best */
     struct ms_prng prng;
 };
 
-/* Plays a candidate; when it fails alike, it becomes the best, in explicit form. */
+/* Plays a candidate; when it fails alike, it becomes the best, in explicit form where it has one. Without one, fewer
+ * operations are progress, and nothing else is. */
 static bool accept(struct shrinker *s, struct fuzz_input *candidate)
 {
     struct ms_sim_result result;
+    bool is_explicit = false;
 
     s->executions++;
     fuzz_play(s->target, candidate, s->options, &result);
     s->spent += result.steps + EXECUTION_STEPS;
     if (result.verdict != MS_SIM_BUG || strcmp(result.bug, s->bug) != 0)
         return false;
-    if (!s->target->is_sequential && !fuzz_make_explicit(candidate, &result))
+    if (!s->target->is_sequential)
+        is_explicit = fuzz_make_explicit(candidate, &result);
+    if (!s->target->is_sequential && !is_explicit &&
+        (s->is_explicit || candidate->op_count >= s->best->op_count))
         return false;
     *s->best = *candidate;
+    s->is_explicit |= is_explicit;
     s->steps = result.steps;
     return true;
 }
@@ -243,12 +251,11 @@ uint64_t fuzz_shrink(const struct fuzz_target *target, struct fuzz_input *input,
         return 0;
     s.executions = 1;
     memcpy(s.bug, result.bug, sizeof s.bug);
-    if (!target->is_sequential && !fuzz_make_explicit(&candidate, &result))
-        return s.executions; /* too long to be told; it stays as it is */
-    if (!accept(&s, &candidate))
-        return s.executions;
+    s.steps = result.steps;
+    if (target->is_sequential || fuzz_make_explicit(&candidate, &result))
+        (void)accept(&s, &candidate);
     /* First with the whole program, which leaves a schedule the most ways. */
-    if (!target->is_sequential)
+    if (s.is_explicit)
         (void)try_strong(&s);
     for (int round = 0; round < 8; round++) {
         bool any = drop_ops(&s, accept_as_it_is); /* cheap, and what is short is played fast */
