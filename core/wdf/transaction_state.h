@@ -318,8 +318,10 @@ static inline bool ms_trx_step_asked(union ms_trx_word *word, uint64_t serial)
 {
     if ((word->phase != TRX_WAITING && !word->queued) || word->serial != serial)
         return false;
-    word->asked = !word->left;
-    return word->left;
+    bool is_left = word->left;
+
+    word->asked = !is_left;
+    return is_left;
 }
 
 enum ms_trx_turn {

@@ -101,9 +101,9 @@ static PSCATTER_GATHER_LIST list_pick(uint8_t which)
 /* Its memory may be read: it is the bad driver's own, or some list's. */
 static bool list_may_be_read(PSCATTER_GATHER_LIST list)
 {
-    const char *at = (const char *)list;
+    const char *at = (const char *)list, *rooms = (const char *)b.room;
 
-    if (!list || (at >= b.room[0] && at < b.room[0] + sizeof b.room) || list == g.list)
+    if (!list || (at >= rooms && at < rooms + sizeof b.room) || list == g.list)
         return true;
     for (uint32_t i = 0; i < GRANTS; i++) {
         PVOID of;
