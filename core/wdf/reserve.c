@@ -137,8 +137,8 @@ static NTSTATUS reserve(struct ms_trx *trx, bool to_device, ULONG required,
     ms_trx_forget_fields(trx); /* RES-06: MDL, offset, lengths */
     trx->immediate = immediate;
     trx->single = single; /* TRX-33: Release alone takes it back */
-    trx->request =
-        request; /* TRX-20: likewise; EvtReserveDma may ask for it, to initialise with it */
+    /* TRX-20: likewise; EvtReserveDma may ask for it, to initialise with it. */
+    trx->request = request;
     trx->reserved = count;
     trx->reserve_routine = routine;
     trx->reserve_context = context;
